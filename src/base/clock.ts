@@ -1,0 +1,24 @@
+/**
+ * Time comes in through this port, so that tests move it by hand.
+ *
+ * Deadlines, breakers and windows use the monotonic `nowMs`: a step of the wall clock must never expire a call.
+ */
+export interface Clock {
+  /** Milliseconds of the monotonic clock, with fractions; its zero is arbitrary. */
+  nowMs(): number;
+  /** Milliseconds since the Unix epoch, for what people read: logs, metrics, records. */
+  wallMs(): number;
+  /** Runs `fn` after `delayMs`; the returned function cancels it. The timer never keeps the process alive. */
+  after(delayMs: number, fn: () => void): () => void;
+}
+
+/** The one real clock. Nothing else in `src/` may read the time. */
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  after(delayMs, fn) {
+    const timer = setTimeout(fn, delayMs);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,1 @@
+/** Entry point: argv to exit code. */

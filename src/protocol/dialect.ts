@@ -1,0 +1,83 @@
+/**
+ * What every dialect can do. Each folder beside this file holds one, with the same file names: methods, request, score,
+ * override. Nothing here throws: what can't be read says so in its result.
+ *
+ * Messages come as one contiguous range of bytes *without* the five bytes of gRPC framing, never compressed.
+ */
+import type { AssignmentReason, ScoreInvalidReason } from "../model/call.ts";
+import type { DialectName, KeySource, ModelOverride, ScoreSpec } from "../model/route.ts";
+
+export interface Method {
+  /** Full path, `/package.Service/Method`. */
+  readonly path: string;
+  /** Short name, used as a metric label: `Predict`. */
+  readonly name: string;
+  /** `predict`: split by weights. `other`: goes to the default route's champion. */
+  readonly kind: "predict" | "other";
+  /** One message each way: may be shadowed, insured and scored. */
+  readonly unary: boolean;
+  /** Whether its answer can carry a score. */
+  readonly scored: boolean;
+}
+
+/** What a request says of itself. One object is reused for every call: copy what must outlive it. */
+export interface RequestFacts {
+  /** Undefined where the message names none. */
+  model: string | undefined;
+  version: string | undefined;
+  /** The sticky key: one value, or undefined where no source gave one. */
+  key: string | undefined;
+  /** Set where the call must not be drawn: `multi_key` or `malformed`. */
+  exception: Extract<AssignmentReason, "multi_key" | "malformed"> | undefined;
+  /** OIP `sequence_id` is present: it is then the key, and the call is never shadowed. */
+  sequence: boolean;
+  /** Shared-memory regions are named: the call is never shadowed. */
+  sharedMemory: boolean;
+}
+
+/** Reads a request's first message for one route's key sources (those of kind `metadata` are not its business). */
+export interface RequestReader {
+  /** Whether anything beyond the model's name must be read, that is whether a key may sit in the message. */
+  readonly needsMessage: boolean;
+  read(method: Method, bytes: Uint8Array, start: number, end: number, facts: RequestFacts): void;
+}
+
+/** Where scores go: one call per row, no array of them. */
+export interface ScoreSink {
+  score(value: number): void;
+  invalid(reason: ScoreInvalidReason): void;
+  /** The model version that answered, as the response tells it; called at most once, before any score. */
+  effective(model: string | undefined, version: string | undefined): void;
+}
+
+/** A score's compiled path through a response. */
+export interface ScoreReader {
+  read(method: Method, bytes: Uint8Array, start: number, end: number, sink: ScoreSink): void;
+}
+
+/** Rewrites a request's model, or sets a response's back. */
+export interface Override {
+  /** The message with the model replaced, or undefined where that can't be done (then the reason is `not_overridable`). */
+  request(method: Method, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined;
+  /** The response with model name and version as the caller asked; undefined where it has none to replace. */
+  response(
+    method: Method,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    model: string | undefined,
+    version: string | undefined,
+  ): Uint8Array | undefined;
+}
+
+export interface Dialect {
+  readonly name: DialectName;
+  /** Its services' full names. */
+  readonly services: readonly string[];
+  /** Undefined for a path that is not this dialect's. */
+  method(path: string): Method | undefined;
+  requestReader(from: readonly KeySource[], ignore: readonly string[]): RequestReader;
+  /** `undefined` spec: the reader only tells the effective model and version. */
+  scoreReader(spec: ScoreSpec | undefined): ScoreReader;
+  override(model: ModelOverride): Override;
+}
