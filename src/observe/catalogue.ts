@@ -1,0 +1,159 @@
+/**
+ * Every metric of our own: type, labels, help. The one table that exposition, documentation and its test are held to.
+ *
+ * Label values come from the configuration or from closed sets, never from a request.
+ */
+export interface MetricDefinition {
+  readonly type: "counter" | "gauge" | "histogram";
+  /** In the order in which callbacks give their values. */
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+export const catalogue = {
+  contender_requests_total: {
+    type: "counter",
+    labels: ["route", "variant", "traffic", "method", "grpc_code"],
+    help: "Calls that ended, by the variant they were assigned to.",
+  },
+  contender_request_duration_seconds: {
+    type: "histogram",
+    labels: ["route", "variant", "traffic", "outcome"],
+    help: "Time from a call's first header to its last byte, as the caller sees it.",
+  },
+  contender_upstream_duration_seconds: {
+    type: "histogram",
+    labels: ["route", "variant", "traffic", "outcome"],
+    help: "Time from sending a call upstream to the end of the upstream's answer.",
+  },
+  contender_score: {
+    type: "histogram",
+    labels: ["route", "variant", "traffic", "output"],
+    help: "Prediction scores, one per row of an answer.",
+  },
+  contender_score_invalid_total: {
+    type: "counter",
+    labels: ["route", "variant", "traffic", "reason"],
+    help: "Rows or answers that gave no score.",
+  },
+  contender_assignments_total: {
+    type: "counter",
+    labels: ["route", "variant", "reason"],
+    help: "Live calls assigned to a variant, by why they were.",
+  },
+  contender_shadow_dropped_total: {
+    type: "counter",
+    labels: ["route", "variant", "reason"],
+    help: "Copies for a shadow that were not sent or not finished.",
+  },
+  contender_local_replies_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "Calls answered by the proxy itself, without an upstream's word.",
+  },
+  contender_breaker_open: {
+    type: "gauge",
+    labels: ["route", "variant", "traffic"],
+    help: "1 while the circuit breaker keeps calls from the variant.",
+  },
+  contender_variant_info: {
+    type: "gauge",
+    labels: ["route", "variant", "role", "model", "model_version"],
+    help: "1 for every variant of the configuration in force, with its role and the model expected behind it.",
+  },
+  contender_route_weight_ratio: {
+    type: "gauge",
+    labels: ["route", "variant"],
+    help: "Share of the route's live calls that the configuration in force gives to the variant.",
+  },
+  contender_version_mismatch_total: {
+    type: "counter",
+    labels: ["route", "variant"],
+    help: "Answers from another model version than the one expected of the variant.",
+  },
+  contender_streams_active: {
+    type: "gauge",
+    labels: ["side"],
+    help: "HTTP/2 streams that are open.",
+  },
+  contender_connections_active: {
+    type: "gauge",
+    labels: ["side"],
+    help: "Connections that are open.",
+  },
+  contender_pool_connections: {
+    type: "gauge",
+    labels: ["route", "variant", "state"],
+    help: "Connections to the variant's upstream, by state.",
+  },
+  contender_queue_calls: {
+    type: "gauge",
+    labels: ["route", "variant"],
+    help: "Calls that wait for a stream towards the variant's upstream.",
+  },
+  contender_buffered_bytes: {
+    type: "gauge",
+    labels: ["kind"],
+    help: "Bytes held in memory, by what they are held for.",
+  },
+  contender_goaways_total: {
+    type: "counter",
+    labels: ["side", "direction"],
+    help: "GOAWAY frames, by the side of the connection and the way they went.",
+  },
+  contender_resends_total: {
+    type: "counter",
+    labels: ["route", "variant"],
+    help: "Calls sent again because the upstream never processed them.",
+  },
+  contender_fallbacks_total: {
+    type: "counter",
+    labels: ["route", "variant", "result"],
+    help: "Failed calls of the variant that were handed to the champion, by what came of it.",
+  },
+  contender_hook_failures_total: {
+    type: "counter",
+    labels: ["hook"],
+    help: "Failures beside the path of a call, which went on without it.",
+  },
+  contender_config_info: {
+    type: "gauge",
+    labels: ["version", "source"],
+    help: "1 for the configuration in force.",
+  },
+  contender_config_rejected_total: {
+    type: "counter",
+    labels: [],
+    help: "Configurations refused; the one before stayed in force.",
+  },
+  contender_config_last_success_timestamp_seconds: {
+    type: "gauge",
+    labels: [],
+    help: "When the configuration in force was applied, in seconds since the Unix epoch.",
+  },
+  contender_prediction_log_dropped_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "Records that the prediction log did not take.",
+  },
+  contender_build_info: {
+    type: "gauge",
+    labels: ["version", "node"],
+    help: "1, with the version of Contender and of Node.",
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+export type MetricName = keyof typeof catalogue;
+
+/** Metrics whose values live elsewhere (pools, budgets, breakers, logs) and are read when someone scrapes. */
+export const scrapedNames = [
+  "contender_breaker_open",
+  "contender_streams_active",
+  "contender_connections_active",
+  "contender_pool_connections",
+  "contender_queue_calls",
+  "contender_buffered_bytes",
+  "contender_goaways_total",
+  "contender_prediction_log_dropped_total",
+] as const satisfies readonly MetricName[];
+export type ScrapedName = (typeof scrapedNames)[number];

@@ -1,0 +1,194 @@
+/**
+ * All that a sidecar counts, and its exposition.
+ *
+ * The data path holds `VariantCells` and positions; this class makes them when a generation is built, reads at scrape
+ * what others keep (pools, budgets, breakers), and registers everything of the catalogue with one registry of its own:
+ * two sidecars in one process, as in tests, share nothing.
+ */
+import { Registry } from "prom-client";
+import type { Clock } from "../base/clock.ts";
+import { type LocalReplyReason, localReplyReasons } from "../model/call.ts";
+import type { RouteSpec, Snapshot } from "../model/route.ts";
+import { defaultScoreBuckets, latencyBucketsSeconds } from "./buckets.ts";
+import { catalogue, type MetricName, type ScrapedName } from "./catalogue.ts";
+import { registerCollected, type Samples } from "./exposition.ts";
+import { type GenerationInfo, generationInfo } from "./generation-info.ts";
+import { type GoawayDirection, goawayDirections, type Hook, hooks, otherMethod, type Side, sides } from "./labels.ts";
+import { type ScrapedRow, ScrapedValues } from "./scraped-values.ts";
+import { SeriesStore } from "./series-store.ts";
+import { type MetricsSnapshot, snapshotOf } from "./snapshot.ts";
+import { bump, maxMethods, VariantCells } from "./variant-cells.ts";
+import { type VariantCollector, variantCollectors } from "./variant-samples.ts";
+
+/** Characters of exposition made in one go: some 500 lines, about a millisecond; a scrape of one route is not cut. */
+const maxTextPerTurn = 65_536;
+
+export interface MetricsOptions {
+  readonly clock: Clock;
+  /** Contender's version, as `contender_build_info` shows it. */
+  readonly version: string;
+  /** Node's version, likewise: `process.version`. */
+  readonly node: string;
+  /** Upper bounds of the latency histograms in seconds, ascending. Default: see `latencyBucketsSeconds`. */
+  readonly latencyBucketsSeconds?: readonly number[];
+}
+
+export class Metrics {
+  /** For what exposes itself by prom-client, such as the process' own metrics. */
+  readonly registry = new Registry();
+  readonly #clock: Clock;
+  readonly #store: SeriesStore;
+  readonly #methods = new Map<string, number>([[otherMethod, 0]]);
+  readonly #methodNames: string[] = [otherMethod];
+  readonly #localReplies = new Float64Array(localReplyReasons.length);
+  readonly #goaways = new Float64Array(sides.length * goawayDirections.length);
+  readonly #hookFailures = new Float64Array(hooks.length);
+  readonly #scraped: ScrapedValues;
+  #configsRejected = 0;
+  #generation: GenerationInfo | undefined;
+  #scrape: Promise<string> | undefined;
+
+  constructor(options: MetricsOptions) {
+    this.#clock = options.clock;
+    this.#store = new SeriesStore(options.latencyBucketsSeconds ?? latencyBucketsSeconds);
+    this.#scraped = new ScrapedValues(() => this.hookFailed("scrape"));
+    const collectors: Record<MetricName, (samples: Samples) => void> = {
+      ...this.#perVariant(),
+      ...this.#scraped.collectors(),
+      contender_local_replies_total: (samples) => addCounted(samples, "reason", localReplyReasons, this.#localReplies),
+      contender_goaways_total: (samples) => {
+        this.#scraped.collect("contender_goaways_total", samples, this.#goawayRows());
+      },
+      contender_hook_failures_total: (samples) => addCounted(samples, "hook", hooks, this.#hookFailures),
+      contender_variant_info: (samples) => this.#generation?.addVariants(samples),
+      contender_route_weight_ratio: (samples) => this.#generation?.addWeights(samples),
+      contender_config_info: (samples) => this.#generation?.addConfig(samples),
+      contender_config_last_success_timestamp_seconds: (samples) => this.#generation?.addAppliedAt(samples),
+      contender_config_rejected_total: (samples) => samples.add({}, this.#configsRejected),
+      contender_build_info: (samples) => samples.add({ version: options.version, node: options.node }, 1),
+    };
+    for (const [name, definition] of Object.entries(catalogue)) {
+      registerCollected(this.registry, name, definition, collectors[name as MetricName]);
+    }
+  }
+
+  get contentType(): string {
+    return this.registry.contentType;
+  }
+
+  /**
+   * The number of a method's short name, for `VariantCells.request`. Ask when a generation is built, and only for
+   * names that a dialect knows; 0 is `other`, as is every name once 127 are known.
+   */
+  methodIndex(name: string): number {
+    const known = this.#methods.get(name);
+    if (known !== undefined) return known;
+    if (this.#methodNames.length >= maxMethods) return 0;
+    const index = this.#methodNames.push(name) - 1;
+    this.#methods.set(name, index);
+    return index;
+  }
+
+  /**
+   * A generation's handle on a variant's series: those there are for this route and variant, or new ones.
+   * @param predictMethods short names of the methods that gates watch: their successes are exposed from 0 on, so that
+   *   the first call is an increase
+   */
+  routeVariant(route: RouteSpec, variant: string, predictMethods: readonly string[] = []): VariantCells {
+    const series = this.#store.findOrCreate(route.name, variant);
+    for (const method of predictMethods) series.watched.add(series.claim(this.methodIndex(method)));
+    const { score } = route;
+    if (score === undefined) return new VariantCells(series, undefined);
+    const bounds = score.buckets.length > 0 ? score.buckets : defaultScoreBuckets(score.range);
+    return new VariantCells(series, series.scoreOf(score.output, bounds));
+  }
+
+  /** Says which configuration is in force from now on. Its handles may be made before or after. */
+  setGeneration(snapshot: Snapshot): void {
+    this.#generation = generationInfo(snapshot, this.#clock.wallMs());
+    this.#store.setCurrent(this.#generation.variants);
+  }
+
+  configRejected(): void {
+    this.#configsRejected++;
+  }
+
+  /** One call answered by ourselves. */
+  localReply(reason: LocalReplyReason): void {
+    bump(this.#localReplies, localReplyReasons.indexOf(reason));
+  }
+
+  goaway(side: Side, direction: GoawayDirection): void {
+    bump(this.#goaways, sides.indexOf(side) * goawayDirections.length + goawayDirections.indexOf(direction));
+  }
+
+  /** Something beside a call failed; the call went on. */
+  hookFailed(hook: Hook): void {
+    bump(this.#hookFailures, hooks.indexOf(hook));
+  }
+
+  /**
+   * Reads a metric's values at every scrape. Rows with the same labels are added up, also those of several readers, so
+   * that each connection pool or listener may register its own. A reader that throws is counted as a failed `scrape`
+   * hook. The returned function ends it.
+   */
+  register(name: ScrapedName, read: () => Iterable<ScrapedRow>): () => void {
+    return this.#scraped.register(name, read);
+  }
+
+  /**
+   * Everything in Prometheus' text format. A large one gives way to the event loop between metrics, so that no call
+   * waits for longer than `maxTextPerTurn` or the largest metric takes; scrapes at the same time share one text.
+   */
+  exposition(): Promise<string> {
+    this.#scrape ??= this.#expose().finally(() => {
+      this.#scrape = undefined;
+    });
+    return this.#scrape;
+  }
+
+  /** A copy of every variant's counts, for reports. */
+  snapshot(): MetricsSnapshot {
+    return snapshotOf(this.#store.all(), this.#methodNames, this.#generation?.version, this.#localReplies);
+  }
+
+  async #expose(): Promise<string> {
+    const parts: string[] = [];
+    let length = 0;
+    for (const { name } of this.registry.getMetricsAsArray()) {
+      const part = await this.registry.getSingleMetricAsString(name);
+      parts.push(part);
+      length += part.length;
+      if (length < maxTextPerTurn) continue;
+      length = 0;
+      await new Promise<void>((resolve) => this.#clock.after(0, resolve));
+    }
+    return `${parts.join("\n\n")}\n`;
+  }
+
+  #perVariant(): Record<keyof typeof variantCollectors, (samples: Samples) => void> {
+    const bind = (collect: VariantCollector) => (samples: Samples) => {
+      for (const series of this.#store.all()) collect(samples, series, this.#methodNames);
+    };
+    const entries = Object.entries(variantCollectors).map(([name, collect]) => [name, bind(collect)] as const);
+    return Object.fromEntries(entries) as Record<keyof typeof variantCollectors, (samples: Samples) => void>;
+  }
+
+  #goawayRows(): ScrapedRow[] {
+    const rows = sides.flatMap((side, s) =>
+      goawayDirections.map((direction, d) => ({
+        labels: [side, direction],
+        value: this.#goaways[s * goawayDirections.length + d] ?? 0,
+      })),
+    );
+    return rows.filter(({ value }) => value > 0);
+  }
+}
+
+/** The values of one set that were counted at least once. */
+function addCounted(samples: Samples, label: string, words: readonly string[], cells: Float64Array): void {
+  words.forEach((word, i) => {
+    const value = cells[i] ?? 0;
+    if (value > 0) samples.add({ [label]: word }, value);
+  });
+}
