@@ -54,6 +54,13 @@ export interface VariantSpec {
   /** `champion`: an insured canary, see the design's data plane. */
   readonly onFailure: "error" | "champion";
   readonly artifact: string | undefined;
+  /** Recorded only: nothing warms a variant up yet. */
+  readonly warmup?: WarmupSpec | undefined;
+}
+
+/** Calls sent to a variant before it takes live ones. */
+export interface WarmupSpec {
+  readonly copies: number;
 }
 
 /** A variant that gets copies of live calls. */
@@ -71,6 +78,17 @@ export interface ShadowSpec {
   readonly maxMessageBytes: number;
   /** Also copy authorization metadata. */
   readonly forwardAuthorization: boolean;
+}
+
+export type GateAction = "rollback" | "pause" | "report";
+
+/** What a rollout of this route is to be judged by. */
+export interface GatesSpec {
+  readonly errors: { readonly maxRatio: number; readonly action: GateAction } | undefined;
+  readonly latency:
+    | { readonly slowerThanMs: number; readonly maxRatio: number; readonly action: GateAction }
+    | undefined;
+  readonly score: { readonly maxShift: number; readonly action: GateAction } | undefined;
 }
 
 export interface RouteMatch {
@@ -104,6 +122,8 @@ export interface RouteSpec {
   /** Every variant with a weight above zero; normalised by whoever reads them. */
   readonly weights: Readonly<Record<string, number>>;
   readonly shadows: readonly ShadowSpec[];
+  /** Recorded only: nothing judges a rollout yet. */
+  readonly gates?: GatesSpec | undefined;
 }
 
 /** Everything a sidecar serves from, taken and swapped whole. */

@@ -1,0 +1,72 @@
+/**
+ * Texts of route files to a snapshot. Reading the texts is `sources/file.ts`' business: this is pure, and `check`, the
+ * watcher and tests share it.
+ */
+import type { Problem } from "../base/parsed.ts";
+import { type Fault, type Path, pathText } from "./decode.ts";
+import { decodeRoute } from "./route-document.ts";
+import { judgeRoute, type Surroundings } from "./route-rules.ts";
+import { assemble, type Candidate, type Loaded } from "./snapshot.ts";
+import { largestTextBytes, type ParsedDocument, parseDocuments } from "./yaml.ts";
+
+export interface RouteText {
+  /** As problems shall name it. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Reads the routes of all `texts`; what one holds is judged together with what the others hold. */
+export function loadTexts(source: string, texts: readonly RouteText[], around: Surroundings): Loaded {
+  const reader = new Texts(around);
+  for (const text of texts) reader.read(text);
+  if (reader.candidates.length === 0 && reader.problems.length === 0) {
+    reader.problems.push({ path: "", message: "there is no route document", where: texts[0]?.name ?? source });
+  }
+  return assemble(source, reader.candidates, reader.problems, reader.warnings);
+}
+
+class Texts {
+  readonly candidates: Candidate[] = [];
+  readonly problems: Problem[] = [];
+  readonly warnings: Problem[] = [];
+  readonly #around: Surroundings;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  read({ name, text }: RouteText): void {
+    const bytes = Buffer.byteLength(text);
+    if (bytes > largestTextBytes) {
+      this.problems.push({ path: "", message: `want at most ${largestTextBytes} bytes, got ${bytes}`, where: name });
+      return;
+    }
+    const documents = parseDocuments(text);
+    documents.forEach((document, index) => {
+      this.#document(name, document, documents.length > 1 ? [`documents[${index}]`] : []);
+    });
+  }
+
+  #document(file: string, document: ParsedDocument, prefix: readonly string[]): void {
+    const locate = (path: Path, message: string): Problem => ({
+      path: [...prefix, pathText(path)].filter((part) => part !== "").join("."),
+      message,
+      where: `${file}:${document.lineOf(path)}`,
+    });
+    for (const { line, message } of document.errors) {
+      this.problems.push({ path: prefix.join(""), message, where: `${file}:${line}` });
+    }
+    if (document.errors.length > 0) return;
+    const shape: Fault[] = [];
+    const draft = decodeRoute(document.value, shape);
+    const judged = draft === undefined ? undefined : judgeRoute(draft, shape, this.#around);
+    const faults = [...shape, ...(judged?.faults ?? [])];
+    faults.sort((a, b) => document.lineOf(a.path) - document.lineOf(b.path));
+    for (const { path, message } of faults) this.problems.push(locate(path, message));
+    if (judged === undefined || draft === undefined) return;
+    // What is doubtful about a route that must be mended anyway is noise.
+    if (faults.length === 0) this.warnings.push(...judged.warnings.map(({ path, message }) => locate(path, message)));
+    const comparable = !shape.some(({ path: [, section] }) => section === "match" || section === "default");
+    this.candidates.push({ route: judged.route, locate, default: draft.default, comparable });
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * Every setting of the process, once: its environment name, default, reader and meaning.
+ *
+ * Defaults are written as the text one would set, so that code, `--help` and the reference cannot tell different ones.
+ */
+import { type Address, readAddress, readListenAddress } from "../base/address.ts";
+import { readDurationMs } from "../base/duration.ts";
+import { type Reading, read, unreadable } from "../base/parsed.ts";
+import { readNetworks } from "../base/trust.ts";
+import type { KeySource } from "../model/route.ts";
+import {
+  type EnvironmentScore,
+  type EnvironmentShadow,
+  type EnvironmentVariant,
+  readChallengers,
+  readChampion,
+  readKeySources,
+  readScore,
+  readShadows,
+  readWeights,
+} from "./environment-words.ts";
+import { nameRule } from "./route-document.ts";
+
+export interface Setting<T> {
+  readonly env: string;
+  /** In the words of the environment; "" where nothing is set. */
+  readonly default: string;
+  /** What stands for the value in `--help`. */
+  readonly placeholder: string;
+  readonly doc: string;
+  /** Shapes the route made from the environment: refused beside a route file, which says it itself. */
+  readonly shapesRoute?: true;
+  read(text: string): Reading<T>;
+}
+
+const setting = <T>(declared: Setting<T>): Setting<T> => declared;
+
+export const settingsTable = {
+  listen: setting<Address>({
+    env: "CONTENDER_LISTEN",
+    default: "0.0.0.0:7400",
+    placeholder: "ADDRESS",
+    doc: "Where callers connect, HTTP/2 without TLS. All interfaces, since a pod's calls come to its own address.",
+    read: readListenAddress,
+  }),
+  admin: setting<Address>({
+    env: "CONTENDER_ADMIN",
+    default: "127.0.0.1:7401",
+    placeholder: "ADDRESS",
+    doc: "The admin port: /metrics, /healthz, /readyz, /config, /drain. The kubelet's probes and a Prometheus outside the pod reach it only on a pod address, such as 0.0.0.0:7401.",
+    read: readListenAddress,
+  }),
+  local: setting<Address>({
+    env: "CONTENDER_LOCAL",
+    default: "127.0.0.1:8500",
+    placeholder: "ADDRESS",
+    doc: "The pod's own model server: what the address `local` means, and the champion where no route is given at all.",
+    read: readAddress,
+  }),
+  config: setting<string | undefined>({
+    env: "CONTENDER_CONFIG",
+    default: "",
+    placeholder: "PATH",
+    doc: "A route file, or a directory of them (*.yaml, *.yml, *.json); watched, ConfigMap swaps included. Excludes the settings that shape a route from the environment.",
+    read: optional(read),
+  }),
+  champion: setting<EnvironmentVariant | undefined>({
+    env: "CONTENDER_CHAMPION",
+    default: "",
+    placeholder: "[NAME=]ADDRESS",
+    doc: "The variant that answers by default and takes all that is not a prediction. A bare address is named `champion`.",
+    shapesRoute: true,
+    read: optional(readChampion),
+  }),
+  challengers: setting<readonly EnvironmentVariant[]>({
+    env: "CONTENDER_CHALLENGERS",
+    default: "",
+    placeholder: "NAME=ADDRESS,…",
+    doc: "Variants that may get a share of live calls.",
+    shapesRoute: true,
+    read: readChallengers,
+  }),
+  weights: setting<readonly (readonly [string, number])[]>({
+    env: "CONTENDER_WEIGHTS",
+    default: "",
+    placeholder: "NAME=NUMBER,…",
+    doc: "Shares of live calls, any numbers with a sum above zero; variants left out get none. Without it the champion gets all.",
+    shapesRoute: true,
+    read: readWeights,
+  }),
+  shadows: setting<readonly EnvironmentShadow[]>({
+    env: "CONTENDER_SHADOWS",
+    default: "",
+    placeholder: "NAME=ADDRESS[@PERCENT%],…",
+    doc: "Variants that get copies of the calls which the champion answers; 100% where no share is given.",
+    shapesRoute: true,
+    read: readShadows,
+  }),
+  key: setting<readonly KeySource[]>({
+    env: "CONTENDER_KEY",
+    default: "",
+    placeholder: "SOURCE,…",
+    doc: "Where the sticky key comes from, first found wins: metadata:NAME, parameter:NAME (request parameter) or input:NAME (input tensor). Without it every call is drawn at random.",
+    shapesRoute: true,
+    read: readKeySources,
+  }),
+  score: setting<EnvironmentScore | undefined>({
+    env: "CONTENDER_SCORE",
+    default: "",
+    placeholder: "OUTPUT[[PICK]]",
+    doc: "The number of an answer that is its score: `scores[1]` is element 1 of each row of the output `scores`, `scores` element 0; also [max], [argmax], [margin], [entropy], [mean].",
+    shapesRoute: true,
+    read: optional(readScore),
+  }),
+  route: setting<string>({
+    env: "CONTENDER_ROUTE",
+    default: "default",
+    placeholder: "NAME",
+    doc: "Name of the route made from the environment, as metrics show it.",
+    shapesRoute: true,
+    read: readRouteName,
+  }),
+  salt: setting<string | undefined>({
+    env: "CONTENDER_SALT",
+    default: "",
+    placeholder: "TEXT",
+    doc: "Salt of the assignment; another salt puts other users on the challenger. The route's name where it is not set.",
+    shapesRoute: true,
+    read: optional(read),
+  }),
+  assignment: setting<"slots" | "md5-100">({
+    env: "CONTENDER_ASSIGNMENT",
+    default: "slots",
+    placeholder: "METHOD",
+    doc: "`slots`, or `md5-100`: md5(key) mod 100 against whole percents, for teams that already route so.",
+    shapesRoute: true,
+    read: oneOf("slots", "md5-100"),
+  }),
+  pin: setting<boolean>({
+    env: "CONTENDER_PIN",
+    default: "false",
+    placeholder: "BOOL",
+    doc: "Whether callers may choose their variant by the metadata x-contender-pin.",
+    shapesRoute: true,
+    read: readBoolean,
+  }),
+  variantHeader: setting<boolean>({
+    env: "CONTENDER_VARIANT_HEADER",
+    default: "true",
+    placeholder: "BOOL",
+    doc: "Whether answers carry x-contender-variant, which says who answered.",
+    shapesRoute: true,
+    read: readBoolean,
+  }),
+  trustHop: setting<readonly string[]>({
+    env: "CONTENDER_TRUST_HOP",
+    default: "private",
+    placeholder: "NETWORKS",
+    doc: "Peers whose x-contender-hop counts, so that two sidecars in a row split once: private (loopback too), loopback, any, none, or networks such as 10.0.0.0/8, separated by commas.",
+    read: readNetworks,
+  }),
+  drainDelayMs: setting<number>({
+    env: "CONTENDER_DRAIN_DELAY",
+    default: "5s",
+    placeholder: "DURATION",
+    doc: "How long a draining sidecar, no longer ready, still accepts: balancers need that long to notice.",
+    read: readDurationMs,
+  }),
+  gracePeriodMs: setting<number>({
+    env: "CONTENDER_GRACE_PERIOD",
+    default: "25s",
+    placeholder: "DURATION",
+    doc: "From the signal to the exit at most, the drain delay included. Kubernetes kills after 30 s unless told otherwise.",
+    read: readDurationMs,
+  }),
+  waitForChampion: setting<boolean>({
+    env: "CONTENDER_WAIT_FOR_CHAMPION",
+    default: "false",
+    placeholder: "BOOL",
+    doc: "Whether /readyz waits until the default route's champion accepts connections.",
+    read: readBoolean,
+  }),
+  logLevel: setting<LogLevel>({
+    env: "CONTENDER_LOG_LEVEL",
+    default: "info",
+    placeholder: "LEVEL",
+    doc: "The least that is logged: trace, debug, info, warn, error, fatal or silent.",
+    read: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
+  }),
+  accessLog: setting<number>({
+    env: "CONTENDER_ACCESS_LOG",
+    default: "0",
+    placeholder: "RATIO",
+    doc: "Share of calls that get a log line, 0 to 1.",
+    read: readRatio,
+  }),
+  predictionLog: setting<string | undefined>({
+    env: "CONTENDER_PREDICTION_LOG",
+    default: "",
+    placeholder: "PATH",
+    doc: "Where predictions are recorded as NDJSON: a file, or `stdout`. Off by default.",
+    read: optional(read),
+  }),
+  predictionLogSample: setting<number>({
+    env: "CONTENDER_PREDICTION_LOG_SAMPLE",
+    default: "0.01",
+    placeholder: "RATIO",
+    doc: "Share of live calls in the prediction log, 0 to 1; calls that fail are all recorded.",
+    read: readRatio,
+  }),
+} satisfies Record<string, Setting<unknown>>;
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+
+/** Every setting's value, by its name in the table. */
+export type SettingValues = {
+  readonly [K in keyof typeof settingsTable]: (typeof settingsTable)[K] extends Setting<infer T> ? T : never;
+};
+
+function optional<T>(reader: (text: string) => Reading<T>): (text: string) => Reading<T | undefined> {
+  return (text) => (text === "" ? read(undefined) : reader(text));
+}
+
+function oneOf<const T extends string>(...words: readonly T[]): (text: string) => Reading<T> {
+  return (text) => {
+    const found = words.find((word) => word === text);
+    return found === undefined
+      ? unreadable(`want one of ${words.join(", ")}, got ${JSON.stringify(text)}`)
+      : read(found);
+  };
+}
+
+function readRouteName(text: string): Reading<string> {
+  return nameRule.pattern.test(text) ? read(text) : unreadable(`want ${nameRule.wants}, got ${JSON.stringify(text)}`);
+}
+
+function readBoolean(text: string): Reading<boolean> {
+  if (text === "true" || text === "1") return read(true);
+  if (text === "false" || text === "0") return read(false);
+  return unreadable(`want true or false, got ${JSON.stringify(text)}`);
+}
+
+function readRatio(text: string): Reading<number> {
+  const ratio = /^(0|1|0?\.[0-9]+|[01]\.[0-9]+)$/.test(text) ? Number(text) : Number.NaN;
+  return ratio <= 1 ? read(ratio) : unreadable(`want a number from 0 to 1, got ${JSON.stringify(text)}`);
+}

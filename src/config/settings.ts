@@ -1,0 +1,86 @@
+/**
+ * The settings of the process, read from the environment by convict and handed on as plain frozen values: none of
+ * convict's types leave this file.
+ *
+ * convict is given texts only, and formats that judge a text. Its own number formats are not used, since they read `12abc`
+ * as 12 (`parseInt`); its command-line reading is switched off, since `contender`'s arguments are not its business.
+ */
+import convict from "convict";
+import type { Parsed, Problem } from "../base/parsed.ts";
+import { type LimitValues, limitSettings, limitsOf } from "./limits.ts";
+import { unknownNames } from "./names.ts";
+import { type Setting, type SettingValues, settingsTable } from "./settings-table.ts";
+
+/** An environment: `process.env` is one, a test writes its own. */
+export type Strings = Readonly<Record<string, string | undefined>>;
+
+export interface Settings extends SettingValues {
+  /** Limits of the data plane that were set; what is absent keeps the default of the module that owns it. */
+  readonly limits: LimitValues;
+  /** Names of the settings that the environment sets, defaults left out. */
+  readonly given: ReadonlySet<string>;
+}
+
+/** Every setting there is, in the order of the reference. */
+export const allSettings: readonly Setting<unknown>[] = [...Object.values(settingsTable), ...limitSettings];
+
+/** Reads the settings; every problem is told under the name of its variable. An empty variable counts as not set. */
+export function parseSettings(env: Strings): Parsed<Settings> {
+  const names = allSettings.map((setting) => setting.env);
+  const problems = unknownNames(env, names);
+  const set: Record<string, string> = {};
+  for (const name of names) {
+    const text = env[name]?.trim();
+    if (text !== undefined && text !== "") set[name] = text;
+  }
+  const values = readAll(set, problems);
+  if (problems.length === 0) {
+    problems.push(...acrossSettings(values as unknown as SettingValues));
+  }
+  if (problems.length > 0) return { ok: false, problems };
+  const settings = Object.fromEntries(Object.keys(settingsTable).map((key) => [key, values[key]]));
+  return {
+    ok: true,
+    value: Object.freeze({
+      ...(settings as unknown as SettingValues),
+      limits: limitsOf(set, values),
+      given: new Set(Object.keys(set)),
+    }),
+  };
+}
+
+function readAll(set: Record<string, string>, problems: Problem[]): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  const schema: convict.Schema<Record<string, string>> = {};
+  for (const [key, setting] of [
+    ...Object.entries<Setting<unknown>>(settingsTable),
+    ...limitSettings.map((limit) => [limit.env, limit] as const),
+  ]) {
+    schema[key] = {
+      doc: setting.doc,
+      env: setting.env,
+      default: setting.default,
+      format: (text: string) => {
+        const reading = setting.read(text);
+        if (reading.ok) values[key] = reading.value;
+        else {
+          problems.push({ path: setting.env, message: reading.message });
+          throw new Error(reading.message);
+        }
+      },
+    };
+  }
+  try {
+    convict(schema, { env: set, args: [] }).validate({ allowed: "strict" });
+  } catch (reason) {
+    // What our own formats refused is in `problems` by now, each under its name; anything else must not get lost.
+    if (problems.length === 0) problems.push({ path: "", message: String(reason) });
+  }
+  return values;
+}
+
+function acrossSettings(values: SettingValues): Problem[] {
+  if (values.gracePeriodMs > values.drainDelayMs) return [];
+  const message = "want more than CONTENDER_DRAIN_DELAY, or no call would be waited for";
+  return [{ path: settingsTable.gracePeriodMs.env, message }];
+}

@@ -1,0 +1,115 @@
+/**
+ * Several routes to one snapshot: the rules that span routes, and the version that names the result.
+ */
+import { createHash } from "node:crypto";
+import type { Parsed, Problem } from "../base/parsed.ts";
+import type { RouteSpec, Snapshot } from "../model/route.ts";
+
+/** A snapshot or every problem, and in both cases what is legal but doubtful. */
+export type Loaded = Parsed<Snapshot> & { readonly warnings: readonly Problem[] };
+
+/** Turns a path within one route into a problem that says where. */
+export type Locate = (path: readonly (string | number)[], message: string) => Problem;
+
+export interface Candidate {
+  readonly route: RouteSpec;
+  readonly locate: Locate;
+  /** What the document says of itself; undefined where it is silent. */
+  readonly default: boolean | undefined;
+  /** Whether name, match and default could be read: what can't be trusted is not compared with others. */
+  readonly comparable: boolean;
+}
+
+/** Applies the rules that span routes to `candidates`, beside what was already found, and names the result. */
+export function assemble(
+  source: string,
+  candidates: readonly Candidate[],
+  found: readonly Problem[],
+  doubts: readonly Problem[],
+): Loaded {
+  const problems = [...found];
+  const warnings = [...doubts];
+  reportTwins(candidates, problems);
+  if (candidates.every(({ comparable }) => comparable)) {
+    reportOverlaps(candidates, problems);
+    reportDefaults(candidates, problems, warnings);
+  }
+  if (problems.length > 0) return { ok: false, problems, warnings };
+  const routes = candidates.map(({ route }) => freeze({ ...route, default: route.default || candidates.length === 1 }));
+  return { ok: true, value: freeze({ version: versionOf(routes), source, routes }), warnings };
+}
+
+/** Twelve hex digits of the routes' contents: comments, order of keys and names of files make no difference. */
+export function versionOf(routes: readonly RouteSpec[]): string {
+  return createHash("sha256").update(JSON.stringify(routes)).digest("hex").slice(0, 12);
+}
+
+function reportTwins(candidates: readonly Candidate[], problems: Problem[]): void {
+  candidates.forEach(({ route, locate }, index) => {
+    const first = candidates.findIndex((other) => other.route.name === route.name);
+    if (route.name === "" || first === index) return;
+    problems.push(locate(["metadata", "name"], `two routes are named ${JSON.stringify(route.name)}`));
+  });
+}
+
+/**
+ * Two routes that would both take the same call. One that names models or services goes before one that takes any, so
+ * only equals are in each other's way.
+ */
+function reportOverlaps(candidates: readonly Candidate[], problems: Problem[]): void {
+  candidates.forEach(({ route, locate }, index) => {
+    for (const { route: other } of candidates.slice(0, index)) {
+      const shared = overlap(route, other);
+      if (shared === undefined) continue;
+      problems.push(
+        locate(
+          ["spec", "match"],
+          `the route ${JSON.stringify(other.name)} matches ${shared} too: a call fits one route`,
+        ),
+      );
+    }
+  });
+}
+
+function overlap({ match: a }: RouteSpec, { match: b }: RouteSpec): string | undefined {
+  if (a.dialect !== undefined && b.dialect !== undefined && a.dialect !== b.dialect) return undefined;
+  const services = common(a.services, b.services);
+  const models = common(a.models, b.models);
+  if (services === undefined || models === undefined) return undefined;
+  if (models.length > 0) return `the model ${JSON.stringify(models[0])}`;
+  return services.length > 0 ? `the service ${services[0]}` : "every model";
+}
+
+/** What two lists share; empty where both mean "any"; undefined where they can't meet, or the narrower goes first. */
+function common(a: readonly string[], b: readonly string[]): readonly string[] | undefined {
+  if (a.length === 0 && b.length === 0) return [];
+  const shared = a.filter((name) => b.includes(name));
+  return shared.length > 0 ? shared : undefined;
+}
+
+function reportDefaults(candidates: readonly Candidate[], problems: Problem[], warnings: Problem[]): void {
+  const [only, ...others] = candidates;
+  if (only === undefined) return;
+  if (others.length === 0) {
+    if (only.default === false)
+      warnings.push(only.locate(["spec", "default"], "a lone route is the default all the same"));
+    return;
+  }
+  const marked = candidates.filter(({ route }) => route.default);
+  for (const { locate } of marked.slice(1)) {
+    const first = JSON.stringify(marked[0]?.route.name);
+    problems.push(locate(["spec", "default"], `the route ${first} is the default already: want one default route`));
+  }
+  if (marked.length === 0) {
+    const message = `none of ${candidates.length} routes is the default: write "default: true" in the one whose champion takes health, reflection and unknown models`;
+    problems.push(only.locate(["spec", "default"], message));
+  }
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) freeze(inner);
+  }
+  return value;
+}

@@ -1,0 +1,87 @@
+/**
+ * Text to plain values, with the line of every path. JSON is read by the same parser, as it is YAML.
+ *
+ * YAML 1.2's core schema and nothing more: no merge keys, no custom tags, duplicate keys refused, aliases bounded. Maps
+ * come out as `Map`, which keeps the document's order whatever the keys look like.
+ */
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, type ParsedNode, parseAllDocuments } from "yaml";
+import type { Path } from "./decode.ts";
+
+export interface ParsedDocument {
+  readonly value: unknown;
+  /** Line, from 1, of the value at `path`, or of the nearest thing around it that exists. */
+  lineOf(path: Path): number;
+  /** What the parser itself refuses, with its line. */
+  readonly errors: readonly { readonly line: number; readonly message: string }[];
+}
+
+/** A ConfigMap holds 1 MiB at most, all keys together: https://kubernetes.io/docs/concepts/configuration/configmap/ */
+export const largestTextBytes = 1_048_576;
+
+/** A route needs few repeats; the limit is what keeps nested aliases from growing without bound. */
+const maxAliasCount = 100;
+
+/** Reads every document of a text; empty ones (comments, a trailing `---`) are left out. */
+export function parseDocuments(text: string): ParsedDocument[] {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, {
+    lineCounter: lines,
+    version: "1.2",
+    schema: "core",
+    merge: false,
+    uniqueKeys: true,
+    prettyErrors: false,
+    logLevel: "silent",
+  });
+  if (!Array.isArray(documents)) return [];
+  const parsed = documents.map((document) => readDocument(document, lines));
+  return parsed.filter(({ value, errors }) => errors.length > 0 || (value !== null && value !== undefined));
+}
+
+function readDocument(document: Document.Parsed, lines: LineCounter): ParsedDocument {
+  const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
+  const errors = [...document.errors, ...document.warnings].map((error) => ({
+    line: lineAt(error.pos[0]),
+    message: oneLine(error.message),
+  }));
+  let value: unknown = null;
+  if (errors.length === 0) {
+    try {
+      value = document.toJS({ mapAsMap: true, maxAliasCount });
+    } catch (reason) {
+      // Aliases are resolved here and not by the parser: an unknown or an explosive one is thrown.
+      errors.push({ line: lineAt(document.range[0]), message: oneLine(String(reason)) });
+    }
+  }
+  return {
+    value,
+    errors,
+    lineOf: (path) => lineAt(offsetOf(document.contents, path) ?? firstToken(document)),
+  };
+}
+
+const oneLine = (message: string): string => message.replace(/\s+/g, " ").trim();
+
+const firstToken = (document: Document.Parsed): number =>
+  isNode(document.contents) ? document.contents.range[0] : document.range[0];
+
+/** Where `path` starts in the text: a map's entry at its key, a list's at its value. */
+function offsetOf(root: ParsedNode | null, path: Path): number | undefined {
+  let node: unknown = root;
+  let offset = root?.range[0];
+  for (const step of path) {
+    let next: unknown;
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+      if (pair === undefined) break;
+      if (isNode(pair.key) && pair.key.range) offset = pair.key.range[0];
+      next = pair.value;
+    } else if (isSeq(node)) {
+      next = node.items[Number(step)];
+      if (!isNode(next) || !next.range) break;
+      offset = next.range[0];
+    } else break;
+    node = next;
+  }
+  return offset;
+}
