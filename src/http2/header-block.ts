@@ -57,6 +57,13 @@ export class HeaderField {
   readonly sensitive: boolean;
   /** RFC 7541, 4.1: name, value and 32 bytes. */
   readonly size: number;
+  /** Whether name and value keep HTTP's rules, as header-rules.ts found; 0 until somebody asked. */
+  verdict = 0;
+  /**
+   * What encoders know this object by: 0 nothing yet, 1 to 61 its index in the static table, above that a number of its
+   * own. Only the encoder writes it; a sensitive field's stays 0.
+   */
+  ref = 0;
 
   constructor(name: string, value: string, sensitive = false, id = headerIdOf(name)) {
     this.name = name;
@@ -75,6 +82,8 @@ export class HeaderBlock {
   size = 0;
   /** The list went over its limit: the fields beyond it were decoded, for the table's sake, and dropped. */
   tooLarge = false;
+  /** A decoded field, kept or dropped, breaks HTTP's rules for names or values: the message is malformed. */
+  malformed = false;
 
   add(field: HeaderField): void {
     this.fields[this.count++] = field;
@@ -103,5 +112,6 @@ export class HeaderBlock {
     this.count = 0;
     this.size = 0;
     this.tooLarge = false;
+    this.malformed = false;
   }
 }

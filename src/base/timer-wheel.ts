@@ -1,0 +1,111 @@
+/**
+ * Deadlines by the thousand for the price of one timer.
+ *
+ * Nearly every deadline is cancelled before it passes, so arming and cancelling must cost next to nothing: an entry is
+ * linked into the slot of its tick and unlinked again. A deadline is noticed up to one tick late, never early.
+ */
+import type { Clock } from "./clock.ts";
+
+/** What a wheel holds; a call is one itself, so that arming allocates nothing. */
+export abstract class WheelEntry {
+  wheelNext: WheelEntry | undefined = undefined;
+  wheelPrevious: WheelEntry | undefined = undefined;
+  /** Tick at which it is due; -1 where it is not armed. */
+  wheelTick = -1;
+
+  /** Its time has come. It is no longer armed. */
+  abstract onDeadline(): void;
+}
+
+/** Head of a slot's list. */
+class Slot extends WheelEntry {
+  override onDeadline(): void {
+    // A slot is never due itself.
+  }
+}
+
+const slotCount = 4_096;
+
+export class TimerWheel {
+  readonly #clock: Clock;
+  readonly #tickMs: number;
+  readonly #slots: Slot[] = [];
+  readonly #startMs: number;
+  /** The last tick that was looked at. */
+  #tick = 0;
+  #armed = 0;
+  #ticking = false;
+
+  /** @param tickMs how late a deadline may be noticed. Default 10: a hundredth of a call that is given a second. */
+  constructor(clock: Clock, tickMs = 10) {
+    this.#clock = clock;
+    this.#tickMs = tickMs;
+    this.#startMs = clock.nowMs();
+    for (let i = 0; i < slotCount; i++) this.#slots.push(new Slot());
+  }
+
+  /** Entries waiting. */
+  get size(): number {
+    return this.#armed;
+  }
+
+  /** Makes `entry.onDeadline` run once `delayMs` from `nowMs` have passed. An armed entry is armed anew. */
+  arm(entry: WheelEntry, nowMs: number, delayMs: number): void {
+    this.cancel(entry);
+    if (this.#armed === 0) this.#tick = Math.max(this.#tick, this.#tickAt(nowMs));
+    const due = Math.ceil((nowMs - this.#startMs + delayMs) / this.#tickMs);
+    const tick = due > this.#tick ? due : this.#tick + 1;
+    entry.wheelTick = tick;
+    const slot = this.#slots[tick % slotCount] as Slot;
+    const next = slot.wheelNext;
+    entry.wheelPrevious = slot;
+    entry.wheelNext = next;
+    if (next !== undefined) next.wheelPrevious = entry;
+    slot.wheelNext = entry;
+    this.#armed++;
+    if (!this.#ticking) this.#schedule();
+  }
+
+  cancel(entry: WheelEntry): void {
+    if (entry.wheelTick < 0) return;
+    entry.wheelTick = -1;
+    const { wheelPrevious: previous, wheelNext: next } = entry;
+    if (previous !== undefined) previous.wheelNext = next;
+    if (next !== undefined) next.wheelPrevious = previous;
+    entry.wheelNext = undefined;
+    entry.wheelPrevious = undefined;
+    this.#armed--;
+  }
+
+  #tickAt(nowMs: number): number {
+    return Math.floor((nowMs - this.#startMs) / this.#tickMs);
+  }
+
+  #schedule(): void {
+    this.#ticking = true;
+    this.#clock.after(this.#tickMs, () => this.#turn());
+  }
+
+  #turn(): void {
+    this.#ticking = false;
+    const now = this.#tickAt(this.#clock.nowMs());
+    // After a long pause (a suspended machine) every slot is looked at once, not once per missed tick.
+    const from = Math.max(this.#tick + 1, now - slotCount + 1);
+    for (let tick = from; tick <= now; tick++) this.#expire(tick % slotCount, now);
+    this.#tick = Math.max(this.#tick, now);
+    if (this.#armed > 0) this.#schedule();
+  }
+
+  #expire(index: number, now: number): void {
+    let entry = (this.#slots[index] as Slot).wheelNext;
+    while (entry !== undefined) {
+      const next = entry.wheelNext;
+      if (entry.wheelTick <= now) {
+        this.cancel(entry);
+        entry.onDeadline();
+      }
+      // What ran may have unlinked the next one: then start over, what is due has been taken out.
+      entry = next !== undefined && next.wheelTick < 0 ? (this.#slots[index] as Slot).wheelNext : next;
+    }
+  }
+}

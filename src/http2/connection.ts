@@ -1,0 +1,814 @@
+/**
+ * One HTTP/2 connection, either side, without a socket: bytes in by `receive`, events out to a handler, bytes out by
+ * `output`. Nothing in here waits, reads a clock or throws; what a peer does wrong ends its stream or its connection.
+ *
+ * DATA payloads are handed on piece by piece as they arrive, never gathered; every other frame is handled whole.
+ * Connection-level credit is returned on receipt, so that a stream nobody reads cannot stall its neighbours; a stream's
+ * credit is returned when its bytes have found their place (`H2Stream.consumed`).
+ */
+import type { ByteBudget } from "./byte-budget.ts";
+import { ClosedStreams, closedHow } from "./closed-streams.ts";
+import {
+  defaultWindow,
+  errorCode,
+  frameFlag,
+  frameHeadBytes,
+  frameType,
+  maxFrameLimit,
+  maxWindow,
+  preface,
+  settingId,
+} from "./constants.ts";
+import { writeGoaway, writeGreeting, writeNumberFrame, writePing, writeSettingsAck } from "./frames.ts";
+import { HeaderBlock } from "./header-block.ts";
+import { HpackDecoder } from "./hpack/decoder.ts";
+import { isRequest, isResponse, isTrailers } from "./message-rules.ts";
+import type { ResolvedHttp2Options } from "./options.ts";
+import { Output } from "./output.ts";
+import { Sender, type SenderOwner } from "./sender.ts";
+import { H2Stream } from "./stream.ts";
+
+/** What a connection tells its owner. A header block is valid only during the call. */
+export interface ConnectionHandler {
+  /** Server: a call begins. `block.tooLarge` says that fields are missing. */
+  onRequest(stream: H2Stream, block: HeaderBlock, endStream: boolean): void;
+  /** Client: the answer's head. */
+  onResponse(stream: H2Stream, block: HeaderBlock, status: number, endStream: boolean): void;
+  onTrailers(stream: H2Stream, block: HeaderBlock): void;
+  onData(stream: H2Stream, buf: Buffer, start: number, end: number, endStream: boolean): void;
+  /** The stream ended early: by the peer's word, our own finding, or with its connection. */
+  onReset(stream: H2Stream, code: number, how: ResetHow): void;
+  /** `bytes` of what was queued went out. */
+  onDelivered(stream: H2Stream, bytes: number): void;
+  /** The peer's first SETTINGS are in. */
+  onReady(connection: Connection): void;
+  /** Client: another stream can be opened, where there was none to be had before. */
+  onCapacity(connection: Connection): void;
+  /** The peer opens or takes no more streams. */
+  onGoaway(connection: Connection, code: number): void;
+  /** Both ends are silent from now on; every stream has been reported. */
+  onClosed(connection: Connection): void;
+}
+
+/** `unprocessed`: the peer says that it never looked at the stream, so it may be sent again. */
+export type ResetHow = "peer" | "unprocessed" | "protocol" | "lost";
+
+export type Role = "server" | "client";
+
+/** Reused by every block: see `message-rules.ts`. */
+const facts = { contentLength: -1, status: 0 };
+
+export class Connection implements SenderOwner {
+  readonly role: Role;
+  readonly output: Output;
+  readonly sender: Sender;
+  /** For whoever made the connection: its pool, its listener's entry. */
+  context: unknown = undefined;
+  /** Streams open now. */
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+  /** The peer's MAX_CONCURRENT_STREAMS; 100 until it says (RFC 9113 recommends no less). */
+  peerMaxStreams = 100;
+  ready = false;
+  /** No new streams: the peer said so, or we did, or ids have run out. */
+  goingAway = false;
+  #onceReady: (() => void) | undefined = undefined;
+  /** Nothing is read any more; the transport flushes and closes. */
+  dead = false;
+  /** The GOAWAY code that we ended the connection with, for logs and tests; -1 while it lives. */
+  failure = -1;
+  failureText = "";
+  lastPeerStreamId = 0;
+
+  readonly #options: ResolvedHttp2Options;
+  readonly #handler: ConnectionHandler;
+  readonly #budget: ByteBudget;
+  readonly #decoder: HpackDecoder;
+  readonly #block = new HeaderBlock();
+  readonly #streams = new Map<number, H2Stream>();
+  readonly #closed = new ClosedStreams();
+
+  #recvWindow = defaultWindow;
+  #recvUncredited = 0;
+  #peerInitialWindow = defaultWindow;
+  /** What a new stream of the peer's may send. */
+  #initialRecvWindow: number;
+  #gotSettings = false;
+  #prefaceLeft: number;
+  #nextStreamId: number;
+  /** Streams above it are ignored once our final GOAWAY is out. */
+  #goawayLastId = maxWindow;
+  #shutdown: "no" | "announced" | "final" = "no";
+
+  // A frame that is not DATA and has not arrived whole.
+  #carry: Buffer = Buffer.allocUnsafeSlow(1_024);
+  #carried = 0;
+
+  // The DATA frame under way.
+  #dataStream: H2Stream | undefined = undefined;
+  #payloadLeft = 0;
+  #padLeft = 0;
+  #awaitPad = false;
+  #inData = false;
+  #dataEnds = false;
+
+  // The header block under way, where it takes CONTINUATION frames.
+  #headersStreamId = 0;
+  #headersEndStream = false;
+  #fragments: Buffer[] = [];
+  #fragmentBytes = 0;
+
+  constructor(
+    role: Role,
+    options: ResolvedHttp2Options,
+    handler: ConnectionHandler,
+    budget: ByteBudget,
+    onDirty: () => void,
+  ) {
+    this.role = role;
+    this.#options = options;
+    this.#handler = handler;
+    this.#budget = budget;
+    this.output = new Output(onDirty);
+    this.sender = new Sender(this.output, options, budget, this);
+    this.#initialRecvWindow = Math.max(defaultWindow, options.streamWindowBytes);
+    this.#decoder = new HpackDecoder({
+      maxTableSize: Math.max(defaultTableBytes, options.decoderTableBytes),
+      maxListSize: options.maxHeaderListBytes,
+    });
+    this.#prefaceLeft = role === "server" ? preface.length : 0;
+    this.#nextStreamId = options.firstStreamId;
+    writeGreeting(this.output, role, options);
+    this.#recvWindow = Math.max(defaultWindow, options.connectionWindowBytes);
+  }
+
+  // === sending ===
+
+  /** Runs `fn` when the peer's first SETTINGS are in. */
+  onceReady(fn: () => void): void {
+    this.#onceReady = fn;
+  }
+
+  /** Whether a client may open a stream now. */
+  get hasCapacity(): boolean {
+    return this.ready && !this.goingAway && !this.dead && this.#streams.size < this.peerMaxStreams;
+  }
+
+  /** Client: opens a stream; `hasCapacity` must hold. Its headers must be sent before another stream is opened. */
+  openStream(owner: unknown): H2Stream {
+    const id = this.#nextStreamId;
+    this.#nextStreamId = id + 2;
+    if (this.#nextStreamId > this.#options.maxStreamId) this.goingAway = true;
+    const stream = new H2Stream(id, this, this.#peerInitialWindow, this.#initialRecvWindow);
+    stream.owner = owner;
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  sendHeaders(stream: H2Stream, block: HeaderBlock, endStream: boolean): void {
+    if (stream.closed || stream.localEnded) return;
+    this.sender.headers(stream, block, endStream);
+  }
+
+  sendData(stream: H2Stream, buf: Buffer, start: number, end: number, endStream: boolean): number {
+    return this.sender.data(stream, buf, start, end, endStream);
+  }
+
+  sendTrailers(stream: H2Stream, block: HeaderBlock): void {
+    this.sender.trailers(stream, block);
+  }
+
+  credit(stream: H2Stream, count: number): void {
+    if (stream.closed || stream.remoteEnded) return;
+    stream.recvUncredited += count;
+    if (stream.recvUncredited * 2 >= this.#options.streamWindowBytes) this.grantCredit(stream);
+  }
+
+  /** Lets the peer send as much as the stream has delivered, unless the process holds too much already. */
+  grantCredit(stream: H2Stream): void {
+    if (stream.closed || stream.remoteEnded || stream.recvUncredited === 0) return;
+    if (this.#budget.exceeded) {
+      this.#budget.wait(stream);
+      return;
+    }
+    writeNumberFrame(this.output, frameType.WINDOW_UPDATE, stream.id, stream.recvUncredited);
+    stream.recvWindow += stream.recvUncredited;
+    stream.recvUncredited = 0;
+  }
+
+  resetStream(stream: H2Stream, code: number): void {
+    if (stream.closed) return;
+    writeNumberFrame(this.output, frameType.RST_STREAM, stream.id, code);
+    this.#close(stream, closedHow.resetByUs);
+  }
+
+  /** A PING with our own payload; the answer needs no counting: see `onPong`. */
+  ping(): void {
+    if (this.dead) return;
+    writePing(this.output, false, pingPayload, 0);
+  }
+
+  /**
+   * Begins a graceful end: a server announces it (GOAWAY with the highest id, and a PING) and names the last stream it
+   * takes once the PING is answered, so that calls on their way are not lost; a client just opens no more.
+   */
+  shutdown(): void {
+    if (this.dead || this.#shutdown !== "no") return;
+    this.goingAway = true;
+    if (this.role === "server") {
+      this.#shutdown = "announced";
+      writeGoaway(this.output, maxWindow, errorCode.NO_ERROR, "");
+      this.ping();
+    } else {
+      this.#shutdown = "final";
+      writeGoaway(this.output, 0, errorCode.NO_ERROR, "");
+    }
+    this.#endIfIdle();
+  }
+
+  /** Second half of a server's graceful end; the transport calls it where the PING stays unanswered. */
+  finishShutdown(): void {
+    if (this.dead || this.#shutdown !== "announced") return;
+    this.#shutdown = "final";
+    this.#goawayLastId = this.lastPeerStreamId;
+    writeGoaway(this.output, this.lastPeerStreamId, errorCode.NO_ERROR, "");
+    this.#endIfIdle();
+  }
+
+  /** Ends the connection because of what the peer did. */
+  fail(code: number, why: string): void {
+    if (this.dead) return;
+    this.failure = code;
+    this.failureText = why;
+    writeGoaway(this.output, this.lastPeerStreamId, code, why);
+    this.#die(code, "protocol");
+  }
+
+  /** The socket is gone. */
+  lost(): void {
+    if (!this.dead) this.#die(errorCode.INTERNAL_ERROR, "lost");
+  }
+
+  #die(code: number, how: ResetHow): void {
+    this.dead = true;
+    this.goingAway = true;
+    const open = [...this.#streams.values()];
+    for (const stream of open) {
+      this.#close(stream, closedHow.resetByPeer);
+      this.#handler.onReset(stream, code, how);
+    }
+    this.#dataStream = undefined;
+    this.#handler.onClosed(this);
+  }
+
+  #endIfIdle(): void {
+    if (this.#streams.size > 0 || this.dead) return;
+    if (this.#shutdown === "final" || (this.role === "client" && this.goingAway)) {
+      this.dead = true;
+      this.#handler.onClosed(this);
+    }
+  }
+
+  // === SenderOwner ===
+
+  localEnd(stream: H2Stream): void {
+    if (stream.remoteEnded) this.#close(stream, closedHow.ended);
+  }
+
+  delivered(stream: H2Stream, bytes: number): void {
+    this.#handler.onDelivered(stream, bytes);
+  }
+
+  #close(stream: H2Stream, how: number): void {
+    if (stream.closed) return;
+    stream.closed = true;
+    this.sender.drop(stream);
+    this.#budget.forget(stream);
+    const wasFull = this.#streams.size >= this.peerMaxStreams;
+    this.#streams.delete(stream.id);
+    this.#closed.add(stream.id, how);
+    if (this.dead) return;
+    if (this.goingAway) this.#endIfIdle();
+    else if (wasFull && this.role === "client") this.#handler.onCapacity(this);
+  }
+
+  /** A stream that the peer used wrongly, or that its connection took along. */
+  #streamError(stream: H2Stream, code: number): void {
+    this.resetStream(stream, code);
+    this.#handler.onReset(stream, code, "protocol");
+  }
+
+  // === receiving ===
+
+  /** Takes what the socket read. Payload pieces are handed on as ranges of `chunk`, which must not change afterwards. */
+  receive(chunk: Buffer): void {
+    const end = chunk.length;
+    let pos = 0;
+    if (this.dead) return;
+    if (this.#prefaceLeft > 0) pos = this.#matchPreface(chunk);
+    if (this.#carried > 0 && !this.dead) pos = this.#fillCarry(chunk, pos, end);
+    while (pos < end && !this.dead) {
+      if (this.#inData) {
+        pos = this.#dataPiece(chunk, pos, end);
+        continue;
+      }
+      if (end - pos < frameHeadBytes) break;
+      const length = (chunk[pos]! << 16) | (chunk[pos + 1]! << 8) | chunk[pos + 2]!;
+      const type = chunk[pos + 3]!;
+      if (type === frameType.DATA) {
+        this.#dataHead(length, chunk[pos + 4]!, streamIdAt(chunk, pos + 5));
+        pos += frameHeadBytes;
+        continue;
+      }
+      if (length > this.#options.maxFrameBytes) {
+        this.fail(errorCode.FRAME_SIZE_ERROR, "frame larger than SETTINGS_MAX_FRAME_SIZE");
+        return;
+      }
+      const next = pos + frameHeadBytes + length;
+      if (next > end) break;
+      this.#frame(type, chunk[pos + 4]!, streamIdAt(chunk, pos + 5), chunk, pos + frameHeadBytes, next);
+      pos = next;
+    }
+    if (pos < end && !this.dead) this.#keep(chunk, pos, end);
+  }
+
+  #matchPreface(chunk: Buffer): number {
+    const from = preface.length - this.#prefaceLeft;
+    const take = Math.min(chunk.length, this.#prefaceLeft);
+    if (preface.compare(chunk, 0, take, from, from + take) !== 0) {
+      this.fail(errorCode.PROTOCOL_ERROR, "no HTTP/2 connection preface");
+      return chunk.length;
+    }
+    this.#prefaceLeft -= take;
+    return take;
+  }
+
+  #keep(chunk: Buffer, pos: number, end: number): void {
+    const count = end - pos;
+    if (this.#carried + count > this.#carry.length) {
+      const larger = Buffer.allocUnsafeSlow(frameHeadBytes + this.#options.maxFrameBytes);
+      this.#carry.copy(larger, 0, 0, this.#carried);
+      this.#carry = larger;
+    }
+    chunk.copy(this.#carry, this.#carried, pos, end);
+    this.#carried += count;
+  }
+
+  /** Completes the carried frame from the new chunk. @returns how far the chunk is used up. */
+  #fillCarry(chunk: Buffer, start: number, end: number): number {
+    let pos = start;
+    if (this.#carried < frameHeadBytes) {
+      const take = Math.min(frameHeadBytes - this.#carried, end - pos);
+      this.#keep(chunk, pos, pos + take);
+      pos += take;
+      if (this.#carried < frameHeadBytes) return pos;
+    }
+    const carry = this.#carry;
+    const length = (carry[0]! << 16) | (carry[1]! << 8) | carry[2]!;
+    const type = carry[3]!;
+    if (type === frameType.DATA) {
+      this.#carried = 0;
+      this.#dataHead(length, carry[4]!, streamIdAt(carry, 5));
+      return pos;
+    }
+    if (length > this.#options.maxFrameBytes) {
+      this.fail(errorCode.FRAME_SIZE_ERROR, "frame larger than SETTINGS_MAX_FRAME_SIZE");
+      return pos;
+    }
+    const take = Math.min(frameHeadBytes + length - this.#carried, end - pos);
+    this.#keep(chunk, pos, pos + take);
+    pos += take;
+    if (this.#carried === frameHeadBytes + length) {
+      this.#carried = 0;
+      const whole = this.#carry;
+      this.#frame(type, whole[4]!, streamIdAt(whole, 5), whole, frameHeadBytes, frameHeadBytes + length);
+    }
+    return pos;
+  }
+
+  // --- DATA ---
+
+  #dataHead(length: number, flags: number, id: number): void {
+    if (length > this.#options.maxFrameBytes) {
+      return this.fail(errorCode.FRAME_SIZE_ERROR, "frame larger than SETTINGS_MAX_FRAME_SIZE");
+    }
+    if (this.#headersStreamId !== 0) return this.fail(errorCode.PROTOCOL_ERROR, "DATA inside a header block");
+    if (!this.#gotSettings) return this.fail(errorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS");
+    if (id === 0) return this.fail(errorCode.PROTOCOL_ERROR, "DATA on stream 0");
+    this.#recvWindow -= length;
+    if (this.#recvWindow < 0) return this.fail(errorCode.FLOW_CONTROL_ERROR, "connection window overrun");
+    this.#recvUncredited += length;
+    if (this.#recvUncredited * 2 >= this.#options.connectionWindowBytes) {
+      writeNumberFrame(this.output, frameType.WINDOW_UPDATE, 0, this.#recvUncredited);
+      this.#recvWindow += this.#recvUncredited;
+      this.#recvUncredited = 0;
+    }
+    const padded = (flags & frameFlag.PADDED) !== 0;
+    if (padded && length === 0) return this.fail(errorCode.FRAME_SIZE_ERROR, "padded DATA without a pad length");
+
+    let stream = this.#streams.get(id);
+    if (stream === undefined) {
+      if (!this.#allowOnGone(id, "DATA")) return;
+    } else if (stream.remoteEnded) {
+      this.#streamError(stream, errorCode.STREAM_CLOSED);
+      stream = undefined;
+    } else if (!stream.gotHeaders) {
+      this.#streamError(stream, errorCode.PROTOCOL_ERROR);
+      stream = undefined;
+    } else {
+      stream.recvWindow -= length;
+      if (stream.recvWindow < 0) {
+        this.#streamError(stream, errorCode.FLOW_CONTROL_ERROR);
+        stream = undefined;
+      }
+    }
+    this.#dataStream = stream;
+    this.#payloadLeft = length;
+    this.#padLeft = 0;
+    this.#awaitPad = padded;
+    this.#dataEnds = (flags & frameFlag.END_STREAM) !== 0;
+    this.#inData = true;
+    if (length === 0) this.#dataDone(emptyChunk, 0, 0);
+  }
+
+  #dataPiece(chunk: Buffer, start: number, end: number): number {
+    let pos = start;
+    if (this.#awaitPad) {
+      const pad = chunk[pos++]!;
+      this.#payloadLeft--;
+      if (pad > this.#payloadLeft) {
+        this.fail(errorCode.PROTOCOL_ERROR, "padding longer than its frame");
+        return pos;
+      }
+      this.#awaitPad = false;
+      this.#payloadLeft -= pad;
+      this.#padLeft = pad;
+      if (this.#dataStream !== undefined) this.credit(this.#dataStream, pad + 1);
+      if (this.#payloadLeft === 0 && pad === 0) {
+        this.#dataDone(chunk, pos, pos);
+        return pos;
+      }
+      if (pos === end) return pos;
+    }
+    if (this.#payloadLeft > 0) {
+      const take = this.#payloadLeft < end - pos ? this.#payloadLeft : end - pos;
+      this.#payloadLeft -= take;
+      const until = pos + take;
+      if (this.#payloadLeft === 0 && this.#padLeft === 0) this.#dataDone(chunk, pos, until);
+      else this.#deliver(chunk, pos, until, false);
+      return until;
+    }
+    const skip = this.#padLeft < end - pos ? this.#padLeft : end - pos;
+    this.#padLeft -= skip;
+    if (this.#padLeft === 0) this.#dataDone(chunk, pos + skip, pos + skip);
+    return pos + skip;
+  }
+
+  #dataDone(chunk: Buffer, start: number, end: number): void {
+    this.#inData = false;
+    if (end > start || this.#dataEnds) this.#deliver(chunk, start, end, this.#dataEnds);
+    this.#dataStream = undefined;
+  }
+
+  #deliver(chunk: Buffer, start: number, end: number, ends: boolean): void {
+    const stream = this.#dataStream;
+    if (stream === undefined || stream.closed) return;
+    stream.receivedBytes += end - start;
+    if (!this.#lengthHolds(stream, ends)) return;
+    if (!ends) {
+      this.#handler.onData(stream, chunk, start, end, false);
+      return;
+    }
+    stream.remoteEnded = true;
+    this.#handler.onData(stream, chunk, start, end, true);
+    if (stream.localEnded) this.#close(stream, closedHow.ended);
+  }
+
+  /** Holds a message to its `content-length` (RFC 9113, 8.1.1). */
+  #lengthHolds(stream: H2Stream, ends: boolean): boolean {
+    const expected = stream.expectedBytes;
+    if (expected < 0) return true;
+    if (stream.receivedBytes > expected || (ends && stream.receivedBytes !== expected)) {
+      this.#streamError(stream, errorCode.PROTOCOL_ERROR);
+      return false;
+    }
+    return true;
+  }
+
+  /** Judges a DATA or HEADERS frame for a stream that is not open. @returns false where it ended the connection. */
+  #allowOnGone(id: number, what: string): boolean {
+    if (this.#isIdle(id)) {
+      this.fail(errorCode.PROTOCOL_ERROR, `${what} on an idle stream`);
+      return false;
+    }
+    if (id > this.#goawayLastId && this.role === "server") return true;
+    switch (this.#closed.how(id)) {
+      case closedHow.resetByUs:
+        return true;
+      case closedHow.unknown:
+        if (what === "HEADERS") this.fail(errorCode.PROTOCOL_ERROR, "stream id out of order");
+        else writeNumberFrame(this.output, frameType.RST_STREAM, id, errorCode.STREAM_CLOSED);
+        return what !== "HEADERS";
+      default:
+        this.fail(errorCode.STREAM_CLOSED, `${what} on a closed stream`);
+        return false;
+    }
+  }
+
+  #isIdle(id: number): boolean {
+    const ours = (id & 1) === (this.role === "client" ? 1 : 0);
+    if (!ours) return id > this.lastPeerStreamId;
+    return this.role === "server" || id >= this.#nextStreamId;
+  }
+
+  // --- every other frame ---
+
+  #frame(type: number, flags: number, id: number, buf: Buffer, start: number, end: number): void {
+    if (this.#headersStreamId !== 0 && (type !== frameType.CONTINUATION || id !== this.#headersStreamId)) {
+      return this.fail(errorCode.PROTOCOL_ERROR, "a frame inside a header block");
+    }
+    if (!this.#gotSettings && (type !== frameType.SETTINGS || (flags & frameFlag.ACK) !== 0)) {
+      return this.fail(errorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS");
+    }
+    switch (type) {
+      case frameType.HEADERS:
+        return this.#onHeaders(flags, id, buf, start, end);
+      case frameType.WINDOW_UPDATE:
+        return this.#onWindowUpdate(id, buf, start, end);
+      case frameType.RST_STREAM:
+        return this.#onReset(id, buf, start, end);
+      case frameType.SETTINGS:
+        return this.#onSettings(flags, id, buf, start, end);
+      case frameType.PING:
+        return this.#onPing(flags, id, buf, start, end);
+      case frameType.GOAWAY:
+        return this.#onGoaway(id, buf, start, end);
+      case frameType.CONTINUATION:
+        return this.#onContinuation(flags, id, buf, start, end);
+      case frameType.PRIORITY:
+        return this.#onPriority(id, buf, start, end);
+      case frameType.PUSH_PROMISE:
+        return this.fail(errorCode.PROTOCOL_ERROR, "PUSH_PROMISE, which is switched off");
+      default: // unknown types are to be ignored (RFC 9113, 5.5)
+    }
+  }
+
+  #onHeaders(flags: number, id: number, buf: Buffer, start: number, end: number): void {
+    if (id === 0) return this.fail(errorCode.PROTOCOL_ERROR, "HEADERS on stream 0");
+    if (this.role === "server" ? (id & 1) === 0 : (id & 1) === 0 || id >= this.#nextStreamId) {
+      return this.fail(errorCode.PROTOCOL_ERROR, "HEADERS on a stream that can't be the peer's");
+    }
+    let from = start;
+    let to = end;
+    if ((flags & frameFlag.PADDED) !== 0) {
+      if (from === to) return this.fail(errorCode.FRAME_SIZE_ERROR, "padded HEADERS without a pad length");
+      to -= buf[from++]!;
+    }
+    let selfDependent = false;
+    if ((flags & frameFlag.PRIORITY) !== 0) {
+      if (to - from < 5) return this.fail(errorCode.FRAME_SIZE_ERROR, "HEADERS too short for its priority");
+      selfDependent = streamIdAt(buf, from) === id;
+      from += 5;
+    }
+    if (to < from) return this.fail(errorCode.PROTOCOL_ERROR, "padding longer than its frame");
+    const endStream = (flags & frameFlag.END_STREAM) !== 0;
+    if (selfDependent) {
+      // The block must be decoded all the same, or the table is lost.
+      this.#block.clear();
+      if (this.#decoder.decode(buf, from, to, this.#block) !== 0) {
+        return this.fail(errorCode.COMPRESSION_ERROR, "header block");
+      }
+      this.lastPeerStreamId = Math.max(this.lastPeerStreamId, id);
+      const open = this.#streams.get(id);
+      if (open !== undefined) return this.#streamError(open, errorCode.PROTOCOL_ERROR);
+      this.#closed.add(id, closedHow.resetByUs);
+      return writeNumberFrame(this.output, frameType.RST_STREAM, id, errorCode.PROTOCOL_ERROR);
+    }
+    if ((flags & frameFlag.END_HEADERS) !== 0) return this.#headerBlock(id, endStream, buf, from, to);
+    this.#headersStreamId = id;
+    this.#headersEndStream = endStream;
+    this.#fragmentBytes = to - from;
+    this.#fragments.push(Buffer.from(buf.subarray(from, to)));
+  }
+
+  #onContinuation(flags: number, id: number, buf: Buffer, start: number, end: number): void {
+    if (this.#headersStreamId === 0 || id === 0) {
+      return this.fail(errorCode.PROTOCOL_ERROR, "CONTINUATION without a header block");
+    }
+    this.#fragmentBytes += end - start;
+    if (
+      this.#fragments.length > this.#options.maxContinuations ||
+      this.#fragmentBytes > this.#options.maxHeaderBlockBytes
+    ) {
+      return this.fail(errorCode.ENHANCE_YOUR_CALM, "header block too long");
+    }
+    this.#fragments.push(Buffer.from(buf.subarray(start, end)));
+    if ((flags & frameFlag.END_HEADERS) === 0) return;
+    const whole = Buffer.concat(this.#fragments);
+    const ends = this.#headersEndStream;
+    this.#fragments = [];
+    this.#headersStreamId = 0;
+    this.#headerBlock(id, ends, whole, 0, whole.length);
+  }
+
+  #headerBlock(id: number, endStream: boolean, buf: Buffer, start: number, end: number): void {
+    const block = this.#block;
+    block.clear();
+    if (this.#decoder.decode(buf, start, end, block) !== 0) {
+      return this.fail(errorCode.COMPRESSION_ERROR, "header block");
+    }
+    const stream = this.#streams.get(id);
+    if (stream === undefined) {
+      if (this.role === "server" && id > this.lastPeerStreamId) return this.#newStream(id, block, endStream);
+      this.#allowOnGone(id, "HEADERS");
+      return;
+    }
+    if (stream.remoteEnded) return this.#streamError(stream, errorCode.STREAM_CLOSED);
+    if (stream.gotHeaders) return this.#onTrailers(stream, block, endStream);
+    if (!isResponse(block, facts)) return this.#streamError(stream, errorCode.PROTOCOL_ERROR);
+    if (facts.status < 200) {
+      // An interim answer says nothing a gRPC caller could use; a final one follows (RFC 9113, 8.1).
+      if (endStream || facts.status === 101) this.#streamError(stream, errorCode.PROTOCOL_ERROR);
+      return;
+    }
+    this.#begin(stream, endStream);
+    if (stream.closed) return;
+    this.#handler.onResponse(stream, block, facts.status, endStream);
+    if (endStream && stream.localEnded) this.#close(stream, closedHow.ended);
+  }
+
+  #begin(stream: H2Stream, endStream: boolean): void {
+    stream.gotHeaders = true;
+    stream.expectedBytes = facts.contentLength;
+    stream.remoteEnded = endStream;
+    if (endStream && facts.contentLength > 0) this.#streamError(stream, errorCode.PROTOCOL_ERROR);
+  }
+
+  #newStream(id: number, block: HeaderBlock, endStream: boolean): void {
+    if (id > this.#goawayLastId) return; // the client was told: it sends the call elsewhere
+    this.lastPeerStreamId = id;
+    if (this.#streams.size >= this.#options.maxConcurrentStreams) {
+      this.#closed.add(id, closedHow.resetByUs);
+      return writeNumberFrame(this.output, frameType.RST_STREAM, id, errorCode.REFUSED_STREAM);
+    }
+    if (!block.tooLarge && !isRequest(block, facts)) {
+      this.#closed.add(id, closedHow.resetByUs);
+      return writeNumberFrame(this.output, frameType.RST_STREAM, id, errorCode.PROTOCOL_ERROR);
+    }
+    const stream = new H2Stream(id, this, this.#peerInitialWindow, this.#initialRecvWindow);
+    this.#streams.set(id, stream);
+    if (block.tooLarge) facts.contentLength = -1;
+    stream.gotHeaders = true;
+    stream.expectedBytes = facts.contentLength;
+    stream.remoteEnded = endStream;
+    if (endStream && facts.contentLength > 0) return this.resetStream(stream, errorCode.PROTOCOL_ERROR);
+    this.#handler.onRequest(stream, block, endStream);
+  }
+
+  #onTrailers(stream: H2Stream, block: HeaderBlock, endStream: boolean): void {
+    facts.contentLength = -1;
+    if (!endStream || block.tooLarge || !isTrailers(block, facts)) {
+      return this.#streamError(stream, errorCode.PROTOCOL_ERROR);
+    }
+    if (!this.#lengthHolds(stream, true)) return;
+    stream.remoteEnded = true;
+    this.#handler.onTrailers(stream, block);
+    if (stream.localEnded) this.#close(stream, closedHow.ended);
+  }
+
+  #onWindowUpdate(id: number, buf: Buffer, start: number, end: number): void {
+    if (end - start !== 4) return this.fail(errorCode.FRAME_SIZE_ERROR, "WINDOW_UPDATE of a wrong length");
+    const increment = streamIdAt(buf, start);
+    if (id === 0) {
+      if (increment === 0) return this.fail(errorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of 0");
+      if (!this.sender.grow(undefined, increment))
+        this.fail(errorCode.FLOW_CONTROL_ERROR, "connection window overflow");
+      return;
+    }
+    const stream = this.#streams.get(id);
+    if (stream === undefined) {
+      if (this.#isIdle(id)) this.fail(errorCode.PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream");
+      return;
+    }
+    if (increment === 0) return this.#streamError(stream, errorCode.PROTOCOL_ERROR);
+    if (!this.sender.grow(stream, increment)) this.#streamError(stream, errorCode.FLOW_CONTROL_ERROR);
+  }
+
+  #onReset(id: number, buf: Buffer, start: number, end: number): void {
+    if (end - start !== 4) return this.fail(errorCode.FRAME_SIZE_ERROR, "RST_STREAM of a wrong length");
+    if (id === 0) return this.fail(errorCode.PROTOCOL_ERROR, "RST_STREAM on stream 0");
+    const stream = this.#streams.get(id);
+    if (stream === undefined) {
+      if (this.#isIdle(id)) this.fail(errorCode.PROTOCOL_ERROR, "RST_STREAM on an idle stream");
+      return;
+    }
+    const code = buf.readUInt32BE(start);
+    this.#close(stream, closedHow.resetByPeer);
+    this.#handler.onReset(stream, code, code === errorCode.REFUSED_STREAM ? "unprocessed" : "peer");
+  }
+
+  #onSettings(flags: number, id: number, buf: Buffer, start: number, end: number): void {
+    if (id !== 0) return this.fail(errorCode.PROTOCOL_ERROR, "SETTINGS on a stream");
+    const length = end - start;
+    if ((flags & frameFlag.ACK) !== 0) {
+      if (length !== 0) return this.fail(errorCode.FRAME_SIZE_ERROR, "SETTINGS acknowledgement with a payload");
+      // Until now the peer could not know our limits: the protocol's own were in force where they are larger.
+      this.#initialRecvWindow = this.#options.streamWindowBytes;
+      this.#decoder.setMaxTableSize(this.#options.decoderTableBytes);
+      return;
+    }
+    if (length % 6 !== 0) return this.fail(errorCode.FRAME_SIZE_ERROR, "SETTINGS of a wrong length");
+    const first = !this.#gotSettings;
+    this.#gotSettings = true;
+    const hadCapacity = this.hasCapacity;
+    for (let at = start; at < end && !this.dead; at += 6) this.#setting(buf.readUInt16BE(at), buf.readUInt32BE(at + 2));
+    if (this.dead) return;
+    writeSettingsAck(this.output);
+    this.sender.pump();
+    if (first) {
+      this.ready = true;
+      this.#onceReady?.();
+      this.#onceReady = undefined;
+      this.#handler.onReady(this);
+    } else if (!hadCapacity && this.hasCapacity) {
+      this.#handler.onCapacity(this);
+    }
+  }
+
+  #setting(id: number, value: number): void {
+    switch (id) {
+      case settingId.HEADER_TABLE_SIZE:
+        this.sender.encoder.setPeerMaxTableSize(value);
+        return;
+      case settingId.ENABLE_PUSH:
+        if (value > 1 || (value === 1 && this.role === "client")) this.fail(errorCode.PROTOCOL_ERROR, "ENABLE_PUSH");
+        return;
+      case settingId.MAX_CONCURRENT_STREAMS:
+        this.peerMaxStreams = value;
+        return;
+      case settingId.INITIAL_WINDOW_SIZE:
+        return this.#peerWindow(value);
+      case settingId.MAX_FRAME_SIZE:
+        if (value < 16_384 || value > maxFrameLimit) return this.fail(errorCode.PROTOCOL_ERROR, "MAX_FRAME_SIZE");
+        this.sender.peerMaxFrame = value;
+        return;
+      default: // MAX_HEADER_LIST_SIZE is advice to callers; unknown settings are to be ignored
+    }
+  }
+
+  #peerWindow(value: number): void {
+    if (value > maxWindow) return this.fail(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
+    const change = value - this.#peerInitialWindow;
+    this.#peerInitialWindow = value;
+    for (const stream of this.#streams.values()) {
+      if (!this.sender.grow(stream, change)) return this.fail(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
+    }
+  }
+
+  #onPing(flags: number, id: number, buf: Buffer, start: number, end: number): void {
+    if (id !== 0) return this.fail(errorCode.PROTOCOL_ERROR, "PING on a stream");
+    if (end - start !== 8) return this.fail(errorCode.FRAME_SIZE_ERROR, "PING of a wrong length");
+    if ((flags & frameFlag.ACK) !== 0) return this.finishShutdown();
+    writePing(this.output, true, buf, start);
+  }
+
+  #onGoaway(id: number, buf: Buffer, start: number, end: number): void {
+    if (id !== 0) return this.fail(errorCode.PROTOCOL_ERROR, "GOAWAY on a stream");
+    if (end - start < 8) return this.fail(errorCode.FRAME_SIZE_ERROR, "GOAWAY of a wrong length");
+    const lastId = streamIdAt(buf, start);
+    const code = buf.readUInt32BE(start + 4);
+    this.goingAway = true;
+    this.#handler.onGoaway(this, code);
+    if (this.role === "client") {
+      for (const stream of [...this.#streams.values()]) {
+        if (stream.id <= lastId) continue;
+        this.#close(stream, closedHow.resetByUs);
+        this.#handler.onReset(stream, errorCode.REFUSED_STREAM, "unprocessed");
+      }
+    }
+    this.#endIfIdle();
+  }
+
+  #onPriority(id: number, buf: Buffer, start: number, end: number): void {
+    if (id === 0) return this.fail(errorCode.PROTOCOL_ERROR, "PRIORITY on stream 0");
+    const stream = this.#streams.get(id);
+    let code: number = errorCode.NO_ERROR;
+    if (end - start !== 5) code = errorCode.FRAME_SIZE_ERROR;
+    else if (streamIdAt(buf, start) === id) code = errorCode.PROTOCOL_ERROR;
+    if (code === errorCode.NO_ERROR) return;
+    if (stream !== undefined) this.#streamError(stream, code);
+    else if (this.#isIdle(id)) this.fail(code, "PRIORITY on an idle stream");
+    else writeNumberFrame(this.output, frameType.RST_STREAM, id, code);
+  }
+}
+
+const emptyChunk = Buffer.alloc(0);
+/** Size of the peer's HPACK table before it has seen our SETTINGS (RFC 9113, 6.5.2). */
+const defaultTableBytes = 4_096;
+const pingPayload = Buffer.alloc(8);
+
+/** 31 bits, the reserved one masked off. */
+function streamIdAt(buf: Buffer, at: number): number {
+  return ((buf[at]! & 0x7f) << 24) | (buf[at + 1]! << 16) | (buf[at + 2]! << 8) | buf[at + 3]!;
+}

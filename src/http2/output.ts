@@ -1,0 +1,83 @@
+/**
+ * What a connection has to say and its socket has not yet been given.
+ *
+ * Frames are written one after the other into an arena, so that a turn of the event loop costs one system call however
+ * many calls it moved. Large payloads are not copied: they go in between as slices of the buffer they came in.
+ */
+
+const arenaBytes = 65_536;
+/** Longest run of output pieces handed over at once; beyond it, a turn's output is split into several. */
+const noPieces: readonly Buffer[] = [];
+
+export class Output {
+  /** Room to write in: `buf[pos...]`. Call `reserve` first. */
+  buf: Buffer = Buffer.allocUnsafeSlow(arenaBytes);
+  pos = 0;
+  /** Bytes written and not yet taken. */
+  bytes = 0;
+  /** Start of what has been written into `buf` and not yet been cut off as a piece. */
+  #start = 0;
+  #pieces: Buffer[] = [];
+  /** Called on the first byte after a `take`. */
+  readonly #onDirty: () => void;
+
+  constructor(onDirty: () => void) {
+    this.#onDirty = onDirty;
+  }
+
+  /** Makes sure that `count` more bytes can be written at `pos`. */
+  reserve(count: number): void {
+    if (this.pos + count <= this.buf.length) return;
+    this.#cut();
+    this.buf = Buffer.allocUnsafeSlow(count > arenaBytes ? count : arenaBytes);
+    this.pos = 0;
+    this.#start = 0;
+  }
+
+  /** Says that `buf` now holds bytes up to `pos`. */
+  wrote(pos: number): void {
+    if (this.bytes === 0) this.#onDirty();
+    this.bytes += pos - this.pos;
+    this.pos = pos;
+  }
+
+  /** Puts a piece of somebody else's buffer next in line, uncopied; it must not change from now on. */
+  slice(piece: Buffer): void {
+    this.#cut();
+    if (this.bytes === 0) this.#onDirty();
+    this.#pieces.push(piece);
+    this.bytes += piece.length;
+  }
+
+  #cut(): void {
+    if (this.pos > this.#start) this.#pieces.push(this.buf.subarray(this.#start, this.pos));
+    this.#start = this.pos;
+  }
+
+  /** The only piece, where there is one: the common case, without an array. */
+  takeOne(): Buffer | undefined {
+    if (this.#pieces.length > 0 || this.pos === this.#start) return undefined;
+    const piece = this.buf.subarray(this.#start, this.pos);
+    this.#start = this.pos;
+    this.bytes = 0;
+    return piece;
+  }
+
+  /** Everything, in order. */
+  take(): readonly Buffer[] {
+    this.#cut();
+    this.bytes = 0;
+    if (this.#pieces.length === 0) return noPieces;
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    return pieces;
+  }
+
+  /** The socket has passed on everything it was ever given: the arena may be written from its start again. */
+  rewind(): void {
+    if (this.pos === this.#start && this.#pieces.length === 0) {
+      this.pos = 0;
+      this.#start = 0;
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Bytes of one stream that wait for a window or for the socket.
+ *
+ * What is counted is what is pinned: a slice that is less than half of the buffer it lies in is copied, so that a
+ * 64-byte message cannot hold on to a 64 KiB read. Small pieces share a tail buffer, so that many tiny messages do not
+ * become many tiny buffers.
+ */
+const tailBytes = 16_384;
+
+export class SendQueue {
+  #pieces: Buffer[] = [];
+  #head = 0;
+  /** Bytes of the first piece already taken. */
+  #offset = 0;
+  /** Own buffer that the last piece lies in, with room behind it; undefined where the last piece is a slice. */
+  #tail: Buffer | undefined;
+  #tailUsed = 0;
+  bytes = 0;
+
+  push(buf: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (length === 0) return;
+    this.bytes += length;
+    if (length >= tailBytes && length * 2 >= buf.buffer.byteLength) {
+      this.#pieces.push(start === 0 && end === buf.length ? buf : buf.subarray(start, end));
+      this.#tail = undefined;
+      return;
+    }
+    const tail = this.#tail;
+    if (tail !== undefined && this.#tailUsed + length <= tail.length) {
+      const from = this.#pieces[this.#pieces.length - 1] as Buffer;
+      buf.copy(tail, this.#tailUsed, start, end);
+      this.#tailUsed += length;
+      this.#pieces[this.#pieces.length - 1] = tail.subarray(this.#tailUsed - from.length - length, this.#tailUsed);
+      return;
+    }
+    const fresh = Buffer.allocUnsafeSlow(length >= tailBytes ? length : nextSize(length));
+    buf.copy(fresh, 0, start, end);
+    this.#tail = fresh;
+    this.#tailUsed = length;
+    this.#pieces.push(fresh.subarray(0, length));
+  }
+
+  /** The next piece of at most `most` bytes, removed; the queue must not be empty. */
+  shift(most: number): Buffer {
+    const piece = this.#pieces[this.#head] as Buffer;
+    const left = piece.length - this.#offset;
+    const take = left < most ? left : most;
+    const part = piece.subarray(this.#offset, this.#offset + take);
+    this.bytes -= take;
+    if (take < left) {
+      this.#offset += take;
+      return part;
+    }
+    this.#offset = 0;
+    this.#pieces[this.#head++] = undefined as unknown as Buffer;
+    if (this.#head === this.#pieces.length) this.clear();
+    return part;
+  }
+
+  clear(): void {
+    this.#pieces.length = 0;
+    this.#head = 0;
+    this.#offset = 0;
+    this.#tail = undefined;
+    this.#tailUsed = 0;
+    this.bytes = 0;
+  }
+}
+
+/** Starts small, since most queues hold one short message, and no larger than the shared tail. */
+function nextSize(length: number): number {
+  return length <= 1_024 ? 2_048 : tailBytes;
+}

@@ -1,0 +1,140 @@
+/**
+ * Accepts connections for the proxy: HTTP/2 with prior knowledge over TCP or a unix socket.
+ *
+ * A caller that speaks HTTP/1.1 is told so in HTTP/1.1; anything else that is no HTTP/2 gets GOAWAY from the codec.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import type { Address } from "../base/address.ts";
+import type { Clock } from "../base/clock.ts";
+import type { ByteBudget } from "../http2/byte-budget.ts";
+import type { Connection, ConnectionHandler } from "../http2/connection.ts";
+import type { ResolvedHttp2Options } from "../http2/options.ts";
+import type { FlushLoop } from "./flush-loop.ts";
+import { looksLikeHttp1, refuseHttp1 } from "./http1.ts";
+import { Link } from "./link.ts";
+import type { ResolvedTransportOptions } from "./options.ts";
+
+export interface ListenerPorts {
+  readonly clock: Clock;
+  readonly loop: FlushLoop;
+  readonly budget: ByteBudget;
+  readonly handler: ConnectionHandler;
+  /** Counts a caller that spoke HTTP/1. */
+  readonly onHttp1: () => void;
+}
+
+/** The peer of an accepted connection, as `connection.context`. */
+export interface Peer {
+  /** Undefined over a unix socket. */
+  readonly address: string | undefined;
+}
+
+export class Listener {
+  readonly #server: Server;
+  readonly #ports: ListenerPorts;
+  readonly #http2: ResolvedHttp2Options;
+  readonly #options: ResolvedTransportOptions;
+  readonly #links = new Set<Link>();
+  #emptied: (() => void) | undefined = undefined;
+
+  constructor(ports: ListenerPorts, http2: ResolvedHttp2Options, options: ResolvedTransportOptions) {
+    this.#ports = ports;
+    this.#http2 = http2;
+    this.#options = options;
+    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#accept(socket));
+    this.#server.maxConnections = options.maxConnectionsAccepted;
+  }
+
+  /** @returns the bound address as text. @throws the system's error, where the address can't be had. */
+  listen(address: Address): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      const done = (): void => {
+        this.#server.off("error", reject);
+        // Accepting fails for a while when descriptors run out; the next one is tried when there are some again.
+        this.#server.on("error", () => undefined);
+        const bound = this.#server.address();
+        resolve(
+          bound === null || typeof bound === "string" ? `unix:${bound ?? ""}` : textOf(bound.address, bound.port),
+        );
+      };
+      if (address.kind === "unix") this.#server.listen({ path: address.path, backlog: this.#options.backlog }, done);
+      else this.#server.listen({ host: address.host, port: address.port, backlog: this.#options.backlog }, done);
+    });
+  }
+
+  get connectionCount(): number {
+    return this.#links.size;
+  }
+
+  get streamCount(): number {
+    let count = 0;
+    for (const link of this.#links) count += link.connection.streamCount;
+    return count;
+  }
+
+  /** Bytes written for callers and not yet taken by them. */
+  get unsentBytes(): number {
+    let bytes = 0;
+    for (const { connection } of this.#links) bytes += connection.output.bytes + connection.sender.socketBacklog;
+    return bytes;
+  }
+
+  /** Stops accepting, lets every open call finish, and resolves when the last connection is gone. */
+  drain(): Promise<void> {
+    this.#server.close();
+    for (const link of this.#links) this.#shutdown(link);
+    if (this.#links.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#emptied = resolve;
+    });
+  }
+
+  /** Ends every connection at once. */
+  destroy(): void {
+    this.#server.close();
+    for (const link of this.#links) link.destroy();
+  }
+
+  #shutdown(link: Link): void {
+    link.connection.shutdown();
+    this.#ports.clock.after(this.#options.goawayPingTimeoutMs, () => link.connection.finishShutdown());
+  }
+
+  #accept(socket: Socket): void {
+    const peer: Peer = { address: socket.remoteAddress };
+    // A socket that dies before it speaks must not take the process along.
+    socket.on("error", () => undefined);
+    const cancel = this.#ports.clock.after(this.#options.handshakeTimeoutMs, () => socket.destroy());
+    socket.once("close", cancel);
+    socket.once("data", (first: Buffer) => {
+      if (looksLikeHttp1(first)) {
+        this.#ports.onHttp1();
+        refuseHttp1(socket);
+        return;
+      }
+      const { handler, budget, loop } = this.#ports;
+      const link = new Link(socket, "server", this.#http2, handler, budget, loop, (gone) => this.#gone(gone));
+      link.connection.context = peer;
+      link.connection.onceReady(cancel);
+      this.#links.add(link);
+      if (!this.#server.listening) this.#shutdown(link);
+      link.receive(first);
+    });
+  }
+
+  #gone(link: Link): void {
+    this.#links.delete(link);
+    if (this.#links.size > 0) return;
+    this.#emptied?.();
+  }
+}
+
+function textOf(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Who is at the other end of a connection that a listener accepted. */
+export function peerOf(connection: Connection): Peer {
+  return connection.context as Peer;
+}
