@@ -102,7 +102,20 @@ class Rules {
     if (this.#names.length === 0 && !this.#misshapen("spec", "variants")) {
       this.#fail(["spec", "variants"], "want at least one variant");
     }
+    if (this.#draft.assignment === "md5-100") this.#orderIsKept();
     return this.#draft.variants.map(([name, variant]) => this.#variant(name, variant));
+  }
+
+  /** JSON as JavaScript keeps it sorts keys such as `10` and `9`, and this assignment goes by the document's order. */
+  #orderIsKept(): void {
+    for (const name of this.#names) {
+      if (/^[0-9]+$/.test(name)) {
+        this.#fail(
+          ["spec", "variants", name],
+          "md5-100 goes by the order of variants, and names of digits alone lose theirs",
+        );
+      }
+    }
   }
 
   #variant(name: string, draft: VariantDraft): VariantSpec {

@@ -8,7 +8,9 @@ const slots = 65_536;
 
 const roles = new Set(["champion", "challenger", "canary", "shadow", "primary", "baseline", "control", "stable"]);
 
-const secretive = /(^|[-_.])(auth|authorization|token|password|passwd|secret|credentials?|cookie|api-?key)([-_.]|$)/;
+/** Metadata names whose values are secrets, more often than not. */
+export const secretive =
+  /(^|[-_.])(auth|authorization|token|password|passwd|secret|credentials?|cookie|api-?key)([-_.]|$)/;
 
 /** @param draft tells what was written from what was filled in. */
 export function warnings(route: RouteSpec, draft: RouteDraft): Fault[] {

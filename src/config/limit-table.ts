@@ -1,0 +1,160 @@
+/** The limits that the environment can set, by the module that enforces them and its option's name. */
+import { longestDurationMs } from "../base/duration.ts";
+
+export interface LimitDeclaration {
+  /** As the owner has it. */
+  readonly default: number;
+  readonly least: number;
+  readonly most: number;
+  /** Whether fractions make sense. */
+  readonly fraction?: boolean;
+  readonly doc: string;
+}
+
+/** HTTP/2 knows no larger window, stream count or setting: RFC 9113 section 6.5.2. */
+const int31 = 0x7fff_ffff;
+
+export const limitTable = {
+  http2: {
+    streamWindowBytes: {
+      default: 262_144,
+      least: 1_024,
+      most: int31,
+      doc: "Bytes a peer may send on one stream before they are delivered.",
+    },
+    connectionWindowBytes: {
+      default: 4_194_304,
+      least: 65_535,
+      most: int31,
+      doc: "Bytes a peer may have on its way to us on all streams of a connection together.",
+    },
+    maxConcurrentStreams: {
+      default: 1_000,
+      least: 1,
+      most: int31,
+      doc: "Streams a peer may have open at once on one connection.",
+    },
+    maxFrameBytes: { default: 16_384, least: 16_384, most: 0xff_ffff, doc: "Largest frame payload that is taken." },
+    maxHeaderListBytes: {
+      default: 32_768,
+      least: 1_024,
+      most: int31,
+      doc: "Largest header list of a call, each field counted with 32 bytes on top.",
+    },
+    maxHeaderBlockBytes: {
+      default: 65_536,
+      least: 1_024,
+      most: int31,
+      doc: "Largest encoded header block over all its frames.",
+    },
+    maxContinuations: {
+      default: 8,
+      least: 0,
+      most: 1_000_000,
+      doc: "CONTINUATION frames that one header block may take.",
+    },
+    decoderTableBytes: {
+      default: 4_096,
+      least: 0,
+      most: 1_048_576,
+      doc: "Header compression table that is offered to a peer.",
+    },
+    encoderTableBytes: {
+      default: 4_096,
+      least: 0,
+      most: 1_048_576,
+      doc: "Header compression table that is used towards a peer at most, whatever it offers.",
+    },
+    outputHighWaterBytes: {
+      default: 262_144,
+      least: 16_384,
+      most: int31,
+      doc: "Unsent output of a connection at which stream data is held back.",
+    },
+    outputLimitBytes: {
+      default: 1_048_576,
+      least: 65_536,
+      most: int31,
+      doc: "Unsent output at which nothing more is read from the peer that causes it.",
+    },
+    sliceBytes: {
+      default: 8_192,
+      least: 256,
+      most: int31,
+      doc: "Payloads at least this long are passed on as they are, shorter ones copied into the output.",
+    },
+    maxStreamId: {
+      default: 0x4000_0000,
+      least: 3,
+      most: int31,
+      doc: "Last stream of an upstream connection before another takes its place.",
+    },
+  },
+  transport: {
+    connectTimeoutMs: {
+      default: 1_000,
+      least: 1,
+      most: longestDurationMs,
+      doc: "Time for a connection to an upstream and its first SETTINGS.",
+    },
+    backoffInitialMs: {
+      default: 100,
+      least: 1,
+      most: longestDurationMs,
+      doc: "First pause after a failed connection.",
+    },
+    backoffMaxMs: {
+      default: 5_000,
+      least: 1,
+      most: longestDurationMs,
+      doc: "Longest pause between connection attempts.",
+    },
+    backoffFactor: { default: 1.6, least: 1, most: 100, fraction: true, doc: "Factor from one pause to the next." },
+    backoffJitter: {
+      default: 0.2,
+      least: 0,
+      most: 1,
+      fraction: true,
+      doc: "Random part of a pause, as a share of it, up and down.",
+    },
+    maxConnections: {
+      default: 4,
+      least: 1,
+      most: 10_000,
+      doc: "Connections to one variant, where one is at its server's stream limit.",
+    },
+    maxQueuedCalls: {
+      default: 1_000,
+      least: 0,
+      most: 1_000_000,
+      doc: "Calls of one variant that may wait for a stream or a connection.",
+    },
+    queueTimeoutMs: { default: 1_000, least: 1, most: longestDurationMs, doc: "Longest wait in that queue." },
+    maxConnectionsAccepted: {
+      default: 10_000,
+      least: 1,
+      most: 1_000_000,
+      doc: "Connections of callers at once.",
+    },
+    handshakeTimeoutMs: {
+      default: 10_000,
+      least: 1,
+      most: longestDurationMs,
+      doc: "Time for a caller's preface and SETTINGS.",
+    },
+    goawayPingTimeoutMs: {
+      default: 1_000,
+      least: 1,
+      most: longestDurationMs,
+      doc: "Time for the answer to the PING between the two GOAWAYs of a drain.",
+    },
+    backlog: {
+      default: 1_024,
+      least: 1,
+      most: 65_535,
+      doc: "Connections that the kernel holds until they are accepted.",
+    },
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, LimitDeclaration>>>>;
+
+export type LimitGroup = keyof typeof limitTable;

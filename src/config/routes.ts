@@ -1,0 +1,30 @@
+/** Where a sidecar's routes come from, by its settings: a watched path, or the environment, which never changes. */
+import type { Clock } from "../base/clock.ts";
+import { environmentSnapshot, routeSettingsBesideFile, surroundings } from "./environment-route.ts";
+import type { Settings } from "./settings.ts";
+import type { Loaded } from "./snapshot.ts";
+import { openFileSource } from "./sources/file.ts";
+
+export interface RouteSource {
+  /** What there was at the start; later contents go to `deliver`. */
+  readonly first: Loaded;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the routes that the settings name. `deliver` is told of each later change, good or bad.
+ *
+ * A lone sidecar that starts with bad routes has nothing to serve: whoever calls this ends the process then.
+ */
+export async function openRoutes(
+  settings: Settings,
+  clock: Clock,
+  deliver: (loaded: Loaded) => void,
+): Promise<RouteSource> {
+  const problems = routeSettingsBesideFile(settings);
+  if (problems.length > 0) return fixed({ ok: false, problems, warnings: [] });
+  if (settings.config === undefined) return fixed(environmentSnapshot(settings));
+  return await openFileSource({ path: settings.config, around: surroundings(settings), clock }, deliver);
+}
+
+const fixed = (first: Loaded): RouteSource => ({ first, close: () => Promise.resolve() });
