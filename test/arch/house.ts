@@ -1,0 +1,70 @@
+/** The house as data: which folder may know which, and where each library lives. ARCHITECTURE.md says why. */
+import type { Homes, Layers } from "../support/house-rules.ts";
+
+const call = ["base", "model", "http2", "grpc", "transport", "protocol", "router", "resilience", "observe", "shadow"];
+const proxy = [...call, "compare", "plan"];
+
+export const layers: Layers = {
+  base: [],
+  model: ["base"],
+  http2: ["base"],
+  grpc: ["base"],
+  transport: ["base", "http2"],
+  protocol: ["base", "model", "grpc"],
+  router: ["base", "model"],
+  resilience: ["base", "model"],
+  observe: ["base", "model"],
+  shadow: ["base", "model", "grpc", "resilience"],
+  compare: ["base", "model", "protocol"],
+  config: ["base", "model"],
+  plan: ["base", "model", "protocol", "router"],
+  proxy,
+  runtime: [...proxy, "proxy"],
+  gate: ["base", "model"],
+  strategy: ["base", "model"],
+  rollout: ["base", "model", "gate", "strategy"],
+  control: ["base", "model", "config", "plan", "rollout"],
+  admin: ["base", "model"],
+  injector: ["base", "model", "config"],
+  report: ["base", "model", "gate", "compare"],
+  init: ["base", "model", "config", "protocol", "grpc"],
+  demo: "anything",
+  cli: ["base", "model", "config", "plan", "gate"],
+  "app.ts": "anything",
+  "main.ts": "anything",
+};
+
+const files = { homes: ["src/config/", "src/compare/", "src/demo/", "src/cli/", "src/app.ts"] };
+const sockets = ["src/transport/", "src/admin/", "src/demo/"];
+const rpc = { homes: ["src/control/", "src/init/", "src/demo/"] };
+const demo = { homes: ["src/demo/"] };
+
+export const homes: Homes = {
+  "@grpc/grpc-js": rpc,
+  "@grpc/proto-loader": rpc,
+  "@grpc/reflection": demo,
+  commander: { homes: ["src/cli/"] },
+  convict: { homes: ["src/config/"] },
+  "grpc-health-check": demo,
+  "onnxruntime-web": demo,
+  opossum: { homes: ["src/resilience/"] },
+  pino: { homes: ["src/app.ts"] },
+  "prom-client": { homes: ["src/observe/"] },
+  yaml: { homes: ["src/config/"] },
+  "node:child_process": demo,
+  "node:cluster": { homes: [] },
+  "node:dgram": { homes: [] },
+  "node:dns": { homes: ["src/transport/"] },
+  "node:dns/promises": { homes: ["src/transport/"] },
+  "node:fs": files,
+  "node:fs/promises": files,
+  "node:http": { homes: ["src/admin/", "src/demo/"] },
+  "node:http2": demo,
+  "node:https": { homes: [] },
+  "node:module": { homes: [] },
+  // Addresses are only told apart by the free names; what opens a socket stays at home.
+  "node:net": { homes: sockets, free: ["BlockList", "SocketAddress", "isIP", "isIPv4", "isIPv6"] },
+  "node:tls": { homes: sockets },
+  "node:vm": { homes: [] },
+  "node:worker_threads": { homes: [] },
+};
