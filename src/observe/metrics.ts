@@ -9,7 +9,7 @@ import { Registry } from "prom-client";
 import type { Clock } from "../base/clock.ts";
 import { type LocalReplyReason, localReplyReasons } from "../model/call.ts";
 import type { RouteSpec, Snapshot } from "../model/route.ts";
-import { defaultScoreBuckets, latencyBucketsSeconds } from "./buckets.ts";
+import { latencyBucketsSeconds, scoreBounds } from "./buckets.ts";
 import { catalogue, type MetricName, type ScrapedName } from "./catalogue.ts";
 import { registerCollected, type Samples } from "./exposition.ts";
 import { type GenerationInfo, generationInfo } from "./generation-info.ts";
@@ -99,8 +99,7 @@ export class Metrics {
     for (const method of predictMethods) series.watched.add(series.claim(this.methodIndex(method)));
     const { score } = route;
     if (score === undefined) return new VariantCells(series, undefined);
-    const bounds = score.buckets.length > 0 ? score.buckets : defaultScoreBuckets(score.range);
-    return new VariantCells(series, series.scoreOf(score.output, bounds));
+    return new VariantCells(series, series.scoreOf(score.output, scoreBounds(score)));
   }
 
   /** Says which configuration is in force from now on. Its handles may be made before or after. */

@@ -105,7 +105,7 @@ function addOne(samples: Samples, series: VariantSeries, value: number): void {
 
 /** The variant's own object for these labels: the same one at every scrape, see `Labels`. */
 function labelsOf(series: VariantSeries, more: Labels): Labels {
-  const key = Object.values(more).join("\0");
+  const key = Object.entries(more).flat().join("\0");
   const known = series.labels.get(key);
   if (known !== undefined) return known;
   const labels = withMore(series, more);

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { grpcStatusNames } from "../../../src/grpc/status.ts";
+import { catalogue, type MetricDefinition } from "../../../src/observe/catalogue.ts";
+import { grpcCodes, indexesOf } from "../../../src/observe/labels.ts";
+
+describe("label sets", () => {
+  it("name gRPC codes as the status table does", () => {
+    assert.deepEqual(grpcCodes, grpcStatusNames);
+  });
+
+  it("give each word its position", () => {
+    assert.deepEqual(indexesOf(["a", "b"]), { a: 0, b: 1 });
+  });
+});
+
+describe("catalogue", () => {
+  const definitions = Object.entries<MetricDefinition>(catalogue);
+
+  it("has only names and labels that Prometheus takes, and none that it keeps for itself", () => {
+    for (const [name, { labels }] of definitions) {
+      assert.match(name, /^contender_[a-z_]+$/);
+      assert.equal(new Set(labels).size, labels.length);
+      for (const label of labels) assert.match(label, /^(?!__|le$|quantile$)[a-z][a-z_]*$/, name);
+    }
+  });
+
+  it("ends a counter's name, and only a counter's, in _total", () => {
+    for (const [name, { type }] of definitions) assert.equal(name.endsWith("_total"), type === "counter", name);
+  });
+
+  it("says a variant's role in one metric only, so that a promotion breaks no series", () => {
+    const withRole = definitions.filter(([, { labels }]) => labels.includes("role")).map(([name]) => name);
+    assert.deepEqual(withRole, ["contender_variant_info"]);
+  });
+
+  it("keeps kinds of traffic apart wherever calls of both are counted", () => {
+    const kept = definitions.filter(([, { labels }]) => labels.includes("traffic")).map(([name]) => name);
+    assert.deepEqual(kept, [
+      "contender_requests_total",
+      "contender_request_duration_seconds",
+      "contender_upstream_duration_seconds",
+      "contender_score",
+      "contender_score_invalid_total",
+      "contender_breaker_open",
+    ]);
+  });
+});

@@ -1,0 +1,397 @@
+import assert from "node:assert/strict";
+import { performance } from "node:perf_hooks";
+import { systemClock } from "../../../src/base/clock.ts";
+import type { RouteSpec, Snapshot } from "../../../src/model/route.ts";
+import { catalogue, type MetricDefinition } from "../../../src/observe/catalogue.ts";
+import { assignmentIndex, outcomeIndex, trafficIndex } from "../../../src/observe/labels.ts";
+import { Metrics } from "../../../src/observe/metrics.ts";
+import { maxRetired } from "../../../src/observe/series-store.ts";
+import { type ExposedMetric, parseExposition, samplesOf, valueAt } from "../../support/exposition.ts";
+import { fullMetrics } from "../../support/full-metrics.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { routeSpec, shadowSpec, variantSpec } from "../../support/routes.ts";
+
+const { live, shadow } = trafficIndex;
+const { ok } = outcomeIndex;
+
+function newMetrics(clock = new ManualClock()): Metrics {
+  return new Metrics({ clock, version: "1.2.3", node: "v24.0.0" });
+}
+
+function snapshotOf(routes: readonly RouteSpec[], version = "1"): Snapshot {
+  return { version, source: "file:/routes", routes };
+}
+
+async function scrape(metrics: Metrics): Promise<Map<string, ExposedMetric>> {
+  return parseExposition(await metrics.exposition());
+}
+
+describe("metrics", () => {
+  it("expose every metric of the catalogue with its type, help and labels", async () => {
+    const { metrics } = fullMetrics({ clock: systemClock });
+    const exposed = await scrape(metrics);
+    assert.deepEqual([...exposed.keys()].sort(), Object.keys(catalogue).sort());
+    for (const [name, { type, help, labels }] of Object.entries<MetricDefinition>(catalogue)) {
+      const metric = exposed.get(name);
+      assert.deepEqual([metric?.type, metric?.help], [type, help], name);
+      const seen = new Set(metric?.samples.flatMap((sample) => Object.keys(sample.labels)));
+      seen.delete("le");
+      assert.deepEqual([...seen].sort(), [...labels].sort(), name);
+    }
+  });
+
+  it("expose histograms as cumulative buckets whose last equals the count", async () => {
+    const metrics = newMetrics();
+    const cells = metrics.routeVariant(routeSpec(), "v41");
+    for (const ms of [0.04, 0.04, 7, 90_000]) cells.request(live, 0, 0, ok, ms, ms);
+    const exposed = await scrape(metrics);
+    const name = "contender_request_duration_seconds";
+    const buckets = samplesOf(exposed, `${name}_bucket`);
+    const at = (le: string): number | undefined => buckets.find((sample) => sample.labels.le === le)?.value;
+    assert.equal(buckets.length, 21);
+    assert.deepEqual([at("0.00005"), at("0.005"), at("0.01"), at("60"), at("+Inf")], [2, 2, 3, 3, 4]);
+    assert.equal(valueAt(exposed, `${name}_count`), 4);
+    assert.equal(valueAt(exposed, `${name}_sum`)?.toFixed(6), "90.007080");
+    assert.deepEqual(
+      buckets.map(({ value }) => value),
+      buckets.map(({ value }) => value).sort((a, b) => a - b),
+    );
+  });
+
+  it("go on counting where the last configuration stopped", async () => {
+    const metrics = newMetrics();
+    const before = metrics.routeVariant(routeSpec(), "v41");
+    metrics.setGeneration(snapshotOf([routeSpec()], "1"));
+    before.request(live, 0, 0, ok, 1, 1);
+    const after = metrics.routeVariant(routeSpec({ weights: { v41: 50, v42: 50 } }), "v41");
+    metrics.setGeneration(snapshotOf([routeSpec()], "2"));
+    after.request(live, 0, 0, ok, 1, 1);
+    before.request(live, 0, 0, ok, 1, 1); // a call that began before the swap
+    const labels = { route: "fraud", variant: "v41", traffic: "live", method: "other", grpc_code: "OK" };
+    assert.equal(valueAt(await scrape(metrics), "contender_requests_total", labels), 3);
+  });
+
+  it("begin a new score histogram when the rule's bounds or output change, and keep the old call's score out of it", async () => {
+    const metrics = newMetrics();
+    const score = { output: "scores", reduce: "element", index: 0, range: undefined, buckets: [1] } as const;
+    const before = metrics.routeVariant(routeSpec({ score }), "v41");
+    before.score(live, 0.5);
+    for (const changed of [
+      { ...score, buckets: [2] },
+      { ...score, output: "logits" },
+    ]) {
+      const after = metrics.routeVariant(routeSpec({ score: changed }), "v41");
+      before.score(live, 0.5);
+      after.score(live, 0.5);
+      const exposed = await scrape(metrics);
+      assert.equal(valueAt(exposed, "contender_score_count", { output: changed.output }), 1);
+      assert.equal(samplesOf(exposed, "contender_score_count").length, 1);
+    }
+  });
+
+  it("keep a score histogram whose rule stayed the same", () => {
+    const metrics = newMetrics();
+    const score = { output: "scores", reduce: "element", index: 0, range: undefined, buckets: [1, 2] } as const;
+    for (let i = 0; i < 3; i++) metrics.routeVariant(routeSpec({ score }), "v41").score(live, 0.5);
+    assert.equal(metrics.snapshot().variants[0]?.traffic.live.score?.count, 3);
+  });
+
+  it("keep a variant that left the configuration, and of those no more than the latest", async () => {
+    const metrics = newMetrics();
+    const extra = 5;
+    for (let i = 0; i < maxRetired + 1 + extra; i++) {
+      const route = routeSpec({ variants: [variantSpec(`v${i}`)], champion: `v${i}`, weights: { [`v${i}`]: 1 } });
+      metrics.routeVariant(route, `v${i}`).assigned(assignmentIndex.weight);
+      metrics.setGeneration(snapshotOf([route], String(i)));
+    }
+    const exposed = await scrape(metrics);
+    const kept = samplesOf(exposed, "contender_assignments_total").map(({ labels }) => labels.variant);
+    assert.equal(kept.length, maxRetired + 1);
+    assert.deepEqual([kept[0], kept.at(-1)], [`v${extra}`, `v${maxRetired + extra}`]);
+    assert.equal(samplesOf(exposed, "contender_variant_info").length, 1);
+  });
+
+  it("keep what the configuration in force has, however many that are", () => {
+    const metrics = newMetrics();
+    const names = Array.from({ length: 3 * maxRetired }, (_, i) => `v${i}`);
+    const route = routeSpec({ variants: names.map((name) => variantSpec(name)), champion: "v0" });
+    for (const name of names) metrics.routeVariant(route, name);
+    metrics.setGeneration(snapshotOf([route]));
+    metrics.setGeneration(snapshotOf([route]));
+    assert.equal(metrics.snapshot().variants.length, names.length);
+  });
+
+  it("count for a candidate that was built while another configuration was applied", () => {
+    const metrics = newMetrics();
+    const candidate = metrics.routeVariant(routeSpec(), "v42");
+    metrics.setGeneration(snapshotOf([routeSpec({ variants: [variantSpec("v41")] })]));
+    metrics.setGeneration(snapshotOf([routeSpec()]));
+    candidate.request(live, 0, 0, ok, 1, 1);
+    assert.equal(metrics.snapshot().variants.find(({ variant }) => variant === "v42")?.traffic.live.requests, 1);
+  });
+});
+
+describe("metrics before the first call", () => {
+  async function fresh(): Promise<Map<string, ExposedMetric>> {
+    const metrics = newMetrics();
+    const route = routeSpec({ weights: { v41: 90, v42: 10 }, shadows: [shadowSpec("v43", 100)] });
+    for (const { name } of route.variants) metrics.routeVariant(route, name, ["Predict", "Classify"]);
+    metrics.setGeneration(snapshotOf([route]));
+    return await scrape(metrics);
+  }
+
+  it("show zero for successful predictions and drawn assignments of variants with live traffic", async () => {
+    const exposed = await fresh();
+    const shown = (name: string): unknown[] =>
+      samplesOf(exposed, name).map(({ labels, value }) => [labels.variant, labels.method, value]);
+    assert.deepEqual(shown("contender_requests_total"), [
+      ["v41", "Predict", 0],
+      ["v41", "Classify", 0],
+      ["v42", "Predict", 0],
+      ["v42", "Classify", 0],
+    ]);
+    assert.deepEqual(shown("contender_assignments_total"), [
+      ["v41", undefined, 0],
+      ["v42", undefined, 0],
+    ]);
+  });
+
+  it("show nothing else that never happened", async () => {
+    const exposed = await fresh();
+    const filled = [...exposed].filter(([, { samples }]) => samples.length > 0).map(([name]) => name);
+    assert.deepEqual(filled.sort(), [
+      "contender_assignments_total",
+      "contender_build_info",
+      "contender_config_info",
+      "contender_config_last_success_timestamp_seconds",
+      "contender_config_rejected_total",
+      "contender_requests_total",
+      "contender_route_weight_ratio",
+      "contender_variant_info",
+    ]);
+  });
+
+  it("show no configuration where there is none yet", async () => {
+    const exposed = await scrape(newMetrics());
+    for (const name of ["contender_config_info", "contender_config_last_success_timestamp_seconds"]) {
+      assert.equal(samplesOf(exposed, name).length, 0, name);
+    }
+  });
+});
+
+describe("metrics of the configuration in force", () => {
+  it("tell each variant's role, share of weight, and model expected", async () => {
+    const metrics = newMetrics(new ManualClock({ wallMs: 1_700_000_000_500 }));
+    const model = { name: "fraud_next", version: "43", label: undefined, restoreResponse: false };
+    const route = routeSpec({
+      match: { dialect: "tensorflow-serving", models: ["fraud"], services: [] },
+      variants: [variantSpec("v41", { expectVersion: "41" }), variantSpec("v42"), variantSpec("v43", { model })],
+      weights: { v41: 3, v42: 1 },
+      shadows: [shadowSpec("v43", 100), shadowSpec("v42", 100)],
+    });
+    metrics.setGeneration(snapshotOf([route], "9"));
+    const exposed = await scrape(metrics);
+    const common = { route: "fraud" };
+    assert.deepEqual(
+      samplesOf(exposed, "contender_variant_info").map(({ labels }) => labels),
+      [
+        { ...common, variant: "v41", role: "champion", model: "fraud", model_version: "41" },
+        { ...common, variant: "v42", role: "challenger", model: "fraud", model_version: "" },
+        { ...common, variant: "v43", role: "shadow", model: "fraud_next", model_version: "43" },
+      ],
+    );
+    assert.deepEqual(
+      samplesOf(exposed, "contender_route_weight_ratio").map(({ value }) => value),
+      [0.75, 0.25, 0],
+    );
+    assert.equal(valueAt(exposed, "contender_config_info", { version: "9", source: "file:/routes" }), 1);
+    assert.equal(valueAt(exposed, "contender_config_last_success_timestamp_seconds"), 1_700_000_000.5);
+  });
+
+  it("say so alone: the version before is gone", async () => {
+    const metrics = newMetrics();
+    metrics.setGeneration(snapshotOf([routeSpec()], "1"));
+    metrics.setGeneration(snapshotOf([routeSpec()], "2"));
+    const versions = samplesOf(await scrape(metrics), "contender_config_info").map(({ labels }) => labels.version);
+    assert.deepEqual(versions, ["2"]);
+  });
+
+  it("cut a label that would make every scrape large", async () => {
+    const metrics = newMetrics();
+    metrics.setGeneration(snapshotOf([routeSpec()], "x".repeat(10_000)));
+    const [info] = samplesOf(await scrape(metrics), "contender_config_info");
+    assert.equal(info?.labels.version?.length, 256);
+  });
+});
+
+describe("metrics read at scrape", () => {
+  it("add up rows with the same labels, of one reader or of several", async () => {
+    const metrics = newMetrics();
+    const row = { labels: ["downstream"], value: 2 };
+    metrics.register("contender_streams_active", () => [row, row]);
+    metrics.register("contender_streams_active", () => [row, { labels: ["upstream"], value: 5 }]);
+    const exposed = await scrape(metrics);
+    assert.equal(valueAt(exposed, "contender_streams_active", { side: "downstream" }), 6);
+    assert.equal(valueAt(exposed, "contender_streams_active", { side: "upstream" }), 5);
+  });
+
+  it("add a reader's GOAWAYs to those counted here", async () => {
+    const metrics = newMetrics();
+    metrics.goaway("upstream", "received");
+    metrics.register("contender_goaways_total", () => [{ labels: ["upstream", "received"], value: 3 }]);
+    const labels = { side: "upstream", direction: "received" };
+    assert.equal(valueAt(await scrape(metrics), "contender_goaways_total", labels), 4);
+  });
+
+  it("stop reading when told so", async () => {
+    const metrics = newMetrics();
+    const stop = metrics.register("contender_buffered_bytes", () => [{ labels: ["received"], value: 1 }]);
+    stop();
+    assert.equal(samplesOf(await scrape(metrics), "contender_buffered_bytes").length, 0);
+  });
+
+  it("count a reader that throws or gives a row of the wrong shape, and expose everything else", async () => {
+    const metrics = newMetrics();
+    metrics.register("contender_streams_active", () => {
+      throw new Error("gone");
+    });
+    metrics.register("contender_streams_active", () => [
+      { labels: [], value: 1 },
+      { labels: ["upstream"], value: Number.NaN },
+      { labels: ["downstream"], value: 7 },
+    ]);
+    await metrics.exposition();
+    const exposed = await scrape(metrics);
+    assert.equal(valueAt(exposed, "contender_streams_active", { side: "downstream" }), 7);
+    // Three at each of two scrapes; this metric comes after those that failed.
+    assert.equal(valueAt(exposed, "contender_hook_failures_total", { hook: "scrape" }), 6);
+  });
+});
+
+describe("exposition", () => {
+  it("escapes whatever a name holds", async () => {
+    const metrics = newMetrics();
+    const hostile = 'a"b\\c\nd{e="f"} 1';
+    metrics.routeVariant(routeSpec({ name: hostile }), "v41").versionMismatch();
+    const [sample] = samplesOf(await scrape(metrics), "contender_version_mismatch_total");
+    assert.equal(sample?.labels.route, hostile);
+  });
+
+  it("is text format 0.0.4", () => {
+    assert.equal(newMetrics().contentType, "text/plain; version=0.0.4; charset=utf-8");
+  });
+
+  it("is made once for scrapes at the same time, and anew for the next", async () => {
+    const metrics = newMetrics();
+    const cells = metrics.routeVariant(routeSpec(), "v41");
+    const [first, second] = await Promise.all([metrics.exposition(), metrics.exposition()]);
+    assert.equal(first, second);
+    cells.resent();
+    assert.equal(valueAt(await scrape(metrics), "contender_resends_total"), 1);
+  });
+
+  it("is the same through prom-client's own ways: the registry's text and JSON", async () => {
+    const { metrics } = fullMetrics({ clock: systemClock });
+    assert.equal(await metrics.registry.metrics(), await metrics.exposition());
+    const json = await metrics.registry.getMetricsAsJSON();
+    const labels = new Set(
+      json.find(({ name }) => name === "contender_score")?.values.flatMap(({ labels: all }) => Object.keys(all)),
+    );
+    assert.deepEqual([...labels].sort(), ["le", "output", "route", "traffic", "variant"]);
+  });
+
+  it("has at most 2,500 series for a route of three variants, when all that can happen has happened", async () => {
+    const { metrics } = fullMetrics({ clock: systemClock, scoreBuckets: 60 });
+    const exposed = await scrape(metrics);
+    const ofRoute = [...exposed.values()].flatMap(({ samples }) => samples).filter(({ labels }) => "route" in labels);
+    assert.ok(ofRoute.length > 2_000, `only ${ofRoute.length}: the case is not the worst`);
+    assert.ok(ofRoute.length <= 2_500, `${ofRoute.length} series`);
+  });
+
+  it("gives way to other work between pieces, and needs no turn of the clock where it is small", async () => {
+    const clock = new ManualClock();
+    await newMetrics(clock).exposition();
+    const { metrics } = fullMetrics({ clock, routes: 3 });
+    let done = false;
+    const scraping = metrics.exposition().then((text) => {
+      done = true;
+      return text;
+    });
+    let turns = 0;
+    while (!done) {
+      // Every microtask of the scrape runs before this continues; then it either waits for the clock or is done.
+      await new Promise((resolve) => setImmediate(resolve));
+      turns += clock.pending;
+      clock.advance(0);
+    }
+    const pieces = Math.floor((await scraping).length / 65_536);
+    assert.ok(turns > 1 && turns <= pieces, `${turns} turns for ${pieces} pieces of text`);
+  });
+
+  it("holds the event loop for less than 5 ms with three routes of three variants", async () => {
+    const { metrics } = fullMetrics({
+      clock: systemClock,
+      routes: 3,
+      scoreBuckets: 20,
+      methods: 2,
+      codes: 4,
+      traffic: "live",
+    });
+    const heldMs: number[] = [];
+    for (let i = 0; i < 30; i++) {
+      let worst = 0;
+      let last = performance.now();
+      let done = false;
+      const tick = (): void => {
+        worst = Math.max(worst, performance.now() - last);
+        last = performance.now();
+        if (!done) setImmediate(tick);
+      };
+      setImmediate(tick);
+      await metrics.exposition();
+      done = true;
+      heldMs.push(Math.max(worst, performance.now() - last));
+    }
+    // The least of them: what else the machine is busy with must not decide.
+    const least = Math.min(...heldMs);
+    assert.ok(least < 5, `${least} ms at least`);
+  });
+});
+
+describe("snapshot of the metrics", () => {
+  it("is plain data, by route, variant and traffic, that later calls do not move", () => {
+    const { metrics, cells } = fullMetrics({ clock: systemClock, methods: 1, codes: 1 });
+    const before = metrics.snapshot();
+    const copy = structuredClone(before);
+    for (const each of cells) each.request(shadow, 0, 0, ok, 1, 1);
+    assert.deepEqual(before, copy);
+    assert.deepEqual(JSON.parse(JSON.stringify(before)), copy);
+    assert.equal(before.version, "7");
+    assert.deepEqual(
+      before.variants.map(({ route, variant, current }) => [route, variant, current]),
+      [
+        ["route-0", "v41", true],
+        ["route-0", "v42", true],
+        ["route-0", "v43", true],
+      ],
+    );
+  });
+
+  it("agrees with the exposition", async () => {
+    const { metrics } = fullMetrics({ clock: systemClock });
+    const exposed = await scrape(metrics);
+    for (const { route, variant, traffic, assignments, fallbacks } of metrics.snapshot().variants) {
+      const total = (name: string, labels: Record<string, string> = {}): number =>
+        samplesOf(exposed, name, { route, variant, ...labels }).reduce((sum, { value }) => sum + value, 0);
+      for (const kind of ["live", "shadow"] as const) {
+        const { requests, durations } = traffic[kind];
+        assert.equal(total("contender_requests_total", { traffic: kind }), requests);
+        const timed = Object.values(durations).reduce((sum, { count }) => sum + count, 0);
+        assert.equal(total("contender_request_duration_seconds_count", { traffic: kind }), timed);
+        assert.equal(timed, requests);
+      }
+      assert.equal(total("contender_assignments_total", { reason: "pinned" }), assignments.pinned);
+      assert.equal(total("contender_fallbacks_total", { result: "ok" }), fallbacks.ok);
+    }
+  });
+});
