@@ -1,0 +1,310 @@
+/**
+ * The bench: this project's sidecar and its peers side by side, in interleaved rounds, on one machine.
+ *
+ * `node bench/run.mjs --help` tells the options; bench/README.md what is measured, and what is not.
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { Child, freePort, killAll } from "./lib/children.mjs";
+import { measure, program, startUpstream } from "./lib/measure.mjs";
+import { benchDir, peerPrograms, peers, projectNode, rootDir, startContender, workDir } from "./lib/peers.mjs";
+import { profileLines, readProfile, sampleEveryUs } from "./lib/profile.mjs";
+import { Results, scenarioTable, shadowTable, verdicts, windowLine } from "./lib/report.mjs";
+import { bars, scenarios } from "./lib/scenarios.mjs";
+import { selfCheck } from "./lib/self-check.mjs";
+import { median } from "./lib/stats.mjs";
+
+const help = `Usage: node bench/run.mjs [options]
+
+Without options: all scenarios, all peers that are there, five rounds; then shadows that misbehave. About 20 minutes.
+
+  --quick             relay and ours, closed loop and 1 MiB requests, in less than 90 s
+  --scenario NAMES    of closed, paced, mirror, large, shadow
+  --peers NAMES       of direct, relay, contender, envoy, haproxy, nginx
+  --shadow MODES      only the shadow scenario, with these of dead, closed, slow, flooding, resetting
+  --rounds N          5; the shadow scenario 10
+  --seconds S         length of a window, 4
+  --profile           one window of ours under V8's profiler: the functions that take the time, and a .cpuprofile
+                      file in bench/.work; with --scenario for another than the closed loop
+  --self-check        does the load generator see every kind of wrong answer?
+  --json FILE         all figures of all windows
+  --help
+
+NAMES and MODES are separated by commas. Exit code 1: calls failed, or a peer did not start.`;
+
+/** Load before the first round, so that no peer is measured while its code is still being compiled. */
+const primeMs = 2500;
+const warmupMs = 1000;
+const shadowModes = ["dead", "slow", "flooding", "resetting"];
+const say = (text = "") => process.stdout.write(`${text}\n`);
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: "boolean", default: false },
+      scenario: { type: "string" },
+      peers: { type: "string" },
+      shadow: { type: "string" },
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      profile: { type: "boolean", default: false },
+      "self-check": { type: "boolean", default: false },
+      json: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const list = (text, known, flag) => {
+    const names = text.split(",");
+    for (const name of names) if (!known.includes(name)) throw new Error(`--${flag} ${name}: want ${known.join(", ")}`);
+    return names;
+  };
+  const positive = (text, flag) => {
+    if (!(Number(text) > 0)) throw new Error(`--${flag} ${text}: want a number above zero`);
+    return Number(text);
+  };
+  const known = [...scenarios.map(({ name }) => name), "shadow"];
+  const asked = values.scenario ?? (values.shadow ? "shadow" : values.quick ? "closed,large" : known.join(","));
+  return {
+    help: values.help,
+    quick: values.quick,
+    profile: values.profile,
+    selfCheck: values["self-check"],
+    json: values.json,
+    scenarios: list(values.profile ? (values.scenario ?? "closed") : asked, known, "scenario"),
+    peers: list(
+      values.peers ?? (values.quick ? "relay,contender" : peers.map(({ name }) => name).join(",")),
+      peers.map(({ name }) => name),
+      "peers",
+    ),
+    shadowModes: list(values.shadow ?? shadowModes.join(","), [...shadowModes, "closed"], "shadow"),
+    rounds: values.rounds === undefined ? (values.quick ? 3 : 5) : positive(values.rounds, "rounds"),
+    shadowRounds: values.rounds === undefined ? 10 : positive(values.rounds, "rounds"),
+    windowMs: (values.seconds === undefined ? (values.quick ? 3 : 4) : positive(values.seconds, "seconds")) * 1000,
+  };
+}
+
+/** Builds the load generator where its sources are newer than the program. */
+function build() {
+  const sources = readdirSync(join(benchDir, "load"), { recursive: true })
+    .map((name) => join(benchDir, "load", String(name)))
+    .filter((path) => /\.go$|go\.(mod|sum)$/.test(path));
+  const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
+  const built = ["load", "upstream", "hostile"].map(program);
+  if (built.every((path) => existsSync(path) && statSync(path).mtimeMs > newest)) return;
+  say("building the load generator (Go)");
+  mkdirSync(join(workDir, "bin"), { recursive: true });
+  try {
+    execFileSync("go", ["build", "-o", join(workDir, "bin/"), "./cmd/..."], {
+      cwd: join(benchDir, "load"),
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+  } catch (error) {
+    throw new Error("the load generator needs Go 1.24 or later and the Go module proxy", { cause: error });
+  }
+}
+
+/** What a program says first, on either output; some tell their version on standard error. */
+function firstLine(command, args, env = {}) {
+  const { stdout, stderr } = spawnSync(command, args, { encoding: "utf8", env: { ...process.env, ...env } });
+  return `${stdout ?? ""}${stderr ?? ""}`.trim().split("\n")[0].trim();
+}
+
+/** Where and with what: without it no figure means anything. */
+function machine() {
+  const git = (...args) => firstLine("git", ["-C", rootDir, ...args]);
+  const dirty = git("status", "--porcelain", "--untracked-files=no") === "" ? "" : " with changes";
+  const versions = Object.entries(peerPrograms()).flatMap(([name, found]) => {
+    if (!found) return [];
+    const version = /\d+\.\d+\.\d+/.exec(firstLine(found.command, found.args, found.env))?.[0];
+    return version === undefined ? [] : [`${name} ${version}`];
+  });
+  return [
+    `${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores`,
+    `Linux ${firstLine("uname", ["-r"])}`,
+    `Node ${firstLine(projectNode(), ["--version"]).slice(1)}`,
+    ...versions,
+    `commit ${git("rev-parse", "--short", "HEAD")}${dirty}`,
+    new Date().toISOString().slice(0, 10),
+  ].join("; ");
+}
+
+/** Peers of a scenario: those asked for, that can do it, and that are there; the others are named. */
+function present(scenario, asked) {
+  return peers.filter((peer) => {
+    if (!asked.includes(peer.name)) return false;
+    if (scenario.mirror && !peer.mirrors) {
+      if (peer.splits) say(`${peer.name}: n/a, it can't copy gRPC calls to a second server`);
+      return false;
+    }
+    const missing = peer.missing();
+    if (missing !== undefined) say(`${peer.name}: skipped, ${missing}`);
+    return missing === undefined;
+  });
+}
+
+/** Interleaved rounds of one scenario; the order turns by one place each round. */
+async function runScenario(scenario, { rounds, windowMs, peers: asked }) {
+  say(`\n## ${scenario.name}: ${scenario.title}`);
+  const results = new Results(scenario);
+  const upstream = await startUpstream(scenario.size);
+  const { champion, challenger, shadow } = upstream;
+  const running = [];
+  for (const peer of present(scenario, asked)) {
+    try {
+      const proxy = await peer.start({ champion, challenger, shadow: scenario.mirror ? shadow : undefined });
+      running.push({ name: peer.name, proxy });
+    } catch (error) {
+      results.notStarted.push(peer.name);
+      say(`${peer.name}: did not start: ${error.message}`);
+    }
+  }
+  const window = (proxy, seed, warmup, length) =>
+    measure(proxy, { load: scenario.load, size: scenario.size, warmupMs: warmup, windowMs: length, seed, upstream });
+  for (const { proxy } of running) {
+    const load = scenario.load.includes("-rate") ? scenarios[0].load : scenario.load;
+    await measure(proxy, { load, size: scenario.size, warmupMs: primeMs - 500, windowMs: 500, seed: 99 });
+  }
+  for (let round = 0; round < rounds; round++) {
+    say(`round ${round + 1} of ${rounds}`);
+    for (let i = 0; i < running.length; i++) {
+      const { name, proxy } = running[(i + round) % running.length];
+      const figures = await window(proxy, round + 1, warmupMs, windowMs);
+      results.add(round, name, figures);
+      say(`  ${windowLine(name, figures)}`);
+    }
+  }
+  for (const { proxy } of running) await proxy.stop();
+  await upstream.child.stop();
+  return results;
+}
+
+/** A shadow that misbehaves in one way, and where it listens. */
+async function startHostile(mode) {
+  if (mode === "closed") return { address: `127.0.0.1:${await freePort()}`, stop: () => undefined };
+  const child = new Child(program("hostile"), ["-mode", mode]);
+  const { addresses } = await child.next("listening");
+  return { address: addresses[mode], stop: () => child.stop() };
+}
+
+/**
+ * Latency at half load beside shadows that misbehave. The sidecar is started anew for each window, so that no shadow's
+ * doings reach into another's window; `none` runs twice a round, and its second run shows how much is noise.
+ */
+async function runShadows({ shadowRounds, windowMs, shadowModes: modes }) {
+  const scenario = { name: "shadow", size: 512, load: ["-connections", "4"] };
+  say("\n## shadow: p99 at half load, every call copied to a shadow that misbehaves");
+  const results = new Results(scenario);
+  const upstream = await startUpstream(scenario.size);
+  const { champion, challenger } = upstream;
+  const run = async (mode, load, warmup, seed) => {
+    const hostile = mode.startsWith("none") ? undefined : await startHostile(mode);
+    const proxy = await startContender({ champion, challenger, shadow: hostile?.address });
+    const figures = await measure(proxy, { load, size: scenario.size, warmupMs: warmup, windowMs, seed });
+    await proxy.stop();
+    await hostile?.stop();
+    return figures;
+  };
+  const full = [];
+  for (let i = 0; i < 3; i++) full.push((await run("none", scenarios[0].load, primeMs, i)).callsPerSecond);
+  const rate = Math.round(median(full) / 2);
+  say(`full load without a shadow: ${Math.round(median(full))} calls/s; half of that: ${rate}`);
+  const order = ["none", ...modes, "none again"];
+  for (let round = 0; round < shadowRounds; round++) {
+    say(`round ${round + 1} of ${shadowRounds}`);
+    for (let i = 0; i < order.length; i++) {
+      const mode = order[(i + round) % order.length];
+      const figures = await run(mode, [...scenario.load, "-rate", String(rate)], primeMs, round + 1);
+      results.add(round, mode, figures);
+      say(`  ${windowLine(mode, figures)}`);
+    }
+  }
+  await upstream.child.stop();
+  return results;
+}
+
+/** One window of the sidecar under V8's profiler. */
+async function profile(name, { windowMs }) {
+  const scenario = scenarios.find((candidate) => candidate.name === name);
+  if (scenario === undefined) throw new Error(`--profile: no scenario ${name}`);
+  const dir = join(workDir, "profile");
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+  const upstream = await startUpstream(scenario.size);
+  const { champion, challenger, shadow } = upstream;
+  const nodeArgs = ["--cpu-prof", `--cpu-prof-dir=${dir}`, `--cpu-prof-interval=${sampleEveryUs}`];
+  const proxy = await startContender(
+    { champion, challenger, shadow: scenario.mirror ? shadow : undefined },
+    { nodeArgs },
+  );
+  say(`profiling ${scenario.title}`);
+  const { load, size } = scenario;
+  const figures = await measure(proxy, { load, size, warmupMs: primeMs, windowMs, seed: 1, upstream });
+  await proxy.stop();
+  await upstream.child.stop();
+  say(windowLine("contender", figures));
+  const file = readdirSync(dir).find((entry) => entry.endsWith(".cpuprofile"));
+  if (file === undefined) throw new Error("the sidecar left no profile: it must end by itself on SIGTERM");
+  for (const line of profileLines(readProfile(join(dir, file), figures.window), figures.calls)) say(line);
+  say(`\n${join(dir, file)} (Chrome's developer tools and VS Code open it)`);
+  return figures.errors === 0;
+}
+
+async function main() {
+  const asked = options();
+  if (asked.help) {
+    say(help);
+    return true;
+  }
+  build();
+  if (asked.selfCheck) return selfCheck(say);
+  const where = machine();
+  say(where);
+  if (asked.profile) return profile(asked.scenarios[0], asked);
+  const all = new Map();
+  for (const name of asked.scenarios) {
+    const scenario = scenarios.find((candidate) => candidate.name === name);
+    const results = scenario === undefined ? await runShadows(asked) : await runScenario(scenario, asked);
+    all.set(name, results);
+    say(`\n${scenario === undefined ? shadowTable(results) : scenarioTable(results)}`);
+  }
+  if (asked.json !== undefined) {
+    const figures = Object.fromEntries([...all].map(([name, results]) => [name, results.rounds]));
+    const plain = (_, value) => (typeof value === "bigint" ? undefined : value);
+    writeFileSync(asked.json, JSON.stringify({ machine: where, scenarios: figures }, plain, 2));
+  }
+  say(`\n${where}`);
+  const judged = bars.filter(({ scenario }) => all.has(scenario));
+  if (!asked.quick) for (const line of verdicts(judged, all)) say(line);
+  const errors = [...all].flatMap(([name, results]) => results.errors().map((error) => ({ scenario: name, ...error })));
+  for (const { scenario, peer, round, reasons } of errors) {
+    say(`ERRORS ${scenario}, ${peer}, round ${round}: ${JSON.stringify(reasons)}`);
+  }
+  return errors.length === 0 && [...all.values()].every((results) => results.notStarted.length === 0);
+}
+
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+]) {
+  process.on(signal, () => {
+    killAll();
+    process.exit(code);
+  });
+}
+process.on("exit", killAll);
+
+main().then(
+  (good) => {
+    process.exitCode = good ? 0 : 1;
+  },
+  (error) => {
+    process.stderr.write(`bench: ${error.message}\n`);
+    killAll();
+    process.exitCode = 1;
+  },
+);
