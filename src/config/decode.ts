@@ -67,10 +67,8 @@ export class Fields {
     const fields = Fields.#map(value, path, faults);
     for (const key of fields === undefined ? [] : fields.names()) {
       if (!known.includes(key)) {
-        faults.push({
-          path: [...path, key],
-          message: `unknown key${didYouMean(key, known)}, want ${known.join(", ")}`,
-        });
+        const hint = didYouMean(key, known) || `, want ${known.join(", ")}`;
+        faults.push({ path: [...path, key], message: `unknown key${hint}` });
       }
     }
     return fields;
@@ -216,7 +214,7 @@ export class Fields {
     ];
     const wants = [integer ? "a whole number" : "a number", bounds.join(" and ")]
       .filter((part) => part !== "")
-      .join(" ");
+      .join(", ");
     this.#faults.push({ path, message: `want ${wants}, got ${shown(value)}` });
     return undefined;
   }

@@ -25,6 +25,8 @@ export const routeBounds = {
   inFlight: 100_000,
   /** Keeps every sum of weights finite and exact. */
   weight: 1_000_000_000,
+  /** A slot of a route's table names its variant in one byte. */
+  variants: 256,
   scoreIndex: 1_000_000,
   /** Each bucket is a time series for each variant, traffic and output. */
   buckets: 60,

@@ -102,6 +102,9 @@ class Rules {
     if (this.#names.length === 0 && !this.#misshapen("spec", "variants")) {
       this.#fail(["spec", "variants"], "want at least one variant");
     }
+    if (this.#names.length > routeBounds.variants) {
+      this.#fail(["spec", "variants"], `want at most ${routeBounds.variants} variants, got ${this.#names.length}`);
+    }
     if (this.#draft.assignment === "md5-100") this.#orderIsKept();
     return this.#draft.variants.map(([name, variant]) => this.#variant(name, variant));
   }

@@ -1,0 +1,44 @@
+/** One request to a sidecar's admin port: what the commands `drain`, `healthcheck` and `why --admin` ask. */
+import { request } from "node:http";
+import { type Address, formatAddress } from "../base/address.ts";
+import { ContenderError } from "../base/errors.ts";
+
+export interface AdminAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A configuration of a thousand routes takes a few megabytes; more is no sidecar's answer. */
+const largestBodyBytes = 64 * 1024 * 1024;
+
+/** @throws ContenderError UPSTREAM_UNREACHABLE where nobody answers within `timeoutMs` of silence. */
+export function askAdmin(
+  address: Address,
+  method: "GET" | "POST",
+  path: string,
+  timeoutMs: number,
+): Promise<AdminAnswer> {
+  const place = address.kind === "unix" ? { socketPath: address.path } : { host: address.host, port: address.port };
+  return new Promise((resolve, reject) => {
+    const fail = (reason: unknown): void => {
+      const text = `${formatAddress(address)} does not answer: ${reason instanceof Error ? reason.message : String(reason)}`;
+      reject(new ContenderError("UPSTREAM_UNREACHABLE", text, { cause: reason }));
+    };
+    const asked = request({ ...place, method, path, timeout: timeoutMs, agent: false }, (answer) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      answer.on("data", (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > largestBodyBytes) asked.destroy(new Error("the answer is too long"));
+        else chunks.push(chunk);
+      });
+      answer.on("end", () => {
+        resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") });
+      });
+      answer.on("error", fail);
+    });
+    asked.on("timeout", () => asked.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+    asked.on("error", fail);
+    asked.end();
+  });
+}

@@ -1,0 +1,27 @@
+/** Readers of option values: commander prints what they throw, with the option's name in front. */
+import { InvalidArgumentError } from "commander";
+import { readDurationMs } from "../base/duration.ts";
+
+/** A whole number between its bounds. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,12}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Want a whole number from ${least} to ${most}.`);
+  };
+}
+
+export function durationMs(text: string): number {
+  const reading = readDurationMs(text);
+  if (!reading.ok) throw new InvalidArgumentError(`W${reading.message.slice(1)}.`);
+  if (reading.value === 0) throw new InvalidArgumentError("Want more than no time at all.");
+  return reading.value;
+}
+
+/** `80/20`: the champion's weight, then the challenger's. */
+export function weightPair(text: string): readonly [number, number] {
+  const [, champion, challenger] = /^([0-9]{1,6}(?:\.[0-9]+)?)\/([0-9]{1,6}(?:\.[0-9]+)?)$/.exec(text) ?? [];
+  const weights = [Number(champion), Number(challenger)] as const;
+  if (weights[0] + weights[1] > 0) return weights;
+  throw new InvalidArgumentError('Want two weights such as "80/20", not both zero.');
+}

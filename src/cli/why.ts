@@ -1,0 +1,137 @@
+/** `contender why`: which variant a key gets, and why. */
+import { Command, Option } from "commander";
+import { formatAddress } from "../base/address.ts";
+import { ContenderError } from "../base/errors.ts";
+import { didYouMean } from "../base/nearest.ts";
+import { problemLine } from "../base/parsed.ts";
+import { environmentSnapshot, routeSettingsBesideFile, surroundings } from "../config/environment-route.ts";
+import { loadTexts } from "../config/files.ts";
+import { parseSettings } from "../config/settings.ts";
+import type { Loaded } from "../config/snapshot.ts";
+import { loadPath } from "../config/sources/file.ts";
+import type { Snapshot } from "../model/route.ts";
+import { adminAddress } from "./admin-address.ts";
+import { surroundingsFrom } from "./check.ts";
+import type { Explanation, Handlers } from "./handlers.ts";
+import { examples, paragraphs } from "./help-text.ts";
+import type { Io } from "./io.ts";
+import { percent } from "./percent.ts";
+
+interface WhyOptions {
+  readonly key: string;
+  readonly file?: string;
+  readonly admin?: string;
+  readonly json?: true;
+}
+
+/** A sidecar on the same machine answers in milliseconds. */
+const adminTimeoutMs = 5_000;
+
+export function whyCommand(handlers: Handlers, io: Io, finish: (code: number) => void): Command {
+  return new Command("why")
+    .summary("which variant a key gets, with weights, slot and reason")
+    .description(
+      paragraphs(`Tells which variant of ROUTE answers the calls of a key, and why. It works the same assignment out that a sidecar
+does, from the routes of a file, of a running sidecar, or of the environment (CONTENDER_CONFIG, CONTENDER_CHAMPION …).`),
+    )
+    .argument("<ROUTE>", "name of the route")
+    .requiredOption("-k, --key <KEY>", "the key, such as a user id; an integer as its decimal digits")
+    .option("-f, --file <PATH>", "routes of a file or directory")
+    .addOption(new Option("--admin <ADDRESS>", "routes in force in the sidecar with this admin port").conflicts("file"))
+    .option("--json", "print one JSON document")
+    .addHelpText(
+      "after",
+      examples(
+        ["by a file", "contender why fraud --key user-17 --file routes.yaml"],
+        ["by a running sidecar", "contender why fraud --key user-17 --admin 127.0.0.1:7401"],
+        ["the variant alone", "contender why fraud --key user-17 --file routes.yaml --json | jq -r .variant"],
+      ),
+    )
+    .action(async (name: string, options: WhyOptions) => {
+      const snapshot = await snapshotFrom(options, handlers, io);
+      const route = snapshot.routes.find((each) => each.name === name);
+      if (route === undefined) {
+        const names = snapshot.routes.map((each) => each.name);
+        const text = `no route is named ${JSON.stringify(name)}${didYouMean(name, names)}, there is ${names.join(", ")}`;
+        throw new ContenderError("ROUTE_UNKNOWN", text);
+      }
+      const explanation = handlers.explain(route, options.key);
+      if (options.json === true) io.out(`${JSON.stringify(asJson(options.key, snapshot, explanation), null, 2)}\n`);
+      else io.out(asText(options.key, snapshot, explanation));
+      finish(0);
+    });
+}
+
+async function snapshotFrom(options: WhyOptions, handlers: Handlers, io: Io): Promise<Snapshot> {
+  if (options.admin !== undefined) return good(await fromSidecar(options.admin, handlers, io));
+  if (options.file !== undefined) return good(await loadPath(options.file, surroundingsFrom(io.env)));
+  const settings = parseSettings(io.env);
+  if (!settings.ok) {
+    throw new ContenderError(
+      "SETTINGS_INVALID",
+      `the settings are wrong\n${settings.problems.map(problemLine).join("\n")}`,
+    );
+  }
+  const { config } = settings.value;
+  const beside = routeSettingsBesideFile(settings.value);
+  if (beside.length > 0) return good({ ok: false, problems: beside, warnings: [] });
+  const around = surroundings(settings.value);
+  return good(config === undefined ? environmentSnapshot(settings.value) : await loadPath(config, around));
+}
+
+async function fromSidecar(given: string, handlers: Handlers, io: Io): Promise<Loaded> {
+  const address = adminAddress(given, io.env);
+  const where = formatAddress(address);
+  const { status, body } = await handlers.askAdmin(address, "GET", "/config", adminTimeoutMs);
+  const texts = routeTexts(body);
+  if (status !== 200 || texts === undefined) {
+    throw new ContenderError("UPSTREAM_UNREACHABLE", `${where} answers /config with ${status}, and without routes`);
+  }
+  const loaded = loadTexts(`admin:${where}`, texts, surroundingsFrom({}));
+  // The sidecar's version, where it tells one: the routes that came over the wire have lost what is secret in them.
+  const version: unknown = (JSON.parse(body) as { version?: unknown }).version;
+  if (!loaded.ok || typeof version !== "string") return loaded;
+  return { ...loaded, value: { ...loaded.value, version } };
+}
+
+/** The route documents of `/config`, as texts for the reader of route files. */
+function routeTexts(body: string): { name: string; text: string }[] | undefined {
+  try {
+    const { routes } = JSON.parse(body) as { routes?: unknown };
+    if (!Array.isArray(routes)) return undefined;
+    return routes.map((route, index) => ({ name: `routes[${index}]`, text: JSON.stringify(route) }));
+  } catch {
+    return undefined;
+  }
+}
+
+function good(loaded: Loaded): Snapshot {
+  if (loaded.ok) return loaded.value;
+  throw new ContenderError("CONFIG_INVALID", `the routes are wrong\n${loaded.problems.map(problemLine).join("\n")}`);
+}
+
+function asText(key: string, { version, source }: Snapshot, explanation: Explanation): string {
+  const { route, assignment, salt, champion, reason, variant, slot, weights, shares, shadows } = explanation;
+  const role = variant === champion ? "champion" : "challenger";
+  const rows: [string, string][] = [
+    ["route", `${route} (version ${version}, ${source})`],
+    ["key", JSON.stringify(key)],
+    ["variant", variant === undefined ? "drawn anew for each call: this key is none" : `${variant} (${role})`],
+    ["reason", reason],
+    ["assignment", `${assignment}, salt ${JSON.stringify(salt)}${slot === undefined ? "" : `, slot ${slot}`}`],
+    ["weights", shareList(weights)],
+    ["table", shareList(shares)],
+    ["shadows", shadows.length === 0 ? "none for this key" : shadows.join(", ")],
+  ];
+  return rows.map(([label, text]) => `${label.padEnd(12)}${text}\n`).join("");
+}
+
+function shareList(shares: Readonly<Record<string, number>>): string {
+  return Object.entries(shares)
+    .map(([name, share]) => `${name} ${percent(share)}`)
+    .join(", ");
+}
+
+function asJson(key: string, { version, source }: Snapshot, explanation: Explanation): object {
+  return { key, version, source, ...explanation, variant: explanation.variant ?? null, slot: explanation.slot ?? null };
+}
