@@ -184,10 +184,13 @@ async function runScenario(scenario, { rounds, windowMs, peers: asked }) {
 
 /** A shadow that misbehaves in one way, and where it listens. */
 async function startHostile(mode) {
-  if (mode === "closed") return { address: `127.0.0.1:${await freePort()}`, stop: () => undefined };
+  if (mode === "closed") {
+    const nothing = { calls: 0, connections: 0, bytes: 0 };
+    return { address: `127.0.0.1:${await freePort()}`, seen: () => nothing, stop: () => undefined };
+  }
   const child = new Child(program("hostile"), ["-mode", mode]);
   const { addresses } = await child.next("listening");
-  return { address: addresses[mode], stop: () => child.stop() };
+  return { address: addresses[mode], seen: () => child.counts(), stop: () => child.stop() };
 }
 
 /**
@@ -204,9 +207,10 @@ async function runShadows({ shadowRounds, windowMs, shadowModes: modes }) {
     const hostile = mode.startsWith("none") ? undefined : await startHostile(mode);
     const proxy = await startContender({ champion, challenger, shadow: hostile?.address });
     const figures = await measure(proxy, { load, size: scenario.size, warmupMs: warmup, windowMs, seed });
+    const seen = await hostile?.seen();
     await proxy.stop();
     await hostile?.stop();
-    return figures;
+    return { ...figures, shadowCalls: seen?.calls, shadowConnections: seen?.connections, shadowBytes: seen?.bytes };
   };
   const full = [];
   for (let i = 0; i < 3; i++) full.push((await run("none", scenarios[0].load, primeMs, i)).callsPerSecond);
