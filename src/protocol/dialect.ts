@@ -25,8 +25,16 @@ export interface RequestFacts {
   /** Undefined where the message names none. */
   model: string | undefined;
   version: string | undefined;
-  /** The sticky key: one value, or undefined where no source gave one. */
+  /**
+   * The sticky key: one value, or undefined where no source gave one. Its bytes as Latin-1, one character a byte, as header
+   * values are too; integers as decimal text.
+   */
   key: string | undefined;
+  /**
+   * Place in `from` of the source that gave the key, so that a metadata source before or after it is weighed in the route's
+   * order; -1 for a sequence, which comes before any source.
+   */
+  keySource: number;
   /** Set where the call must not be drawn: `multi_key` or `malformed`. */
   exception: Extract<AssignmentReason, "multi_key" | "malformed"> | undefined;
   /** OIP `sequence_id` is present: it is then the key, and the call is never shadowed. */
@@ -39,6 +47,7 @@ export interface RequestFacts {
 export interface RequestReader {
   /** Whether anything beyond the model's name must be read, that is whether a key may sit in the message. */
   readonly needsMessage: boolean;
+  /** Sets every field of `facts`. */
   read(method: Method, bytes: Uint8Array, start: number, end: number, facts: RequestFacts): void;
 }
 
@@ -46,7 +55,7 @@ export interface RequestReader {
 export interface ScoreSink {
   score(value: number): void;
   invalid(reason: ScoreInvalidReason): void;
-  /** The model version that answered, as the response tells it; called at most once, before any score. */
+  /** The model and version that answered, where the response tells them; called at most once, before any score. */
   effective(model: string | undefined, version: string | undefined): void;
 }
 
@@ -59,7 +68,10 @@ export interface ScoreReader {
 export interface Override {
   /** The message with the model replaced, or undefined where that can't be done (then the reason is `not_overridable`). */
   request(method: Method, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined;
-  /** The response with model name and version as the caller asked; undefined where it has none to replace. */
+  /**
+   * The response with model name and version as the caller asked; undefined where it has none to replace. What is given as
+   * undefined stays as the upstream said it.
+   */
   response(
     method: Method,
     bytes: Uint8Array,
@@ -74,6 +86,8 @@ export interface Dialect {
   readonly name: DialectName;
   /** Its services' full names. */
   readonly services: readonly string[];
+  /** Every method of those services that it knows. */
+  readonly methods: readonly Method[];
   /** Undefined for a path that is not this dialect's. */
   method(path: string): Method | undefined;
   requestReader(from: readonly KeySource[], ignore: readonly string[]): RequestReader;
