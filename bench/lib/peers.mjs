@@ -57,7 +57,7 @@ async function started(child, port) {
 }
 
 /** The route that the sidecar under test serves: split, key, score, histograms; the shape of README's route files. */
-export function contenderRoute({ champion, challenger, shadow, split = true }) {
+export function contenderRoute({ champion, challenger, shadow }, shadowLimits = {}) {
   return {
     apiVersion: "contender.dev/v1alpha1",
     kind: "ModelRoute",
@@ -68,12 +68,12 @@ export function contenderRoute({ champion, challenger, shadow, split = true }) {
       score: { output: "scores", index: 1, range: [0, 1] },
       variants: {
         v41: { address: champion },
-        ...(split ? { v42: { address: challenger } } : {}),
+        v42: { address: challenger },
         ...(shadow === undefined ? {} : { v43: { address: shadow } }),
       },
       champion: "v41",
-      weights: split ? { v41: 90, v42: 10 } : { v41: 100 },
-      ...(shadow === undefined ? {} : { shadows: { v43: { percent: 100, timeout: "2s" } } }),
+      weights: { v41: 90, v42: 10 },
+      ...(shadow === undefined ? {} : { shadows: { v43: { percent: 100, ...shadowLimits } } }),
     },
   };
 }
@@ -82,13 +82,13 @@ export function contenderRoute({ champion, challenger, shadow, split = true }) {
  * Starts this project's sidecar.
  *
  * @param {object} targets champion, challenger, and shadow where copies are wanted: HOST:PORT
- * @param {{ nodeArgs?: string[], split?: boolean, name?: string }} [options]
+ * @param {{ nodeArgs?: string[], shadowLimits?: object }} [options]
  */
-export async function startContender(targets, { nodeArgs = [], split = true, name = "contender" } = {}) {
+export async function startContender(targets, { nodeArgs = [], shadowLimits } = {}) {
   const port = await freePort();
   const admin = await freePort();
-  const at = folder(name);
-  const route = write(join(at, "route.json"), JSON.stringify(contenderRoute({ ...targets, split }), undefined, 2));
+  const at = folder("contender");
+  const route = write(join(at, "route.json"), JSON.stringify(contenderRoute(targets, shadowLimits), undefined, 2));
   const child = new Child(projectNode(), [...nodeArgs, join(rootDir, "bin/contender.js"), "sidecar"], {
     cwd: at,
     env: {
@@ -241,7 +241,14 @@ export const peers = [
     start: ({ champion }) => ({ pid: undefined, port: Number(champion.split(":")[1]), stop: () => undefined }),
   },
   { name: "relay", splits: false, mirrors: false, missing: () => undefined, start: startRelay },
-  { name: "contender", splits: true, mirrors: true, missing: () => undefined, start: startContender },
+  {
+    name: "contender",
+    splits: true,
+    mirrors: true,
+    missing: () => undefined,
+    // All calls of the closed loop may be under way to the shadow at once; by default, 64 are.
+    start: (targets) => startContender(targets, { shadowLimits: { maxInFlight: 512 } }),
+  },
   {
     name: "envoy",
     splits: true,

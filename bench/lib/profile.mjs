@@ -52,7 +52,8 @@ export function readProfile(path, { startedAt, endedAt }) {
 
 /** The functions with the most self time, with their µs per call of the proxy. */
 export function profileLines({ seconds, functions }, calls, most = 30) {
-  const busy = functions.filter(({ name }) => name !== "(idle)").reduce((sum, { selfUs }) => sum + selfUs, 0);
+  const working = functions.filter(({ name }) => name !== "(idle)");
+  const busy = working.reduce((sum, { selfUs }) => sum + selfUs, 0);
   const row = ({ name, place, selfUs, totalUs }) =>
     [
       (selfUs / calls).toFixed(2).padStart(8),
@@ -63,6 +64,6 @@ export function profileLines({ seconds, functions }, calls, most = 30) {
   return [
     `${calls} calls, ${seconds.toFixed(1)} s sampled, busy ${((busy / seconds / 1e6) * 100).toFixed(0)} %: ${(busy / calls).toFixed(1)} µs/call`,
     "self µs/call    busy  total µs/call  function",
-    ...functions.slice(0, most).map(row),
+    ...working.slice(0, most).map(row),
   ];
 }
