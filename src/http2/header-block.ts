@@ -57,8 +57,11 @@ export class HeaderField {
   readonly sensitive: boolean;
   /** RFC 7541, 4.1: name, value and 32 bytes. */
   readonly size: number;
-  /** Whether name and value keep HTTP's rules, as header-rules.ts found; 0 until somebody asked. */
-  verdict = 0;
+  /**
+   * Whether name and value are what HTTP allows (header-rules.ts). The decoder finds it once, so that a field out of a
+   * table costs nothing; a field made here is taken at its maker's word.
+   */
+  valid = true;
   /**
    * What encoders know this object by: 0 nothing yet, 1 to 61 its index in the static table, above that a number of its
    * own. Only the encoder writes it; a sensitive field's stays 0.
@@ -82,8 +85,6 @@ export class HeaderBlock {
   size = 0;
   /** The list went over its limit: the fields beyond it were decoded, for the table's sake, and dropped. */
   tooLarge = false;
-  /** A decoded field, kept or dropped, breaks HTTP's rules for names or values: the message is malformed. */
-  malformed = false;
 
   add(field: HeaderField): void {
     this.fields[this.count++] = field;
@@ -112,6 +113,5 @@ export class HeaderBlock {
     this.count = 0;
     this.size = 0;
     this.tooLarge = false;
-    this.malformed = false;
   }
 }

@@ -1,40 +1,22 @@
 /**
  * What HTTP allows in a field's name and value (RFC 9113, 8.2.1 and RFC 9110, 5.6.2).
  *
- * A proxy that passes a CR, an LF or an upper-case name on lets one caller forge another's request behind it, so every
- * field is judged. Headers repeat from call to call, and a field that repeats is one object out of a table: its verdict
- * is kept on the object, so that only a value never seen before costs a look at its bytes.
+ * A proxy that passes on a CR, an LF or an upper-case name lets one caller forge another's request behind it, so every
+ * field is judged: by the decoder, when it makes the field, and never again while the field lives in a table.
  */
-import { type HeaderField, headerId } from "./header-block.ts";
-
-/** Bits of `HeaderField.verdict`. */
-export const verdict = {
-  judged: 1,
-  nameOk: 2,
-  valueOk: 4,
-  /** All of the above: the field may pass. */
-  valid: 7,
-} as const;
-
-/** Bits of `byteRules`, and of what decoding a string gathers from its bytes. */
-export const byteRule = { notInValue: 4, notInName: 8 } as const;
-
-/** By byte: which of the two it may not stand in. */
-export const byteRules = buildByteRules();
+import { headerId } from "./header-block.ts";
 
 /** Whether this is an ordinary field's name: a token without upper-case letters. Pseudo-headers are not. */
 export function validName(name: string): boolean {
-  let seen = 0;
   for (let i = 0; i < name.length; i++) {
-    const code = name.charCodeAt(i);
-    seen |= code < 256 ? byteRules[code]! : byteRule.notInName;
+    if (inNames[name.charCodeAt(i)] !== 1) return false;
   }
-  return name.length > 0 && (seen & byteRule.notInName) === 0;
+  return name.length > 0;
 }
 
-/** Whether a value holds no NUL, CR or LF, and no space or tab at either end. Empty is valid. */
+/** Whether a value is of bytes, none of them NUL, CR or LF, and has no space or tab at either end. Empty is valid. */
 export function validValue(value: string): boolean {
-  return tidyEnds(value) && !hasForbidden(value);
+  return tidyEnds(value) && !hasForbidden(value) && !notOfBytes.test(value);
 }
 
 /** No space or tab at either end. */
@@ -43,21 +25,14 @@ export function tidyEnds(value: string): boolean {
   return length === 0 || !(isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(length - 1)));
 }
 
-/** NUL, CR or LF; a regular expression, because V8 searches a long string with vector instructions, not byte by byte. */
+/** Whether a byte may not stand in a value: NUL, CR, LF. */
+export function isForbidden(byte: number): boolean {
+  return byte === 0x00 || byte === 0x0d || byte === 0x0a;
+}
+
+/** Whether one of these is in it; a regular expression, because V8 searches a long string with vector instructions, not byte by byte. */
 export function hasForbidden(value: string): boolean {
   return forbidden.test(value);
-}
-
-/** Whether a field may pass: judged once, then remembered. Of names with a colon only the defined pseudo-headers pass. */
-export function validField(field: HeaderField): boolean {
-  if (field.verdict === 0) {
-    field.verdict = verdictOf(validName(field.name) || isPseudo(field.id), validValue(field.value));
-  }
-  return field.verdict === verdict.valid;
-}
-
-export function verdictOf(nameOk: boolean, valueOk: boolean): number {
-  return verdict.judged | (nameOk ? verdict.nameOk : 0) | (valueOk ? verdict.valueOk : 0);
 }
 
 /** `:authority`, `:method`, `:path`, `:scheme`, `:status` or `:protocol`. */
@@ -65,16 +40,17 @@ export function isPseudo(id: number): boolean {
   return (id >= headerId[":authority"] && id <= headerId[":status"]) || id === headerId[":protocol"];
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+/** By byte: 1 where it may stand in a name. */
+const inNames = buildInNames();
 const forbidden = /[\0\r\n]/;
+const notOfBytes = /[^\0-\xff]/;
 
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-function buildByteRules(): Uint8Array {
-  const rules = new Uint8Array(256).fill(byteRule.notInName);
-  for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") rules[char.charCodeAt(0)] = 0;
-  for (const code of [0x00, 0x0d, 0x0a]) rules[code] = byteRule.notInName | byteRule.notInValue;
-  return rules;
+function buildInNames(): Uint8Array {
+  const bytes = new Uint8Array(256);
+  for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") bytes[char.charCodeAt(0)] = 1;
+  return bytes;
 }
