@@ -1,0 +1,175 @@
+/**
+ * The admin port's HTTP server: node:http with every limit named, and one way in for every request.
+ *
+ * It runs on the event loop of the data path, so what it may cost is bounded: connections, bytes, time. Nothing that
+ * comes in by the network throws out of here.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type Address, formatAddress } from "../base/address.ts";
+import type { Clock } from "../base/clock.ts";
+import { ContenderError } from "../base/errors.ts";
+import { type AdminPort, type Answer, endpoints, text } from "./endpoints.ts";
+import { isLocalAsker } from "./local-asker.ts";
+import { type AdminOptions, resolveAdminOptions } from "./options.ts";
+
+/**
+ * Bytes of an oversized body that are still read and dropped, so that the client gets to see the 413: closing on a
+ * client that writes makes its system drop the answer. Beyond that the connection is cut.
+ */
+const maxDroppedBytes = 1_048_576;
+
+export class AdminServer {
+  readonly #server: Server;
+  readonly #port: AdminPort;
+  readonly #clock: Clock;
+  readonly #limits: Required<AdminOptions>;
+  /** Whether it listens on a unix socket. */
+  #unix = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(port: AdminPort, clock: Clock, options: AdminOptions = {}) {
+    this.#port = port;
+    this.#clock = clock;
+    this.#limits = resolveAdminOptions(options);
+    const { headersTimeoutMs, keepAliveTimeoutMs, maxConnections, maxHeaderBytes, requestTimeoutMs, stalledTimeoutMs } =
+      this.#limits;
+    this.#server = createServer({
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      // Node looks for late requests only this often; its 30 s would make the limits above idle words.
+      connectionsCheckingInterval: Math.min(headersTimeoutMs, requestTimeoutMs),
+      keepAliveTimeout: keepAliveTimeoutMs,
+    });
+    this.#server.maxConnections = maxConnections;
+    this.#server.setTimeout(stalledTimeoutMs);
+    this.#server.on("request", (request, response) => this.#receive(request, response));
+    // Without this Node invites any body before our limit was asked.
+    this.#server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+      if (declaredBytes(request) <= this.#limits.maxBodyBytes) response.writeContinue();
+      this.#receive(request, response);
+    });
+    this.#server.on("drop", () => this.#server.closeIdleConnections());
+  }
+
+  /**
+   * Binds the address; port 0 takes any free one.
+   * @returns the address bound
+   * @throws ContenderError ADDRESS_IN_USE where it can't be had
+   */
+  listen(address: Address): Promise<Address> {
+    const server = this.#server;
+    this.#unix = address.kind === "unix";
+    return new Promise((resolve, reject) => {
+      server.once("error", (reason: Error) => {
+        const message = `the admin port ${formatAddress(address)} can't be opened: ${reason.message}`;
+        reject(new ContenderError("ADDRESS_IN_USE", message, { cause: reason }));
+      });
+      const listening = (): void => {
+        server.removeAllListeners("error");
+        // After binding, errors are those of single accepts (no file descriptors left): the port stays open.
+        server.on("error", (reason) => this.#port.failed?.("listener", reason));
+        const bound = server.address();
+        const port = typeof bound === "object" && bound !== null ? bound.port : 0;
+        resolve(address.kind === "tcp" ? { ...address, port } : address);
+      };
+      if (address.kind === "unix") server.listen(address.path, listening);
+      else server.listen(address.port, address.host, listening);
+    });
+  }
+
+  /** Stops accepting, closes idle connections, lets open requests finish for a moment, then cuts them. Never rejects. */
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      const cancel = this.#clock.after(this.#limits.closeTimeoutMs, () => this.#server.closeAllConnections());
+      this.#server.close(() => {
+        cancel();
+        resolve();
+      });
+    });
+    return this.#closing;
+  }
+
+  /** Waits for the end of a small body, refuses a large one, then answers. */
+  #receive(request: IncomingMessage, response: ServerResponse): void {
+    // Connections fail all the time, and there is nobody left to tell.
+    request.on("error", () => request.destroy());
+    response.on("error", () => response.destroy());
+    if (declaredBytes(request) > this.#limits.maxBodyBytes) {
+      this.#refuseBody(request, response);
+      return;
+    }
+    let received = 0;
+    request.on("data", (chunk: Buffer) => {
+      received += chunk.length;
+      if (received > this.#limits.maxBodyBytes && !response.headersSent) this.#refuseBody(request, response);
+    });
+    request.on("end", () => {
+      if (!response.headersSent) void this.#answer(request, response);
+    });
+  }
+
+  #refuseBody(request: IncomingMessage, response: ServerResponse): void {
+    response.setHeader("connection", "close");
+    this.#send(request, response, text(413, `want a body of at most ${this.#limits.maxBodyBytes} bytes`));
+    let dropped = 0;
+    request.on("data", (chunk: Buffer) => {
+      dropped += chunk.length;
+      if (dropped > maxDroppedBytes) request.destroy();
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path = ""] = (request.url ?? "").split("?", 1);
+    const endpoint = endpoints.get(path);
+    if (endpoint === undefined) {
+      this.#send(request, response, text(404, "nothing here; GET / lists what there is"));
+      return;
+    }
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    if (method !== endpoint.method) {
+      const allowed = endpoint.method === "GET" ? "GET, HEAD" : endpoint.method;
+      response.setHeader("allow", allowed);
+      this.#send(request, response, text(405, `${path} takes ${allowed}`));
+      return;
+    }
+    try {
+      const asker = { local: isLocalAsker(request.socket.remoteAddress, request.headers, this.#unix) };
+      this.#send(request, response, await this.#inTime(endpoint.answer(this.#port, asker)));
+    } catch (reason) {
+      this.#port.failed?.(path, reason);
+      this.#send(request, response, text(500, "this failed; the log says why"));
+    }
+  }
+
+  #send(request: IncomingMessage, response: ServerResponse, { status, contentType, body }: Answer): void {
+    if (response.destroyed || response.headersSent) return;
+    if (this.#closing !== undefined) response.setHeader("connection", "close");
+    const bytes = Buffer.from(body);
+    response.writeHead(status, {
+      "content-type": contentType,
+      "content-length": bytes.length,
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+    });
+    response.end(request.method === "HEAD" ? undefined : bytes);
+  }
+
+  /** The answer, or a 503 where it takes too long; what it comes to later is dropped. */
+  async #inTime(answer: Promise<Answer> | Answer): Promise<Answer> {
+    let cancel: (() => void) | undefined;
+    const late = new Promise<Answer>((resolve) => {
+      cancel = this.#clock.after(this.#limits.answerTimeoutMs, () => resolve(text(503, "this took too long")));
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      cancel?.();
+    }
+  }
+}
+
+/** Bytes that the request says its body has; 0 where it does not say. */
+function declaredBytes({ headers }: IncomingMessage): number {
+  return Number(headers["content-length"] ?? 0);
+}

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { isSecretName, redact, redactText } from "../../../src/base/redact.ts";
+
+describe("secret names", () => {
+  for (const name of [
+    "authorization",
+    "Proxy-Authorization",
+    "cookie",
+    "Set-Cookie",
+    "x-api-key",
+    "apiKey",
+    "DB_PASSWORD",
+    "x-auth-token",
+    "client.secret",
+    "privateKey",
+    "x-amz-signature",
+    "accessKeyId",
+  ]) {
+    it(`are such as ${name}`, () => assert.ok(isSecretName(name)));
+  }
+  for (const name of ["key", "x-user-id", "ignore", "design", "author", "passthrough", "certificate", "maxBytes"]) {
+    it(`are not such as ${name}`, () => assert.ok(!isSecretName(name)));
+  }
+});
+
+describe("redacting a document", () => {
+  it("hides values under secret names at any depth, and nothing else", () => {
+    const document = {
+      routes: [{ name: "fraud", headers: { authorization: "Bearer abc", "x-user": "u1" } }],
+      token: 7,
+    };
+    assert.deepEqual(redact(document), {
+      routes: [{ name: "fraud", headers: { authorization: "[redacted]", "x-user": "u1" } }],
+      token: "[redacted]",
+    });
+  });
+
+  it("hides a whole object under a secret name", () => {
+    assert.deepEqual(redact({ credentials: { user: "u", other: "p" } }), { credentials: "[redacted]" });
+  });
+
+  it("hides the second half of a metadata pair", () => {
+    const metadata = [
+      ["authorization", "Bearer abc"],
+      ["x-tenant", "blue"],
+    ];
+    assert.deepEqual(redact({ metadata }), {
+      metadata: [
+        ["authorization", "[redacted]"],
+        ["x-tenant", "blue"],
+      ],
+    });
+  });
+
+  it("leaves numbers, lists, switches and empty values as they are", () => {
+    const document = {
+      forwardAuthorization: false,
+      token: null,
+      secret: "",
+      weights: { v41: 90 },
+      list: [1, "a", true],
+    };
+    assert.deepEqual(redact(document), document);
+  });
+
+  it("gives a copy and leaves the document alone", () => {
+    const document = { password: "p" };
+    redact(document);
+    assert.deepEqual(document, { password: "p" });
+  });
+
+  it("comes to an end on a document that refers to itself", () => {
+    const document: Record<string, unknown> = { name: "loop" };
+    document.self = document;
+    assert.match(JSON.stringify(redact(document)), /too deep/);
+  });
+});
+
+describe("redacting a text", () => {
+  const rows: readonly (readonly [string, string])[] = [
+    ["https://user:pa%40ss@host:8500/path", "https://[redacted]@host:8500/path"],
+    ["etcd://a:b@c@host/x", "etcd://[redacted]@host/x"],
+    ["https://token@host/", "https://[redacted]@host/"],
+    ["https://host/config?version=3&access_token=abc#id", "https://host/config?version=3&access_token=[redacted]#id"],
+    ["https://host/#access_token=abc&state=1", "https://host/#access_token=[redacted]&state=1"],
+    ["https://host/x?sig=abc%3D&sv=2021", "https://host/x?sig=[redacted]&sv=2021"],
+    ["https://host/x?key=abc", "https://host/x?key=[redacted]"],
+    ["refused: Bearer eyJhbGciOi.abc-_x", "refused: Bearer [redacted]"],
+    ["dns:///fraud-v42.ml:8500", "dns:///fraud-v42.ml:8500"],
+    ["unix:/run/model.sock", "unix:/run/model.sock"],
+    ["mail someone@example.org, a=b", "mail someone@example.org, a=b"],
+    ["https://host/a@b?page=2", "https://host/a@b?page=2"],
+  ];
+  for (const [given, want] of rows)
+    it(`makes ${given} ${given === want ? "itself" : want}`, () => assert.equal(redactText(given), want));
+
+  it("takes time in proportion to the text", () => {
+    const long = "a://".repeat(50_000) + "?a=".repeat(50_000) + "bearer ".repeat(50_000);
+    const before = performance.now();
+    redactText(long);
+    assert.ok(performance.now() - before < 2_000);
+  });
+});
