@@ -59,6 +59,9 @@ function range(values, digits = 0, scale = 1) {
   return Number.isFinite(middle) ? `${number(middle, digits)} (${number(least, digits)}–${number(most, digits)})` : "–";
 }
 
+/** A share in percent; a peer that splits nothing has none. */
+const share = (value) => (value > 0 ? `${number(value * 100, 1)} %` : "–");
+
 /** A Markdown table. */
 function table(head, rows) {
   const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i].length)));
@@ -79,7 +82,7 @@ export function scenarioTable(results) {
     ["RSS MiB", perCall("rssBytes", 0, 1 << 20)],
     ["x Envoy", (peer) => number(results.cpuTo(peer, "envoy"), 2)],
     ["x relay", (peer) => number(results.cpuTo(peer, "relay"), 2)],
-    ["to challenger", (peer) => `${number(median(results.of(peer, "challengerShare")) * 100, 1)} %`],
+    ["to challenger", (peer) => share(median(results.of(peer, "challengerShare")))],
     ...(results.scenario.mirror
       ? [["copies/call", (peer) => number(median(results.of(peer, "copiesPerCall")), 2)]]
       : []),
