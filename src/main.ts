@@ -1,1 +1,44 @@
-/** Entry point: argv to exit code. */
+/** Entry point: argv to exit code. The only file that may end the process. */
+import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
+import { handlers } from "./app.ts";
+import { run } from "./cli/program.ts";
+import { environment } from "./config/environment.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+const io = {
+  out: (line: string) => void process.stdout.write(line),
+  err: (line: string) => void process.stderr.write(line),
+  stdin: () => text(process.stdin),
+  env: environment(),
+};
+
+function onStop(fn: (signal: string) => void): () => void {
+  const signals = ["SIGTERM", "SIGINT"] as const;
+  for (const signal of signals) process.on(signal, fn);
+  return () => {
+    for (const signal of signals) process.off(signal, fn);
+  };
+}
+
+const { stderr } = process;
+const commands = handlers({
+  version,
+  nodeVersion: process.version,
+  ...io,
+  demoEnv: { ...io.env },
+  screen: {
+    write: io.err,
+    get columns() {
+      return stderr.isTTY ? stderr.columns : undefined;
+    },
+  },
+  onStop,
+});
+process.exitCode = await run(process.argv.slice(2), commands, io);
+// What is still open by now (a connection that lingers, a watcher) must not keep a finished command alive.
+if (process.stdout.writableLength === 0) process.exit();
+else process.stdout.once("drain", () => process.exit());

@@ -10,8 +10,9 @@ import { isPseudo, validName } from "../header-rules.ts";
 import { DynamicTable, defaultTableSize } from "./dynamic-table.ts";
 import { hpackError } from "./hpack-error.ts";
 import { Cursor, integerTooLarge, readInteger } from "./integer.ts";
+import { LiteralMemo } from "./literal-memo.ts";
 import { firstDynamicIndex, staticFields } from "./static-table.ts";
-import { StringReader } from "./string-reader.ts";
+import { isLong, StringReader } from "./string-reader.ts";
 
 export interface HpackDecoderOptions {
   /**
@@ -44,6 +45,7 @@ const unkept = new HeaderField("", "");
 
 export class HpackDecoder {
   readonly #table = new DynamicTable(defaultTableSize);
+  readonly #memo = new LiteralMemo();
   readonly #maxListSize: number;
   /** What a size update may ask for. */
   #maxTableSize = defaultTableSize;
@@ -141,15 +143,22 @@ export class HpackDecoder {
       nameOk = strings.name.valid;
     }
 
-    if (!keep && !inserted) {
-      position = strings.skip(bytes, position, end);
-      return position < 0 ? this.#fail(-position) : this.#done(position, unkept);
+    const sensitive = !inserted && first >= neverIndexedFlag;
+    const memo = !inserted && keep && isLong(bytes, position, end) ? this.#memo : undefined;
+    if (memo !== undefined) {
+      const stop = strings.endOf(bytes, position, end);
+      const same = stop < 0 ? undefined : memo.find(name, sensitive, bytes, position, stop);
+      if (same !== undefined) return this.#done(stop, same);
     }
-    position = strings.readValue(bytes, position, end);
+
+    const valueAt = position;
+    position = inserted || keep ? strings.readValue(bytes, valueAt, end) : strings.skip(bytes, valueAt, end);
     if (position < 0) return this.#fail(-position);
-    const field = new HeaderField(name, strings.value, !inserted && first >= neverIndexedFlag, id);
+    if (!inserted && !keep) return this.#done(position, unkept);
+    const field = new HeaderField(name, strings.value, sensitive, id);
     field.valid = nameOk && strings.valueOk;
     if (inserted) this.#table.insert(field);
+    else if (memo !== undefined) memo.keep(field, bytes, valueAt, position);
     return this.#done(position, field);
   }
 

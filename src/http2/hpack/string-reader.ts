@@ -27,6 +27,11 @@ class Scratch {
 const huffmanFlag = 0x80;
 const lengthMax = 0x7f;
 
+/** Whether the literal at `start` has 127 bytes or more. */
+export function isLong(bytes: Buffer, start: number, end: number): boolean {
+  return start < end && (bytes[start]! & lengthMax) === lengthMax;
+}
+
 export class StringReader {
   /** The last name read. */
   name: KnownName = unnamed;
@@ -74,6 +79,11 @@ export class StringReader {
     this.valueOk = tidyEnds(value) && !decodedForbidden(result);
     return stop;
   }
+  /** Where the literal at `start` ends, or the negative of an `hpackError`; nothing of it is read. */
+  endOf(bytes: Buffer, start: number, end: number): number {
+    return this.#frame(bytes, start, end);
+  }
+
   /** Finds a string's end and errors without making it. Returns as the others do. */
   skip(bytes: Buffer, start: number, end: number): number {
     const stop = this.#frame(bytes, start, end);

@@ -1,0 +1,71 @@
+/**
+ * The answers' heads: those passed on, and those we give ourselves.
+ *
+ * What we answer ourselves is recognisable: its text begins with `contender:`, and it is counted by its reason.
+ */
+
+import { encodeGrpcMessage } from "../grpc/percent.ts";
+import { parseGrpcStatus } from "../grpc/status.ts";
+import { HeaderBlock, HeaderField, headerId } from "../http2/header-block.ts";
+import type { H2Stream } from "../http2/stream.ts";
+import { isOurs, isOursId } from "./request-head.ts";
+
+const status200 = new HeaderField(":status", "200");
+const grpcType = new HeaderField("content-type", "application/grpc");
+const textType = new HeaderField("content-type", "text/plain; charset=utf-8");
+const allowPost = new HeaderField("allow", "POST");
+const codeFields = Array.from({ length: 17 }, (_, code) => new HeaderField("grpc-status", String(code)));
+
+const out = new HeaderBlock();
+
+/** Passes an answer's head or trailers on, with `answeredBy` added where there is one. */
+export function passOn(block: HeaderBlock, answeredBy: HeaderField | undefined): HeaderBlock {
+  out.clear();
+  for (let i = 0; i < block.count; i++) {
+    const field = block.fields[i] as HeaderField;
+    if (field.id === headerId.other ? isOurs(field.name) : isOursId(field.id)) continue;
+    out.add(field);
+  }
+  if (answeredBy !== undefined) out.add(answeredBy);
+  return out;
+}
+
+/** The gRPC status in a header list: UNKNOWN where there is none, or not a number; the first, where there are several. */
+export function statusOf(block: HeaderBlock): number {
+  const field = block.find(headerId["grpc-status"]);
+  return field === undefined ? 2 : parseGrpcStatus(field.value);
+}
+
+/** Ends a call with a status of ours: as trailers where a head is out already, else without a message at all. */
+export function replyStatus(
+  stream: H2Stream,
+  headSent: boolean,
+  code: number,
+  text: string,
+  answeredBy: HeaderField | undefined,
+): void {
+  if (stream.closed) return;
+  out.clear();
+  if (!headSent) {
+    out.add(status200);
+    out.add(grpcType);
+    if (answeredBy !== undefined) out.add(answeredBy);
+  }
+  out.add(codeFields[code] as HeaderField);
+  out.add(new HeaderField("grpc-message", encodeGrpcMessage(`contender: ${text}`)));
+  if (headSent) stream.sendTrailers(out);
+  else stream.sendHeaders(out, true);
+}
+
+/** Answers what is no gRPC call, in plain HTTP with a body that says what is wanted. */
+export function replyHttp(stream: H2Stream, status: 405 | 415, text: string): void {
+  if (stream.closed) return;
+  const body = Buffer.from(`contender: ${text}\n`);
+  out.clear();
+  out.add(new HeaderField(":status", String(status)));
+  out.add(textType);
+  out.add(new HeaderField("content-length", String(body.length)));
+  if (status === 405) out.add(allowPost);
+  stream.sendHeaders(out, false);
+  stream.sendData(body, 0, body.length, true);
+}

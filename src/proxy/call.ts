@@ -1,0 +1,453 @@
+/**
+ * One call, from its first header to its last: the whole life is the methods of this class, in order.
+ *
+ * begin -> (peek) -> assign -> connect -> open -> relay both ways -> finish
+ *
+ * A call is a state machine driven by the events of its two streams; nothing in it waits, throws or makes a promise.
+ * It keeps its generation and its variant for life, whatever happens to the weights. What it reports, it reports once,
+ * in `finish`.
+ */
+import { WheelEntry } from "../base/timer-wheel.ts";
+import { grpcStatus, grpcStatusOfHttp, grpcStatusOfReset } from "../grpc/status.ts";
+import { formatTimeout } from "../grpc/timeout.ts";
+import type { Connection, ResetHow } from "../http2/connection.ts";
+import { errorCode, errorCodeNames } from "../http2/constants.ts";
+import { HeaderBlock, HeaderField, headerId } from "../http2/header-block.ts";
+import type { H2Stream } from "../http2/stream.ts";
+import type { AssignmentReason, LocalReplyReason } from "../model/call.ts";
+import { outcomeIndex, trafficIndex } from "../observe/labels.ts";
+import type { Waiter } from "../transport/pool.ts";
+import { AnswerTap } from "./answer-tap.ts";
+import { passOn, replyHttp, replyStatus, statusOf } from "./answers.ts";
+import { assignByHead, assignByMessage } from "./assign.ts";
+import { callState } from "./call-state.ts";
+import type { BoundMethod, BoundRoute, BoundVariant, Generation } from "./generation.ts";
+import type { ProxyPorts } from "./ports.ts";
+import { RequestBuffer } from "./request-buffer.ts";
+import {
+  illegalTimeout,
+  isGrpcType,
+  noTimeout,
+  type RequestHead,
+  readRequestHead,
+  writeRequestHead,
+} from "./request-head.ts";
+import type { StreamUser } from "./upstream-handler.ts";
+
+/** A deadline this short has passed by the time the call could be on its way. */
+const hopelessMs = 0.01;
+
+const upstreamBlock = new HeaderBlock();
+
+export class Call extends WheelEntry implements StreamUser, Waiter {
+  readonly proxy: ProxyPorts;
+  readonly down: H2Stream;
+  readonly startMs: number;
+  /** One of `callState`. */
+  state: number = callState.peeking;
+  generation: Generation;
+  method: BoundMethod;
+  route: BoundRoute;
+  /** The variant that was drawn, and that the call counts for. */
+  assigned: BoundVariant;
+  /** The variant that is asked: the assigned one, or the champion in its place. */
+  target: BoundVariant;
+  reason: AssignmentReason = "not_prediction";
+  keyed = false;
+  /** Value of `x-contender-pin`. */
+  pin: string | undefined = undefined;
+  /** Whether the message forbids that it is copied, and why. */
+  copyable: "yes" | "sequence" | "shared_memory" = "yes";
+  key: string | undefined = undefined;
+  model: string | undefined = undefined;
+  version: string | undefined = undefined;
+
+  /** Milliseconds from `startMs`; -1 where there is no deadline. */
+  timeoutMs = noTimeout;
+  /** Of the caller's deadline and the route's limit, the route's is the one in force. */
+  deadlineOurs = false;
+  /** The reason of the answer we gave in the upstream's place; undefined where it answered itself. */
+  failure: LocalReplyReason | undefined = undefined;
+  /** The caller's own timeout field, which may be passed on as it is while no time has been lost. */
+  timeout: HeaderField | undefined = undefined;
+  /** The request's fields, kept where the call has to wait. */
+  fields: HeaderField[] | undefined = undefined;
+  readonly request = new RequestBuffer();
+  /** The caller has sent all of its request. */
+  requestEnded = false;
+  /** Whether `request` still holds all there was, so that it can be sent (again). */
+  replayable = true;
+  /** Most bytes that it may hold once they have been sent. */
+  keepBytes: number;
+  /** A bit for each shadow that gets a copy, by its place in the route. */
+  copyTo = 0;
+  /** The challenger's breaker let this call through under this permit; 0 where none was asked. */
+  permit = 0;
+  /** What the insured challenger said, while the champion answers in its place; -1 otherwise. */
+  insuredCode = -1;
+  /** Request bytes credited to the caller before they went anywhere. */
+  creditDebt = 0;
+  /** Request bytes that went out to `up`. */
+  #sentBytes = 0;
+
+  up: H2Stream | undefined = undefined;
+  upstreamStartMs = -1;
+  /** The answer's head is out: no second try, and a failure ends in trailers. */
+  headSent = false;
+  resent = false;
+  tap: AnswerTap | undefined = undefined;
+
+  // Waiter
+  queuedAtMs = 0;
+  waiting = false;
+
+  constructor(proxy: ProxyPorts, down: H2Stream, generation: Generation) {
+    super();
+    this.proxy = proxy;
+    this.down = down;
+    this.startMs = proxy.clock.nowMs();
+    this.keepBytes = proxy.options.replayBytes;
+    this.generation = generation;
+    this.route = generation.fallback;
+    this.assigned = generation.fallback.champion;
+    this.target = this.assigned;
+    this.method = generation.method("");
+  }
+
+  // === begin ===
+
+  begin(block: HeaderBlock, endStream: boolean): void {
+    const head = readRequestHead(block);
+    if (!head.isPost)
+      return this.#refuseHttp(405, `want POST, which is what gRPC calls are; this port speaks gRPC only`);
+    if (!head.isGrpc) return this.#refuseHttp(415, "want content-type application/grpc; this port speaks gRPC only");
+    if (block.tooLarge) return this.refuse(grpcStatus.RESOURCE_EXHAUSTED, "headers_too_large", "header list too large");
+    if (head.timeoutMs === illegalTimeout) {
+      return this.refuse(
+        grpcStatus.INTERNAL,
+        "bad_timeout",
+        "grpc-timeout is not of the form 1 to 8 digits and H, M, S, m, u or n",
+      );
+    }
+    this.requestEnded = endStream;
+    this.method = this.generation.method(head.path.value);
+    if (!this.#setDeadline(head)) return;
+    if (assignByHead(this, head, block.fields, block.count)) return this.connect(block.fields, block.count);
+    this.fields = block.fields.slice(0, block.count);
+    if (endStream && this.state === callState.peeking) this.#assignHeld();
+  }
+
+  /** @returns false where there is nothing left to wait for. */
+  #setDeadline(head: RequestHead): boolean {
+    this.timeoutMs = head.timeoutMs;
+    this.timeout = head.timeout;
+    if (head.timeoutMs === noTimeout) return true;
+    if (head.timeoutMs <= hopelessMs) {
+      this.#expire();
+      return false;
+    }
+    this.proxy.wheel.arm(this, this.startMs, head.timeoutMs);
+    return true;
+  }
+
+  /** The route's own longest deadline, once the route is known. */
+  capDeadline(maxTimeoutMs: number | undefined): void {
+    if (maxTimeoutMs === undefined || (this.timeoutMs !== noTimeout && this.timeoutMs <= maxTimeoutMs)) return;
+    this.timeoutMs = maxTimeoutMs;
+    this.timeout = undefined;
+    this.deadlineOurs = true;
+    this.proxy.wheel.arm(this, this.startMs, maxTimeoutMs);
+  }
+
+  // === request bytes ===
+
+  onRequestData(buf: Buffer, start: number, end: number, endStream: boolean): void {
+    if (endStream) this.requestEnded = true;
+    switch (this.state) {
+      case callState.open: {
+        this.#keep(buf, start, end);
+        const sent = (this.up as H2Stream).sendData(buf, start, end, endStream);
+        this.#creditDown(sent);
+        if (endStream) this.#requestComplete();
+        return;
+      }
+      case callState.peeking:
+        this.request.push(buf, start, end);
+        // Held bytes are credited, or a message larger than the window could never be seen whole.
+        this.creditDebt += end - start;
+        this.down.consumed(end - start);
+        return this.#assignHeld();
+      case callState.waiting:
+        this.request.push(buf, start, end);
+        return;
+      default:
+        this.down.consumed(end - start);
+    }
+  }
+
+  #assignHeld(): void {
+    const fields = this.fields as HeaderField[];
+    if (assignByMessage(this)) this.connect(fields, fields.length);
+  }
+
+  /** Keeps a copy of what goes out while it may have to go out again. */
+  #keep(buf: Buffer, start: number, end: number): void {
+    if (!this.replayable) return;
+    if (this.headSent || this.request.bytes + end - start > this.keepBytes) this.#forget();
+    else this.request.push(buf, start, end);
+  }
+
+  #forget(): void {
+    this.replayable = false;
+    this.request.clear();
+  }
+
+  #requestComplete(): void {
+    if (this.copyTo !== 0) this.proxy.shadows.offer(this);
+  }
+
+  // === connect ===
+
+  /** Asks the target's pool for a stream; the fields are those of the caller's request. */
+  connect(fields: readonly HeaderField[], count: number): void {
+    if (this.state === callState.done) return;
+    const connection = this.target.pool.pick();
+    if (connection !== undefined) return this.#open(connection, fields, count);
+    this.fields ??= fields.slice(0, count);
+    this.state = callState.waiting;
+    const refused = this.target.pool.wait(this);
+    if (refused !== undefined) this.onNoConnection(refused);
+  }
+
+  onConnection(connection: Connection): void {
+    if (this.state !== callState.waiting) return;
+    const fields = this.fields as HeaderField[];
+    this.#open(connection, fields, fields.length);
+  }
+
+  onNoConnection(reason: "connect_failed" | "queue_timeout" | "queue_full" | "draining"): void {
+    if (this.state === callState.done) return;
+    this.upstreamFailed(
+      grpcStatus.UNAVAILABLE,
+      reason,
+      `no connection to ${this.target.name}: ${reason.replace("_", " ")}`,
+    );
+  }
+
+  // === open ===
+
+  #open(connection: Connection, fields: readonly HeaderField[], count: number): void {
+    const held = this.fields !== undefined;
+    const timeout = this.#remaining(held);
+    if (timeout === null) return;
+    const up = connection.openStream(this);
+    this.up = up;
+    this.state = callState.open;
+    this.upstreamStartMs = held ? this.proxy.clock.nowMs() : this.startMs;
+    writeRequestHead(upstreamBlock, fields, count, this.target, this.route.hop, timeout);
+    const { request } = this;
+    const empty = request.bytes === 0;
+    up.sendHeaders(upstreamBlock, empty && this.requestEnded);
+    if (this.keepBytes > 0) this.fields ??= fields.slice(0, count);
+    if (!empty) this.#sendHeld(up);
+    if (this.requestEnded) this.#requestComplete();
+  }
+
+  #sendHeld(up: H2Stream): void {
+    const { request } = this;
+    request.flatten();
+    const sent = up.sendData(request.head, request.start, request.end, this.requestEnded);
+    this.#creditDown(sent);
+    if (request.bytes > this.keepBytes) this.#forget();
+  }
+
+  /** What is left of the deadline, as a field; null where nothing is (and the call has ended). */
+  #remaining(held: boolean): HeaderField | undefined | null {
+    if (this.timeoutMs === noTimeout) return undefined;
+    if (!held && this.timeout !== undefined) return this.timeout; // still the turn in which the call came
+    const left = this.timeoutMs - (this.proxy.clock.nowMs() - this.startMs);
+    if (left > 0) return new HeaderField("grpc-timeout", formatTimeout(left), false, headerId["grpc-timeout"]);
+    this.onDeadline();
+    return null;
+  }
+
+  // === answer ===
+
+  onResponse(block: HeaderBlock, status: number, endStream: boolean): void {
+    if (this.state === callState.done) return;
+    const type = block.find(headerId["content-type"]);
+    if (status !== 200 || (type !== undefined && !isGrpcType(type.value))) {
+      const code = status === 200 ? grpcStatus.UNKNOWN : grpcStatusOfHttp(status);
+      return this.upstreamFailed(code, "upstream_http_status", `${this.target.name} answered HTTP ${status}, not gRPC`);
+    }
+    if (endStream) {
+      const code = statusOf(block);
+      if (code !== grpcStatus.OK && this.proxy.insurance.take(this, code, "answer")) return;
+      this.down.sendHeaders(passOn(block, this.target.answeredBy), true);
+      return this.finish(code, code === grpcStatus.OK ? outcomeIndex.ok : outcomeIndex.error);
+    }
+    this.headSent = true;
+    this.#forget();
+    this.#tapAnswer();
+    this.down.sendHeaders(passOn(block, this.target.answeredBy), false);
+  }
+
+  #tapAnswer(): void {
+    const { dialect, method } = this.method.plan;
+    if (dialect === undefined || method === undefined || !method.scored || this.reason === "hop") return;
+    const reader = this.route.scoreReaders.get(dialect.name);
+    if (reader !== undefined) this.tap = new AnswerTap(reader, method, this.proxy.options.scoreBytes);
+  }
+
+  onData(buf: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.state === callState.done) return;
+    const sent = this.down.sendData(buf, start, end, endStream);
+    (this.up as H2Stream).consumed(sent);
+    this.tap?.push(buf, start, end);
+    // An answer that ends without trailers has no status, and that is what the caller will make of it.
+    if (endStream) this.finish(grpcStatus.UNKNOWN, outcomeIndex.error);
+  }
+
+  onTrailers(block: HeaderBlock): void {
+    if (this.state === callState.done) return;
+    const code = statusOf(block);
+    this.down.sendTrailers(passOn(block, undefined));
+    this.finish(code, code === grpcStatus.OK ? outcomeIndex.ok : outcomeIndex.error);
+  }
+
+  /** The upstream stream ended early. */
+  onReset(code: number, how: ResetHow): void {
+    if (this.state === callState.done) return;
+    this.up = undefined;
+    if (how === "unprocessed" && this.#resend()) return;
+    if (how === "lost") {
+      return this.upstreamFailed(grpcStatus.UNAVAILABLE, "upstream_gone", `connection to ${this.target.name} lost`);
+    }
+    const name = errorCodeNames[code] ?? String(code);
+    if (how === "protocol") {
+      return this.upstreamFailed(grpcStatus.INTERNAL, "upstream_protocol", `${this.target.name} broke HTTP/2: ${name}`);
+    }
+    this.upstreamFailed(grpcStatusOfReset(code), "upstream_reset", `${this.target.name} reset the call: ${name}`);
+  }
+
+  /** A stream that the upstream never looked at is sent again, once. */
+  #resend(): boolean {
+    if (this.resent || this.headSent || !this.replayable || this.fields === undefined) return false;
+    this.resent = true;
+    this.assigned.cells.resent();
+    this.reopen(this.target);
+    return true;
+  }
+
+  /** Starts over with `target`, with the request bytes that were kept. */
+  reopen(target: BoundVariant): void {
+    const { up } = this;
+    this.up = undefined;
+    if (up !== undefined && !up.closed) up.reset(errorCode.CANCEL);
+    this.target = target;
+    this.state = callState.waiting;
+    // What was sent before was credited before; it is sent again, but not credited twice.
+    this.creditDebt += this.#sentBytes;
+    this.#sentBytes = 0;
+    const fields = this.fields as HeaderField[];
+    this.connect(fields, fields.length);
+  }
+
+  // === ends ===
+
+  /** The upstream failed the call before its end: the insurance may pay, else the caller is told. */
+  upstreamFailed(code: number, reason: LocalReplyReason, text: string): void {
+    if (this.state === callState.done) return;
+    if (this.proxy.insurance.take(this, code, reason)) return;
+    this.failure = reason;
+    this.proxy.metrics.localReply(reason);
+    replyStatus(this.down, this.headSent, code, text, this.target.answeredBy);
+    this.finish(code, code === grpcStatus.CANCELLED ? outcomeIndex.cancelled : outcomeIndex.error);
+  }
+
+  /** Answers a call that never gets a variant. */
+  refuse(code: number, reason: LocalReplyReason, text: string): void {
+    this.proxy.metrics.localReply(reason);
+    replyStatus(this.down, false, code, text, undefined);
+    this.#end();
+  }
+
+  #refuseHttp(status: 405 | 415, text: string): void {
+    this.proxy.metrics.localReply("not_grpc");
+    replyHttp(this.down, status, text);
+    this.#end();
+  }
+
+  override onDeadline(): void {
+    if (this.state !== callState.done) this.#expire();
+  }
+
+  #expire(): void {
+    this.failure = "deadline";
+    this.proxy.metrics.localReply("deadline");
+    replyStatus(this.down, this.headSent, grpcStatus.DEADLINE_EXCEEDED, "deadline exceeded", this.target.answeredBy);
+    this.finish(grpcStatus.DEADLINE_EXCEEDED, outcomeIndex.deadline);
+  }
+
+  /** The caller went away or reset its stream. */
+  onCallerReset(): void {
+    if (this.state !== callState.done) this.finish(grpcStatus.CANCELLED, outcomeIndex.cancelled);
+  }
+
+  /** `bytes` that had waited for the caller went out. */
+  onDownDelivered(bytes: number): void {
+    if (this.up !== undefined) this.up.consumed(bytes);
+    if (this.state === callState.done) this.#closeDown();
+  }
+
+  /** `bytes` that had waited for the upstream went out. */
+  onDelivered(bytes: number): void {
+    this.#creditDown(bytes);
+  }
+
+  #creditDown(bytes: number): void {
+    this.#sentBytes += bytes;
+    const owed = this.creditDebt < bytes ? this.creditDebt : bytes;
+    this.creditDebt -= owed;
+    this.down.consumed(bytes - owed);
+  }
+
+  /** The one observation of a call that has a variant, then its end. */
+  finish(code: number, outcome: number): void {
+    if (this.state === callState.done) return;
+    const { proxy, assigned } = this;
+    const nowMs = proxy.clock.nowMs();
+    if (this.reason !== "hop") {
+      const upstreamMs = this.upstreamStartMs < 0 ? -1 : nowMs - this.upstreamStartMs;
+      const insured = this.insuredCode >= 0;
+      const counted = insured ? this.insuredCode : code;
+      const how = insured ? outcomeIndex.error : outcome;
+      assigned.cells.request(trafficIndex.live, this.method.index, counted, how, nowMs - this.startMs, upstreamMs);
+      // A score belongs to the variant that gave it: the champion's, where it answered in another's place.
+      if (this.tap !== undefined && code === grpcStatus.OK) this.tap.read(this.target.sink);
+      proxy.insurance.settle(this, code, outcome);
+      proxy.records?.add(this, code, nowMs);
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.state === callState.waiting) this.target.pool.leave(this);
+    this.state = callState.done;
+    this.proxy.wheel.cancel(this);
+    const { up } = this;
+    this.up = undefined;
+    if (up !== undefined && !up.closed) up.reset(up.remoteEnded ? errorCode.NO_ERROR : errorCode.CANCEL);
+    this.request.clear();
+    this.replayable = false;
+    this.fields = undefined;
+    this.tap = undefined;
+    this.#closeDown();
+  }
+
+  /** The caller has all of its answer: a request that is still coming is told to stop (RFC 9113, 8.1). */
+  #closeDown(): void {
+    const { down } = this;
+    if (!down.closed && down.localEnded && !down.remoteEnded) down.reset(errorCode.NO_ERROR);
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * A plan bound to what it runs on: pools, metric cells, header fields made once. Immutable; a new configuration makes
+ * a new one, and a call keeps the one it began with.
+ */
+import { formatAddress } from "../base/address.ts";
+import { keyFromText } from "../base/hash.ts";
+import { HeaderField } from "../http2/header-block.ts";
+import type { ScoreInvalidReason, Traffic } from "../model/call.ts";
+import type { DialectName, RouteSpec, ShadowSpec } from "../model/route.ts";
+import { scoreInvalidIndex, trafficIndex } from "../observe/labels.ts";
+import type { VariantCells } from "../observe/variant-cells.ts";
+import type { MethodPlan, Plan } from "../plan/plan.ts";
+import type { RoutePlan, VariantPlan } from "../plan/route-plan.ts";
+import type { ScoreReader, ScoreSink } from "../protocol/dialect.ts";
+import type { Breaker } from "../resilience/breaker.ts";
+import type { FallbackBudget } from "../resilience/fallback-budget.ts";
+import type { Shadow } from "../shadow/shadow.ts";
+import type { Pool } from "../transport/pool.ts";
+
+/** Sends one kind of traffic's scores of one variant to its cells. */
+export class VariantSink implements ScoreSink {
+  readonly #cells: VariantCells;
+  readonly #traffic: number;
+  readonly #expected: string | undefined;
+  /** Of the answer read last, for the prediction log. */
+  lastVersion: string | undefined = undefined;
+  lastScore: number | undefined = undefined;
+
+  constructor(cells: VariantCells, traffic: number, expected: string | undefined) {
+    this.#cells = cells;
+    this.#traffic = traffic;
+    this.#expected = expected;
+  }
+
+  score(value: number): void {
+    this.#cells.score(this.#traffic, value);
+    this.lastScore ??= value;
+  }
+
+  invalid(reason: ScoreInvalidReason): void {
+    this.#cells.scoreInvalid(this.#traffic, scoreInvalidIndex[reason]);
+  }
+
+  effective(_model: string | undefined, version: string | undefined): void {
+    this.lastVersion = version;
+    if (this.#expected !== undefined && version !== undefined && version !== this.#expected)
+      this.#cells.versionMismatch();
+  }
+
+  /** Forgets the answer before. */
+  next(): void {
+    this.lastVersion = undefined;
+    this.lastScore = undefined;
+  }
+}
+
+export interface BoundVariant {
+  readonly plan: VariantPlan;
+  readonly name: string;
+  readonly pool: Pool;
+  readonly cells: VariantCells;
+  readonly sink: VariantSink;
+  readonly authority: HeaderField;
+  /** `x-contender-variant: NAME`; undefined where the route doesn't tell. */
+  readonly answeredBy: HeaderField | undefined;
+  /** Metadata that this upstream is to get, in place of what the caller sent under these names. */
+  readonly metadata: readonly HeaderField[];
+  /** Set for an insured challenger. */
+  readonly breaker: Breaker | undefined;
+}
+
+export interface BoundRoute {
+  readonly plan: RoutePlan;
+  readonly spec: RouteSpec;
+  readonly variants: readonly BoundVariant[];
+  readonly champion: BoundVariant;
+  /** The pod's own model server: what a call gets that another sidecar has already split. */
+  readonly local: BoundVariant;
+  readonly hop: HeaderField;
+  readonly scoreReaders: ReadonlyMap<DialectName, ScoreReader>;
+  readonly shadows: readonly BoundShadow[];
+  /** What the champion may take on in failed challengers' place. */
+  readonly fallbackBudget: FallbackBudget;
+}
+
+export interface BoundShadow {
+  readonly gate: Shadow;
+  /** With a pool of its own, also where the same variant takes live calls. */
+  readonly variant: BoundVariant;
+  readonly sink: VariantSink;
+}
+
+export interface BoundMethod {
+  readonly plan: MethodPlan;
+  /** Its place in the method label. */
+  readonly index: number;
+  readonly route: BoundRoute | undefined;
+  readonly byModel: ReadonlyMap<string, BoundRoute> | undefined;
+}
+
+/** What a generation is made with; runtime/ owns the pools and keeps them across generations. */
+export interface Bindings {
+  pool(route: string, variant: VariantPlan, traffic: Traffic): Pool;
+  cells(route: RouteSpec, variant: string): VariantCells;
+  methodIndex(name: string): number;
+  /** Undefined where the variant is not insured. */
+  breaker(route: RouteSpec, variant: VariantPlan): Breaker | undefined;
+  shadow(route: RouteSpec, spec: ShadowSpec, cells: VariantCells): Shadow;
+  fallbackBudget(route: string): FallbackBudget;
+  /** Address of the pod's own model server, formatted. */
+  readonly localAddress: string;
+}
+
+export class Generation {
+  readonly plan: Plan;
+  readonly routes: readonly BoundRoute[];
+  /** Its champion takes everything that is nobody else's. */
+  readonly fallback: BoundRoute;
+  readonly #methods = new Map<MethodPlan, BoundMethod>();
+  readonly #byPlan: ReadonlyMap<RoutePlan, BoundRoute>;
+  readonly #byName = new Map<string, BoundRoute>();
+  readonly #bindings: Bindings;
+
+  constructor(plan: Plan, bindings: Bindings) {
+    this.plan = plan;
+    this.#bindings = bindings;
+    this.routes = plan.routes.map((route) => bindRoute(route, bindings));
+    this.#byPlan = new Map(this.routes.map((route) => [route.plan, route]));
+    for (const route of this.routes) this.#byName.set(keyFromText(route.spec.name), route);
+    this.fallback = this.#bound(plan.fallback);
+  }
+
+  get version(): string {
+    return this.plan.snapshot.version;
+  }
+
+  method(path: string): BoundMethod {
+    const plan = this.plan.methodPlan(path);
+    const known = this.#methods.get(plan);
+    if (known !== undefined) return known;
+    // There is one plan per known method or service: this map is as large as the configuration, not as the traffic.
+    const bound: BoundMethod = {
+      plan,
+      index: plan.method === undefined ? 0 : this.#bindings.methodIndex(plan.method.name),
+      route: plan.route === undefined ? undefined : this.#bound(plan.route),
+      byModel:
+        plan.byModel === undefined
+          ? undefined
+          : new Map([...plan.byModel].map(([model, route]) => [keyFromText(model), this.#bound(route)])),
+    };
+    this.#methods.set(plan, bound);
+    return bound;
+  }
+
+  /** The route of this name, as `x-contender-hop` gives it. */
+  named(name: string): BoundRoute | undefined {
+    return this.#byName.get(name);
+  }
+
+  #bound(plan: RoutePlan): BoundRoute {
+    return this.#byPlan.get(plan) as BoundRoute;
+  }
+}
+
+function bindRoute(plan: RoutePlan, bindings: Bindings): BoundRoute {
+  const { spec } = plan;
+  const variants = plan.variants.map((variant) => bindVariant(plan, variant, "live", bindings));
+  const champion = variants[plan.assigner.champion] as BoundVariant;
+  return {
+    plan,
+    spec,
+    variants,
+    champion,
+    local: variants.find(({ plan: { address } }) => formatAddress(address) === bindings.localAddress) ?? champion,
+    hop: new HeaderField("x-contender-hop", keyFromText(spec.name)),
+    scoreReaders: plan.scoreReaders,
+    shadows: spec.shadows.map((shadow) => bindShadow(plan, shadow, bindings)),
+    fallbackBudget: bindings.fallbackBudget(spec.name),
+  };
+}
+
+function bindShadow(route: RoutePlan, spec: ShadowSpec, bindings: Bindings): BoundShadow {
+  // The decoder has checked that the variant exists.
+  const plan = route.variants.find((variant) => variant.spec.name === spec.variant) as VariantPlan;
+  const variant = bindVariant(route, plan, "shadow", bindings);
+  const sink = new VariantSink(variant.cells, trafficIndex.shadow, plan.spec.expectVersion);
+  return { gate: bindings.shadow(route.spec, spec, variant.cells), variant, sink };
+}
+
+function bindVariant(route: RoutePlan, plan: VariantPlan, traffic: Traffic, bindings: Bindings): BoundVariant {
+  const { spec } = plan;
+  const cells = bindings.cells(route.spec, spec.name);
+  return {
+    plan,
+    name: spec.name,
+    pool: bindings.pool(route.spec.name, plan, traffic),
+    cells,
+    sink: new VariantSink(cells, trafficIndex.live, spec.expectVersion),
+    authority: new HeaderField(":authority", authorityOf(plan)),
+    answeredBy: route.spec.variantHeader ? new HeaderField("x-contender-variant", keyFromText(spec.name)) : undefined,
+    metadata: spec.metadata.map(([name, value]) => new HeaderField(name, keyFromText(value))),
+    breaker: traffic === "live" ? bindings.breaker(route.spec, plan) : undefined,
+  };
+}
+
+/** `:authority` towards a variant. A unix socket has none of its own; servers take `localhost` and refuse a path. */
+export function authorityOf(plan: VariantPlan): string {
+  if (plan.spec.authority !== undefined) return keyFromText(plan.spec.authority);
+  return plan.address.kind === "unix" ? "localhost" : formatAddress(plan.address);
+}

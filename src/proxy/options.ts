@@ -1,0 +1,34 @@
+/** Limits of what a call may hold, each with its default and reason. */
+export interface ProxyOptions {
+  /**
+   * Request bytes kept while nothing has been answered, so that a call can be sent again. Default 65 536: most requests;
+   * an insured challenger keeps up to `insuredBytes`.
+   */
+  readonly replayBytes?: number;
+  /** The same for calls to an insured challenger. Default 262 144. */
+  readonly insuredBytes?: number;
+  /** Longest answer whose score is read. Default 1 048 576: scores are small, tensors of embeddings are not scores. */
+  readonly scoreBytes?: number;
+  /** Longest answer of a shadow that is read to its end. Default 16 777 216: beyond it the shadow floods us. */
+  readonly shadowAnswerBytes?: number;
+  /** Largest message whose model is rewritten. Default 16 777 216: it has to be in memory whole. */
+  readonly overrideBytes?: number;
+}
+
+const defaults = {
+  replayBytes: 65_536,
+  insuredBytes: 262_144,
+  scoreBytes: 1_048_576,
+  shadowAnswerBytes: 16_777_216,
+  overrideBytes: 16_777_216,
+} satisfies Required<ProxyOptions>;
+
+/** Fills in defaults. @throws RangeError for an unknown option or a negative or fractional value, naming it. */
+export function resolveProxyOptions(given: ProxyOptions = {}): Required<ProxyOptions> {
+  for (const [key, value] of Object.entries(given)) {
+    if (!Object.hasOwn(defaults, key)) throw new RangeError(`unknown proxy option "${key}"`);
+    if (!Number.isInteger(value) || value < 0)
+      throw new RangeError(`proxy option "${key}": want a whole number, got ${value}`);
+  }
+  return Object.freeze({ ...defaults, ...given });
+}

@@ -1,0 +1,83 @@
+/**
+ * The request bytes that a call may still need: those that wait for a decision or a connection, and, while nothing has
+ * been answered, those that would have to be sent again.
+ *
+ * The usual request is one piece of one socket read: it is kept as a range of it, without a copy, unless that would pin
+ * much more memory than the message has.
+ */
+const none = Buffer.alloc(0);
+
+/** A read of at most this size may be pinned whole by any message in it. */
+const smallRead = 16_384;
+
+export class RequestBuffer {
+  /** All of it, where it is in one piece. */
+  head: Buffer = none;
+  start = 0;
+  end = 0;
+  /** What came after the first piece; own copies. */
+  #more: Buffer[] | undefined = undefined;
+  bytes = 0;
+
+  push(buf: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (length === 0) return;
+    if (this.bytes === 0) {
+      const pinned = buf.buffer.byteLength;
+      if (pinned <= smallRead || length * 2 >= pinned) {
+        this.head = buf;
+        this.start = start;
+        this.end = end;
+      } else {
+        this.head = Buffer.from(buf.subarray(start, end));
+        this.start = 0;
+        this.end = length;
+      }
+    } else {
+      this.#more ??= [];
+      this.#more.push(Buffer.from(buf.subarray(start, end)));
+    }
+    this.bytes += length;
+  }
+
+  /** Makes one piece of it: `head[start, end)`. */
+  flatten(): void {
+    const more = this.#more;
+    if (more === undefined) return;
+    this.head = Buffer.concat([this.head.subarray(this.start, this.end), ...more]);
+    this.start = 0;
+    this.end = this.head.length;
+    this.#more = undefined;
+  }
+
+  /** Puts other bytes in place of all there is. */
+  replace(bytes: Buffer): void {
+    this.head = bytes;
+    this.start = 0;
+    this.end = bytes.length;
+    this.bytes = bytes.length;
+    this.#more = undefined;
+  }
+
+  clear(): void {
+    this.head = none;
+    this.start = 0;
+    this.end = 0;
+    this.bytes = 0;
+    this.#more = undefined;
+  }
+
+  /** The first message's declared length; -1 before its five bytes of prefix are here. */
+  messageBytes(): number {
+    if (this.end - this.start < 5) {
+      if (this.bytes < 5) return -1;
+      this.flatten();
+    }
+    return this.head.readUInt32BE(this.start + 1);
+  }
+
+  /** The first message's flag byte; call `messageBytes` first. */
+  get flag(): number {
+    return this.head[this.start] ?? 0;
+  }
+}

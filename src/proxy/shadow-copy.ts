@@ -1,0 +1,171 @@
+/**
+ * One copy of a call, on its way to a shadow and back: its answer is read, measured and dropped.
+ *
+ * It has its own connection, budget and deadline. Nothing of it reaches the caller, and the caller's going away does
+ * not end it: half-done copies would make the shadow look worse than it is.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { type TimerWheel, WheelEntry } from "../base/timer-wheel.ts";
+import { frameMessage, prefixBytes } from "../grpc/framing.ts";
+import { grpcStatus, grpcStatusOfHttp, grpcStatusOfReset } from "../grpc/status.ts";
+import { formatTimeout } from "../grpc/timeout.ts";
+import type { ResetHow } from "../http2/connection.ts";
+import { errorCode } from "../http2/constants.ts";
+import { HeaderBlock, HeaderField, headerId } from "../http2/header-block.ts";
+import type { H2Stream } from "../http2/stream.ts";
+import { outcomeIndex, trafficIndex } from "../observe/labels.ts";
+import { breakerVerdict, type TransportEnd } from "../resilience/classify.ts";
+import { AnswerTap } from "./answer-tap.ts";
+import { statusOf } from "./answers.ts";
+import type { BoundMethod, BoundRoute, BoundShadow } from "./generation.ts";
+import { writeRequestHead } from "./request-head.ts";
+import type { StreamUser } from "./upstream-handler.ts";
+
+export interface CopyPorts {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  /** Longest answer that is read to its end. */
+  readonly answerBytes: number;
+  /** Longest answer whose score is read. */
+  readonly scoreBytes: number;
+}
+
+const shadowTraffic = new HeaderField("x-contender-traffic", "shadow");
+const block = new HeaderBlock();
+const credentials: readonly number[] = [headerId.authorization, headerId.cookie];
+
+/** Sends a copy that has been admitted, or drops it and counts why. */
+export function sendCopy(
+  ports: CopyPorts,
+  shadow: BoundShadow,
+  route: BoundRoute,
+  fields: readonly HeaderField[],
+  method: BoundMethod,
+  body: Buffer,
+  permit: number,
+): void {
+  const { gate, variant } = shadow;
+  const connection = variant.pool.pick();
+  if (connection === undefined) {
+    // Not being reachable is the shadow's failure: the breaker is to know.
+    gate.settle(permit, body.length, "failure");
+    gate.drop("not_connected");
+    return;
+  }
+  const message = overridden(shadow, method, body);
+  if (message === undefined) {
+    gate.settle(permit, body.length, "neither");
+    gate.drop("not_overridable");
+    return;
+  }
+  const { spec } = gate;
+  const kept = spec.forwardAuthorization ? fields : fields.filter((field) => !credentials.includes(field.id));
+  const timeout = new HeaderField("grpc-timeout", formatTimeout(spec.timeoutMs), false, headerId["grpc-timeout"]);
+  const copy = new ShadowCopy(ports, shadow, route, method, permit, body.length);
+  copy.up = connection.openStream(copy);
+  writeRequestHead(block, kept, kept.length, variant, route.hop, timeout);
+  block.add(shadowTraffic);
+  copy.up.sendHeaders(block, false);
+  copy.up.sendData(message, 0, message.length, true);
+}
+
+/** The request as this shadow is to get it; undefined where its model can't be set. */
+function overridden(shadow: BoundShadow, method: BoundMethod, body: Buffer): Buffer | undefined {
+  const { dialect, method: known } = method.plan;
+  const override = dialect === undefined ? undefined : shadow.variant.plan.overrides.get(dialect.name);
+  if (override === undefined || known === undefined) return body;
+  if (body.length < prefixBytes || ((body[0] ?? 1) & 1) === 1) return undefined;
+  const message = override.request(known, body, prefixBytes, prefixBytes + body.readUInt32BE(1));
+  return message === undefined ? undefined : frameMessage(message);
+}
+
+class ShadowCopy extends WheelEntry implements StreamUser {
+  up: H2Stream | undefined = undefined;
+  readonly #ports: CopyPorts;
+  readonly #shadow: BoundShadow;
+  readonly #route: BoundRoute;
+  readonly #method: BoundMethod;
+  readonly #permit: number;
+  readonly #bytes: number;
+  readonly #startMs: number;
+  #answerBytes = 0;
+  #tap: AnswerTap | undefined = undefined;
+  #done = false;
+
+  constructor(
+    ports: CopyPorts,
+    shadow: BoundShadow,
+    route: BoundRoute,
+    method: BoundMethod,
+    permit: number,
+    bytes: number,
+  ) {
+    super();
+    this.#ports = ports;
+    this.#shadow = shadow;
+    this.#route = route;
+    this.#method = method;
+    this.#permit = permit;
+    this.#bytes = bytes;
+    this.#startMs = ports.clock.nowMs();
+    ports.wheel.arm(this, this.#startMs, shadow.gate.spec.timeoutMs);
+  }
+
+  onResponse(head: HeaderBlock, status: number, endStream: boolean): void {
+    if (status !== 200) return this.#finish(grpcStatusOfHttp(status), outcomeIndex.error, "protocol");
+    if (endStream) return this.#finishWith(statusOf(head));
+    const { dialect, method } = this.#method.plan;
+    if (dialect === undefined || method === undefined || !method.scored) return;
+    const reader = this.#route.scoreReaders.get(dialect.name);
+    if (reader !== undefined) this.#tap = new AnswerTap(reader, method, this.#ports.scoreBytes);
+  }
+
+  onData(buf: Buffer, start: number, end: number, endStream: boolean): void {
+    this.#answerBytes += end - start;
+    if (this.#answerBytes > this.#ports.answerBytes) {
+      // An answer without end is a shadow that is broken, not one that is busy.
+      return this.#finish(grpcStatus.UNKNOWN, outcomeIndex.error, "protocol");
+    }
+    this.#tap?.push(buf, start, end);
+    // Unread bytes would use up the connection's window: what is dropped is credited all the same.
+    this.up?.consumed(end - start);
+    if (endStream) this.#finish(grpcStatus.UNKNOWN, outcomeIndex.error, "protocol");
+  }
+
+  onTrailers(trailers: HeaderBlock): void {
+    this.#finishWith(statusOf(trailers));
+  }
+
+  onReset(code: number, how: ResetHow): void {
+    this.up = undefined;
+    const status = how === "peer" ? grpcStatusOfReset(code) : grpcStatus.UNAVAILABLE;
+    this.#finish(status, outcomeIndex.error, how === "peer" ? "reset" : "gone");
+  }
+
+  onDelivered(): void {
+    // The copy's bytes are held until its end anyway.
+  }
+
+  override onDeadline(): void {
+    this.#finish(grpcStatus.DEADLINE_EXCEEDED, outcomeIndex.deadline, "answered");
+  }
+
+  #finishWith(code: number): void {
+    this.#finish(code, code === grpcStatus.OK ? outcomeIndex.ok : outcomeIndex.error, "answered");
+  }
+
+  #finish(code: number, outcome: number, end: TransportEnd): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#ports.wheel.cancel(this);
+    const { gate, variant } = this.#shadow;
+    const tookMs = this.#ports.clock.nowMs() - this.#startMs;
+    variant.cells.request(trafficIndex.shadow, this.#method.index, code, outcome, tookMs, tookMs);
+    if (code === grpcStatus.OK) this.#tap?.read(this.#shadow.sink);
+    gate.settle(this.#permit, this.#bytes, breakerVerdict(code, end, true));
+    const { up } = this;
+    this.up = undefined;
+    if (up !== undefined && !up.closed && !(up.remoteEnded && up.localEnded)) up.reset(errorCode.CANCEL);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Copies of calls: chosen when the call is assigned, sent when its request is complete, after the call's own bytes.
+ */
+import { prefixBytes } from "../grpc/framing.ts";
+import type { HeaderField } from "../http2/header-block.ts";
+import type { Flushable, FlushLoop } from "../transport/flush-loop.ts";
+import type { Call } from "./call.ts";
+import type { BoundRoute, BoundShadow } from "./generation.ts";
+import { type CopyPorts, sendCopy } from "./shadow-copy.ts";
+
+/** Calls copied: those that were drawn, so that what is compared is what the gates compare. */
+const copiedReasons = new Set(["weight", "no_key"]);
+
+interface Job {
+  readonly shadow: BoundShadow;
+  readonly route: BoundRoute;
+  readonly fields: readonly HeaderField[];
+  readonly method: Call["method"];
+  readonly body: Buffer;
+  readonly permit: number;
+}
+
+export class Shadows implements Flushable {
+  readonly #ports: CopyPorts;
+  readonly #loop: FlushLoop;
+  #jobs: Job[] = [];
+  #scheduled = false;
+  #draining = false;
+
+  constructor(ports: CopyPorts, loop: FlushLoop) {
+    this.#ports = ports;
+    this.#loop = loop;
+  }
+
+  /** No more copies from now on. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Decides which shadows a call is copied to, once it is assigned. */
+  sample(call: Call): void {
+    const { route } = call;
+    if (route.shadows.length === 0 || call.assigned !== route.champion || !copiedReasons.has(call.reason)) return;
+    if (call.method.plan.method?.unary !== true) return;
+    const { shadows } = route.plan.assigner;
+    const draw = shadows.draw(call.key, call.proxy.chance);
+    for (let i = 0; i < route.shadows.length; i++) {
+      if (!shadows.includes(i, draw)) continue;
+      const { gate } = route.shadows[i] as BoundShadow;
+      if (call.copyable === "yes") {
+        call.copyTo |= 1 << i;
+        call.keepBytes = Math.max(call.keepBytes, gate.spec.maxMessageBytes + prefixBytes);
+      } else {
+        gate.drop(call.copyable);
+      }
+    }
+  }
+
+  /** The call's request is complete: its copies are sent once this turn's live bytes are out. */
+  offer(call: Call): void {
+    const { route, request } = call;
+    for (let i = 0; i < route.shadows.length; i++) {
+      if ((call.copyTo & (1 << i)) === 0) continue;
+      const shadow = route.shadows[i] as BoundShadow;
+      if (this.#draining) shadow.gate.drop("draining");
+      else if (!call.replayable) shadow.gate.drop("over_size");
+      else this.#admit(shadow, call, request.bytes);
+    }
+    call.copyTo = 0;
+  }
+
+  #admit(shadow: BoundShadow, call: Call, bytes: number): void {
+    const permit = shadow.gate.admit(bytes);
+    if (permit === 0) return;
+    const { request, route, method } = call;
+    request.flatten();
+    const body = request.head.subarray(request.start, request.end);
+    this.#jobs.push({ shadow, route, fields: call.fields as HeaderField[], method, body, permit });
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#loop.addLate(this);
+  }
+
+  /** Sends what was admitted in this turn. */
+  flush(): void {
+    this.#scheduled = false;
+    const jobs = this.#jobs;
+    this.#jobs = [];
+    for (const { shadow, route, fields, method, body, permit } of jobs) {
+      sendCopy(this.#ports, shadow, route, fields, method, body, permit);
+    }
+  }
+}

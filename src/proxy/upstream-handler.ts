@@ -1,0 +1,44 @@
+/** Brings the events of upstream connections to whoever uses the stream, and to the pool the connection belongs to. */
+import type { Connection, ConnectionHandler, ResetHow } from "../http2/connection.ts";
+import type { HeaderBlock } from "../http2/header-block.ts";
+import type { H2Stream } from "../http2/stream.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Pool } from "../transport/pool.ts";
+
+/** A call, or a copy of one. */
+export interface StreamUser {
+  onResponse(block: HeaderBlock, status: number, endStream: boolean): void;
+  onData(buf: Buffer, start: number, end: number, endStream: boolean): void;
+  onTrailers(block: HeaderBlock): void;
+  onReset(code: number, how: ResetHow): void;
+  /** Bytes that had been held back went out. */
+  onDelivered(bytes: number): void;
+}
+
+export function upstreamHandler(metrics: Metrics): ConnectionHandler {
+  return {
+    onRequest: () => undefined, // a server can't begin calls towards a client
+    onResponse: (stream, block, status, endStream) => userOf(stream).onResponse(block, status, endStream),
+    onTrailers: (stream, block) => userOf(stream).onTrailers(block),
+    onData: (stream, buf, start, end, endStream) => userOf(stream).onData(buf, start, end, endStream),
+    onReset: (stream, code, how) => userOf(stream).onReset(code, how),
+    onDelivered: (stream, bytes) => userOf(stream).onDelivered(bytes),
+    onReady: (connection) => poolOf(connection).onReady(connection),
+    onCapacity: (connection) => poolOf(connection).onCapacity(connection),
+    onGoaway: (connection, code) => {
+      metrics.goaway("upstream", "received");
+      poolOf(connection).onGoaway(connection, code);
+    },
+    onClosed: (connection) => {
+      if (connection.failure >= 0) metrics.goaway("upstream", "sent");
+    },
+  };
+}
+
+function userOf(stream: H2Stream): StreamUser {
+  return stream.owner as StreamUser;
+}
+
+function poolOf(connection: Connection): Pool {
+  return connection.context as Pool;
+}

@@ -1,0 +1,19 @@
+/** What a data plane has to say to its operator: a line each in the log. */
+export type SidecarEvent =
+  | {
+      readonly kind: "connected" | "connect_failed" | "disconnected" | "goaway";
+      readonly route: string;
+      readonly variant: string;
+      readonly address: string;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: "breaker";
+      readonly route: string;
+      readonly variant: string;
+      readonly traffic: string;
+      readonly from: string;
+      readonly to: string;
+    }
+  /** A caller's connection was ended for what it did; `code` is HTTP/2's. */
+  | { readonly kind: "caller_fault"; readonly code: number; readonly detail: string };

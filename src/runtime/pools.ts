@@ -1,0 +1,57 @@
+/**
+ * The connection pools, which outlive configurations: one for each (route, variant, traffic, address), kept while any
+ * generation in force names it, drained when none does any more.
+ */
+import { formatAddress } from "../base/address.ts";
+import type { Traffic } from "../model/call.ts";
+import type { VariantPlan } from "../plan/route-plan.ts";
+import type { Pool } from "../transport/pool.ts";
+
+export interface PoolEntry {
+  readonly route: string;
+  readonly variant: string;
+  readonly traffic: Traffic;
+  readonly pool: Pool;
+}
+
+export class Pools {
+  readonly #make: (plan: VariantPlan, route: string) => Pool;
+  #entries = new Map<string, PoolEntry>();
+  /** What the generation that is being made has asked for. */
+  #wanted = new Map<string, PoolEntry>();
+
+  constructor(make: (plan: VariantPlan, route: string) => Pool) {
+    this.#make = make;
+  }
+
+  /** Begins the making of a generation. */
+  begin(): void {
+    this.#wanted = new Map();
+  }
+
+  want(route: string, plan: VariantPlan, traffic: Traffic): Pool {
+    const key = JSON.stringify([route, plan.spec.name, traffic, formatAddress(plan.address)]);
+    const entry = this.#wanted.get(key) ??
+      this.#entries.get(key) ?? { route, variant: plan.spec.name, traffic, pool: this.#make(plan, route) };
+    this.#wanted.set(key, entry);
+    return entry.pool;
+  }
+
+  /** The generation is in force: pools that it did not ask for take no new calls and go when theirs have ended. */
+  commit(): void {
+    for (const [key, { pool }] of this.#entries) if (!this.#wanted.has(key)) void pool.drain();
+    this.#entries = this.#wanted;
+  }
+
+  all(): Iterable<PoolEntry> {
+    return this.#entries.values();
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map(({ pool }) => pool.drain()));
+  }
+
+  destroy(): void {
+    for (const { pool } of this.#entries.values()) pool.destroy();
+  }
+}

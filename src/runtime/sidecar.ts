@@ -1,0 +1,176 @@
+/**
+ * The data plane as one thing: a listener, pools, the generation in force, and an orderly end.
+ *
+ * Owns everything it opens. It knows nothing of files, environment, HTTP or logs; what it has to say goes to `onEvent`.
+ */
+import type { Address } from "../base/address.ts";
+import type { Chance } from "../base/chance.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Parsed } from "../base/parsed.ts";
+import { TimerWheel } from "../base/timer-wheel.ts";
+import { ByteBudget } from "../http2/byte-budget.ts";
+import { type Http2Options, resolveHttp2Options } from "../http2/options.ts";
+import type { Snapshot } from "../model/route.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { downstreamHandler } from "../proxy/downstream-handler.ts";
+import type { Generation } from "../proxy/generation.ts";
+import { Insurance } from "../proxy/insurance.ts";
+import { type ProxyOptions, resolveProxyOptions } from "../proxy/options.ts";
+import type { CallRecords, ProxyPorts } from "../proxy/ports.ts";
+import { Shadows } from "../proxy/shadows.ts";
+import { upstreamHandler } from "../proxy/upstream-handler.ts";
+import type { BreakerOptions } from "../resilience/breaker.ts";
+import { FlushLoop } from "../transport/flush-loop.ts";
+import { Listener } from "../transport/listener.ts";
+import { resolveTransportOptions, type TransportOptions } from "../transport/options.ts";
+import { Pool, type PoolEvent } from "../transport/pool.ts";
+import type { SidecarEvent } from "./events.ts";
+import { registerFigures } from "./figures.ts";
+import { Generations } from "./generations.ts";
+import { Pools } from "./pools.ts";
+
+export interface SidecarLimits {
+  readonly http2?: Http2Options;
+  readonly transport?: TransportOptions;
+  readonly proxy?: ProxyOptions;
+  readonly breaker?: BreakerOptions;
+}
+
+export interface SidecarPorts {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly metrics: Metrics;
+  /** The pod's own model server. */
+  readonly local: Address;
+  /** Whether this peer's `x-contender-hop` counts. */
+  trustsHop(peer: string | undefined): boolean;
+  /** Gets some of the calls that ended; undefined where nobody wants a record. */
+  readonly records?: CallRecords | undefined;
+  onEvent(event: SidecarEvent): void;
+  readonly limits?: SidecarLimits;
+}
+
+export class Sidecar {
+  readonly #ports: SidecarPorts;
+  readonly #budget: ByteBudget;
+  readonly #pools: Pools;
+  readonly #generations: Generations;
+  readonly #shadows: Shadows;
+  readonly #listener: Listener;
+  #listening = false;
+  #draining: Promise<boolean> | undefined = undefined;
+  #force: () => void = () => undefined;
+
+  /** @throws RangeError for a limit that can't be meant. */
+  constructor(ports: SidecarPorts) {
+    const { clock, chance, metrics, limits = {} } = ports;
+    const http2 = resolveHttp2Options(limits.http2);
+    const transport = resolveTransportOptions(limits.transport);
+    const options = resolveProxyOptions(limits.proxy);
+    this.#ports = ports;
+    const loop = new FlushLoop();
+    const wheel = new TimerWheel(clock);
+    this.#budget = new ByteBudget();
+    const upstream = upstreamHandler(metrics);
+    const poolPorts = { clock, chance, loop, budget: this.#budget, handler: upstream };
+    this.#pools = new Pools(({ address, spec }, route) => {
+      const onEvent = (event: PoolEvent) => ports.onEvent({ ...event, route, variant: spec.name });
+      return new Pool(address, { ...poolPorts, onEvent }, http2, transport);
+    });
+    this.#generations = new Generations({
+      clock,
+      metrics,
+      pools: this.#pools,
+      local: ports.local,
+      breaker: limits.breaker ?? {},
+      onBreaker: (event) => ports.onEvent({ kind: "breaker", ...event }),
+    });
+    this.#shadows = new Shadows(
+      { clock, wheel, answerBytes: options.shadowAnswerBytes, scoreBytes: options.scoreBytes },
+      loop,
+    );
+    const proxy: ProxyPorts = {
+      clock,
+      chance,
+      wheel,
+      metrics,
+      options,
+      insurance: new Insurance(),
+      shadows: this.#shadows,
+      records: ports.records,
+      generation: () => this.#generations.current as Generation,
+      trustsHop: (peer) => ports.trustsHop(peer),
+      onCallerFault: ({ failure, failureText }) =>
+        ports.onEvent({ kind: "caller_fault", code: failure, detail: failureText }),
+    };
+    const listening = { clock, loop, budget: this.#budget, handler: downstreamHandler(proxy) };
+    const onHttp1 = (): void => metrics.localReply("http1");
+    this.#listener = new Listener({ ...listening, onHttp1 }, http2, transport);
+    registerFigures(metrics, this.#listener, this.#pools, this.#generations, this.#budget);
+  }
+
+  /** Puts a configuration in force, or says what is wrong with it and changes nothing. */
+  apply(snapshot: Snapshot): Parsed<Generation> {
+    return this.#generations.apply(snapshot);
+  }
+
+  /** Starts to accept; a configuration must be in force. @returns the bound address. @throws the system's error. */
+  async listen(address: Address): Promise<string> {
+    const bound = await this.#listener.listen(address);
+    this.#listening = true;
+    return bound;
+  }
+
+  get listening(): boolean {
+    return this.#listening;
+  }
+
+  get draining(): boolean {
+    return this.#draining !== undefined;
+  }
+
+  /** Routes whose champion can't be reached now. */
+  routesWithoutChampion(): string[] {
+    const routes = this.#generations.current?.routes ?? [];
+    return routes.filter(({ champion }) => !champion.pool.ready).map(({ spec }) => spec.name);
+  }
+
+  get generation(): Generation | undefined {
+    return this.#generations.current;
+  }
+
+  /**
+   * Ends in order: not ready, but still accepting for `delayMs`, so that balancers notice; then GOAWAY in two steps,
+   * open calls finish, connections close. After `graceMs` in all, whatever is left is cut.
+   *
+   * @returns whether every call came to its own end. Further calls give the same answer.
+   */
+  drain(delayMs: number, graceMs: number): Promise<boolean> {
+    this.#draining ??= this.#drain(delayMs, graceMs);
+    return this.#draining;
+  }
+
+  /** Cuts a drain short. */
+  force(): void {
+    this.#force();
+  }
+
+  async #drain(delayMs: number, graceMs: number): Promise<boolean> {
+    const { clock } = this.#ports;
+    const cut = new Promise<false>((resolve) => {
+      this.#force = () => resolve(false);
+    });
+    const cancelGrace = clock.after(graceMs, this.#force);
+    const delay = new Promise<true>((resolve) => void clock.after(delayMs, () => resolve(true)));
+    let clean = await Promise.race([delay, cut]);
+    this.#listening = false;
+    this.#shadows.drain();
+    if (clean) clean = await Promise.race([this.#listener.drain().then(() => true), cut]);
+    if (clean) clean = await Promise.race([this.#pools.drain().then(() => true), cut]);
+    cancelGrace();
+    this.#listener.destroy();
+    this.#pools.destroy();
+    this.#generations.close();
+    return clean;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * One shadow's gate: which copies may be sent, and what they hold while they are.
+ *
+ * A copy is never waited for. Every bound (size, in flight, bytes, copies a second, the breaker) is asked before anything
+ * is done, and where one is full the copy is dropped and counted by its reason; the call it is a copy of never notices.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { ShadowDropReason } from "../model/call.ts";
+import type { ShadowSpec } from "../model/route.ts";
+import type { Breaker } from "../resilience/breaker.ts";
+import type { BreakerVerdict } from "../resilience/classify.ts";
+import { Semaphore } from "../resilience/semaphore.ts";
+import { TokenBucket } from "../resilience/token-bucket.ts";
+
+export interface ShadowPorts {
+  readonly clock: Clock;
+  readonly breaker: Breaker;
+  /** Counts a copy that was not sent. */
+  dropped(reason: ShadowDropReason): void;
+}
+
+export class Shadow {
+  readonly spec: ShadowSpec;
+  readonly breaker: Breaker;
+  readonly #ports: ShadowPorts;
+  readonly #inFlight: Semaphore;
+  readonly #bytes: Semaphore;
+  readonly #rate: TokenBucket | undefined;
+
+  constructor(spec: ShadowSpec, ports: ShadowPorts) {
+    this.spec = spec;
+    this.breaker = ports.breaker;
+    this.#ports = ports;
+    this.#inFlight = new Semaphore(spec.maxInFlight);
+    this.#bytes = new Semaphore(spec.maxBytes);
+    this.#rate = spec.maxPerSecond === undefined ? undefined : new TokenBucket(spec.maxPerSecond, ports.clock);
+  }
+
+  /** Copies that are under way. */
+  get inFlight(): number {
+    return this.#inFlight.taken;
+  }
+
+  /** Request bytes that they hold. */
+  get heldBytes(): number {
+    return this.#bytes.taken;
+  }
+
+  /**
+   * Takes what a copy of `bytes` needs.
+   *
+   * @returns a permit to be given to `settle`, once; 0 where the copy is dropped, which has been counted.
+   */
+  admit(bytes: number): number {
+    if (bytes > this.spec.maxMessageBytes) return this.drop("over_size");
+    if (!this.#inFlight.tryTake()) return this.drop("in_flight_full");
+    if (!this.#bytes.tryTake(bytes)) return this.#refuse("bytes_full");
+    const permit = this.breaker.tryAcquire();
+    if (permit === 0) return this.#refuse("breaker_open", bytes);
+    // Asked last: a token is for a copy that is really sent.
+    if (this.#rate === undefined || this.#rate.tryTake()) return permit;
+    this.breaker.giveBack(permit);
+    return this.#refuse("rate_limited", bytes);
+  }
+
+  /** The copy has ended; `neither` where that says nothing of the shadow's health. */
+  settle(permit: number, bytes: number, verdict: BreakerVerdict): void {
+    this.#inFlight.giveBack();
+    this.#bytes.giveBack(bytes);
+    if (verdict === "neither") this.breaker.giveBack(permit);
+    else this.breaker.settle(permit, verdict === "success");
+  }
+
+  /** Counts a copy that is not sent. @returns 0, the permit of none. */
+  drop(reason: ShadowDropReason): 0 {
+    this.#ports.dropped(reason);
+    return 0;
+  }
+
+  #refuse(reason: ShadowDropReason, bytes = 0): 0 {
+    this.#inFlight.giveBack();
+    if (bytes > 0) this.#bytes.giveBack(bytes);
+    return this.drop(reason);
+  }
+}
