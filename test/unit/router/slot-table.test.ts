@@ -11,7 +11,7 @@ const range = (from: number, to: number, variant: string): SlotRange => ({ from,
 
 /** Ranges without neighbours of one variant, as `ranges()` gives them. */
 const anyRanges = fc
-  .uniqueArray(fc.integer({ min: 1, max: slotCount - 1 }), { maxLength: 40 })
+  .uniqueArray(fc.integer({ min: 1, max: slotCount - 1 }), { maxLength: 40, size: "max" })
   .map((cuts) => [0, ...cuts.sort((a, b) => a - b), slotCount])
   .map((cuts) => cuts.slice(1).map((to, i) => range(cuts[i] ?? 0, to, variants[i % 2] ?? "")));
 
