@@ -12,7 +12,8 @@ export interface ChildOptions {
   readonly title: string;
   /** Arguments of Node, the program first. */
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  /** All of its environment. */
+  readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   /** Most it may take to say that it is ready, in milliseconds. */
   readonly startTimeoutMs: number;
@@ -21,73 +22,84 @@ export interface ChildOptions {
 /** The line with which a child says that it is ready, as JSON on its standard output. */
 export type ReadyLine = Readonly<Record<string, unknown>> & { readonly event: "ready" };
 
-export interface Child {
-  readonly title: string;
-  readonly ready: ReadyLine;
-  /** Settles when the process has ended, with how it did. */
-  readonly ended: Promise<string>;
-  /** The last lines it wrote, for messages. */
-  lastWords(): string;
-  /** Asks it to end and resolves when it has; after `graceMs` it is no longer asked. */
-  end(graceMs: number): Promise<void>;
-}
-
 const keptLines = 8;
 
-/** Starts a child and waits for its ready line. Rejects with its last words where it ends first or takes too long. */
-export function startChild({ title, args, env, clock, startTimeoutMs }: ChildOptions): Promise<Child> {
-  const child = spawn(process.execPath, args, {
-    env,
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
-  const lines: string[] = [];
-  const keep = (line: string) => {
-    lines.push(line);
-    if (lines.length > keptLines) lines.shift();
-  };
-  const lastWords = () => lines.map((line) => `\n    ${line}`).join("");
-  const ended = new Promise<string>((resolve) => {
-    child.once("error", (error) => resolve(error.message));
-    child.once("close", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
-  });
+/** A process that was started; whoever starts it ends it. */
+export class Child {
+  readonly title: string;
+  /** Rejects with the process's last words where it ends first, or takes too long and is killed. */
+  readonly ready: Promise<ReadyLine>;
+  /** Resolves when the process has ended, with how it did. */
+  readonly ended: Promise<string>;
+  readonly #process: ChildProcess;
+  readonly #clock: Clock;
+  readonly #lines: string[] = [];
 
-  return new Promise((resolve, reject) => {
-    const fail = (why: string) => {
-      cancel();
-      child.kill("SIGKILL");
-      reject(new Error(`${title}: ${why}${lastWords()}`));
-    };
-    const cancel = clock.after(startTimeoutMs, () => fail(`not ready within ${startTimeoutMs / 1000} s`));
-    ended.then((how) => fail(`ended before it was ready (${how})`));
-    onLines(child.stderr, keep);
-    onLines(child.stdout, (line) => {
-      keep(line);
-      const ready = readyLine(line);
-      if (ready === undefined) return;
-      cancel();
-      resolve({ title, ready, ended, lastWords, end: (graceMs) => endChild(child, ended, graceMs, clock) });
+  constructor({ title, args, env, clock, startTimeoutMs }: ChildOptions) {
+    this.title = title;
+    this.#clock = clock;
+    const child = spawn(process.execPath, args, { env, detached: true, stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    this.#process = child;
+    this.ended = new Promise((resolve) => {
+      child.once("error", (error) => resolve(error.message));
+      child.once("close", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
     });
-  });
+    this.ready = new Promise((resolve, reject) => {
+      const fail = (why: string) => reject(new Error(`${title} ${why}${this.lastWords()}`));
+      const cancel = clock.after(startTimeoutMs, () => {
+        fail(`was not ready within ${startTimeoutMs / 1000} s`);
+        this.kill();
+      });
+      void this.ended.then((how) => {
+        cancel();
+        fail(`ended before it was ready (${how})`);
+      });
+      this.#eachLine(child.stderr);
+      this.#eachLine(child.stdout, (line) => {
+        const ready = readyLine(line);
+        if (ready === undefined) return;
+        cancel();
+        resolve(ready);
+      });
+    });
+    this.ready.catch(() => {
+      // Whoever waits for it sees it fail; a demo that is ending waits no more.
+    });
+  }
+
+  /** The last lines that it wrote, indented, for messages; "" where it wrote none. */
+  lastWords(): string {
+    return this.#lines.map((line) => `\n    ${line}`).join("");
+  }
+
+  /** Asks it to end and resolves when it has; after `graceMs` it is made to. */
+  async end(graceMs: number): Promise<void> {
+    this.#process.kill("SIGTERM");
+    const cancel = this.#clock.after(graceMs, () => this.kill());
+    await this.ended;
+    cancel();
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.#process.kill("SIGKILL");
+  }
+
+  #eachLine(stream: NodeJS.ReadableStream | null, use?: (line: string) => void): void {
+    let rest = "";
+    stream?.setEncoding("utf8").on("data", (chunk: string) => {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        this.#lines.push(line);
+        if (this.#lines.length > keptLines) this.#lines.shift();
+        use?.(line);
+      }
+    });
+  }
 }
 
-async function endChild(child: ChildProcess, ended: Promise<string>, graceMs: number, clock: Clock): Promise<void> {
-  child.kill("SIGTERM");
-  const cancel = clock.after(graceMs, () => child.kill("SIGKILL"));
-  await ended;
-  cancel();
-}
-
-function onLines(stream: NodeJS.ReadableStream | null, line: (text: string) => void): void {
-  let rest = "";
-  stream?.setEncoding("utf8").on("data", (chunk: string) => {
-    const parts = (rest + chunk).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) line(part);
-  });
-}
-
-/** The ready line, or undefined for anything else, which is a log line that is nobody's business here. */
+/** The ready line, or undefined for anything else, such as a log line. */
 export function readyLine(line: string): ReadyLine | undefined {
   if (!line.startsWith("{")) return undefined;
   try {

@@ -7,7 +7,7 @@ import type { MessageTypeDefinition, PackageDefinition, ServiceDefinition } from
 import { service as healthService } from "grpc-health-check";
 import { systemClock } from "../../src/base/clock.ts";
 import { demoModule, modelFile } from "../../src/demo/assets.ts";
-import { type Child, startChild } from "../../src/demo/children.ts";
+import { Child } from "../../src/demo/children.ts";
 import { type Answer, openClient } from "../../src/demo/clients.ts";
 import { loadCreditData } from "../../src/demo/data.ts";
 import { openInferenceProtos, serviceOf, tensorflowServingProtos } from "../../src/demo/protos.ts";
@@ -28,17 +28,24 @@ const rows = heldOut.filter((_, i) => i % expected.every === 0).map(({ features 
 /** Between 32-bit arithmetic here and 64-bit arithmetic there. */
 const tolerance = 1e-4;
 
-function startServer(version: number, ...more: string[]): Promise<Child> {
-  return startChild({
-    title: `model server v${version}`,
-    args: [demoModule("model-server").pathname, "--model", modelFile(version), "--version", `${version}`, ...more],
+/** Generous: a busy machine compiles the runtime's 14 MB of WebAssembly slowly. */
+const startTimeoutMs = 25_000;
+
+function spawnServer(...args: string[]): Child {
+  return new Child({
+    title: "the model server",
+    args: [demoModule("model-server").pathname, ...args],
     env: {},
     clock: systemClock,
-    startTimeoutMs: 8000,
+    startTimeoutMs,
   });
 }
 
-const targetOf = (server: Child) => `127.0.0.1:${server.ready.port}`;
+async function targetOf(server: Child): Promise<string> {
+  return `127.0.0.1:${(await server.ready).port}`;
+}
+
+const oipArgs = ["--model", modelFile(1), "--version", "1", "--dialect", "oip"];
 
 function predict(target: string, dialect: DialectName, model = "credit"): Promise<Answer | ServiceError> {
   const client = openClient({ target, dialect, model, clock: systemClock });
@@ -63,23 +70,21 @@ function call(target: string, protos: PackageDefinition, service: string, method
 }
 
 describe("the demo's model servers", function () {
-  this.timeout(20_000);
-  const servers = new Map<number, Child>();
+  this.timeout(2 * startTimeoutMs);
+  const servers: Child[] = [];
+  const targets: string[] = [];
 
   before(async () => {
-    for (const [i, server] of (await Promise.all([1, 2, 3].map((version) => startServer(version)))).entries()) {
-      servers.set(i + 1, server);
+    for (const version of [1, 2, 3]) {
+      servers.push(spawnServer("--model", modelFile(version), "--version", `${version}`));
     }
+    for (const server of servers) targets.push(await targetOf(server));
   });
   after(async () => {
-    await Promise.all([...servers.values()].map((server) => server.end(2000)));
+    await Promise.all(servers.map((server) => server.end(2000)));
   });
 
-  const target = (version: number) => {
-    const server = servers.get(version);
-    assert.ok(server);
-    return targetOf(server);
-  };
+  const target = (version: number) => targets[version - 1] ?? assert.fail(`no server v${version}`);
 
   for (const version of [1, 2, 3]) {
     for (const dialect of ["tensorflow-serving", "open-inference"] as const) {
@@ -268,10 +273,11 @@ describe("the demo's model servers", function () {
 });
 
 describe("a model server's life", function () {
-  this.timeout(20_000);
+  this.timeout(2 * startTimeoutMs);
 
   it("ends with exit code 0 on SIGTERM", async () => {
-    const server = await startServer(1, "--dialect", "oip");
+    const server = spawnServer(...oipArgs);
+    await server.ready;
     await server.end(5000);
     assert.equal(await server.ended, "exit code 0");
   });
@@ -286,12 +292,10 @@ describe("a model server's life", function () {
   });
 
   it("serves only the dialect that was asked for", async () => {
-    const server = await startServer(1, "--dialect", "oip");
+    const server = spawnServer(...oipArgs);
     try {
-      const [refused, served] = [
-        await predict(targetOf(server), "tensorflow-serving"),
-        await predict(targetOf(server), "open-inference"),
-      ];
+      const target = await targetOf(server);
+      const [refused, served] = [await predict(target, "tensorflow-serving"), await predict(target, "open-inference")];
       assert.equal("code" in refused && refused.code, 12);
       assert.ok("rows" in served);
     } finally {
@@ -300,13 +304,7 @@ describe("a model server's life", function () {
   });
 
   it("says every wrong option and exits with 1", async () => {
-    const started = startChild({
-      title: "model server",
-      args: [demoModule("model-server").pathname, "--dialect", "rest", "--port", "99999"],
-      env: {},
-      clock: systemClock,
-      startTimeoutMs: 8000,
-    });
+    const started = spawnServer("--dialect", "rest", "--port", "99999").ready;
     await assert.rejects(started, (error: Error) => {
       for (const part of ["exit code 1", "--model", "--version", "--dialect", "--port"]) {
         assert.ok(error.message.includes(part), `${part} in: ${error.message}`);
