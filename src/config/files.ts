@@ -53,8 +53,8 @@ class Texts {
       message,
       where: `${file}:${document.lineOf(path)}`,
     });
-    for (const { line, message } of document.errors) {
-      this.problems.push({ path: prefix.join(""), message, where: `${file}:${line}` });
+    for (const { line, path, message } of document.errors) {
+      this.problems.push({ ...locate(path, message), where: `${file}:${line}` });
     }
     if (document.errors.length > 0) return;
     const shape: Fault[] = [];

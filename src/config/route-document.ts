@@ -118,14 +118,15 @@ function decodeKeySource(source: Fields): KeySource | undefined {
 }
 
 function decodeScore(score: Fields | undefined): ScoreDraft | undefined {
-  score?.require("output");
-  const output = score?.text("output");
-  const reduce = score?.oneOf("reduce", reduces);
-  const index = score?.number("index", { least: 0, most: routeBounds.scoreIndex, integer: true });
-  const range = score?.numbers("range");
-  const buckets = score?.numbers("buckets");
-  if (output === undefined) return undefined;
-  return { output, reduce: reduce ?? "element", index, range, buckets };
+  if (score === undefined) return undefined;
+  score.require("output");
+  return {
+    output: score.text("output") ?? "",
+    reduce: score.oneOf("reduce", reduces) ?? "element",
+    index: score.number("index", { least: 0, most: routeBounds.scoreIndex, integer: true }),
+    range: score.numbers("range"),
+    buckets: score.numbers("buckets"),
+  };
 }
 
 function decodeVariant(variants: Fields, name: string): VariantDraft {
