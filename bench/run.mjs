@@ -4,14 +4,25 @@
  * `node bench/run.mjs --help` tells the options; bench/README.md what is measured, and what is not.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { Child, freePort, killAll } from "./lib/children.mjs";
 import { measure, program, startUpstream } from "./lib/measure.mjs";
-import { benchDir, peerPrograms, peers, projectNode, rootDir, startContender, workDir } from "./lib/peers.mjs";
+import {
+  benchDir,
+  folder,
+  otherRuns,
+  peerPrograms,
+  peers,
+  projectNode,
+  rootDir,
+  runDir,
+  startContender,
+  workDir,
+} from "./lib/peers.mjs";
 import { profileLines, readProfile, sampleEveryUs } from "./lib/profile.mjs";
 import { Results, scenarioTable, shadowTable, verdicts, windowLine } from "./lib/report.mjs";
 import { bars, scenarios } from "./lib/scenarios.mjs";
@@ -234,9 +245,7 @@ async function runShadows({ shadowRounds, windowMs, shadowModes: modes }) {
 async function profile(name, { windowMs }) {
   const scenario = scenarios.find((candidate) => candidate.name === name);
   if (scenario === undefined) throw new Error(`--profile: no scenario ${name}`);
-  const dir = join(workDir, "profile");
-  rmSync(dir, { recursive: true, force: true });
-  mkdirSync(dir, { recursive: true });
+  const dir = folder("profile");
   const upstream = await startUpstream(scenario.size);
   const { champion, challenger, shadow } = upstream;
   const nodeArgs = ["--cpu-prof", `--cpu-prof-dir=${dir}`, `--cpu-prof-interval=${sampleEveryUs}`];
@@ -252,8 +261,10 @@ async function profile(name, { windowMs }) {
   say(windowLine("contender", figures));
   const file = readdirSync(dir).find((entry) => entry.endsWith(".cpuprofile"));
   if (file === undefined) throw new Error("the sidecar left no profile: it must end by itself on SIGTERM");
-  for (const line of profileLines(readProfile(join(dir, file), figures.window), figures.calls)) say(line);
-  say(`\n${join(dir, file)} (Chrome's developer tools and VS Code open it)`);
+  const kept = join(workDir, `${name}.cpuprofile`);
+  renameSync(join(dir, file), kept);
+  for (const line of profileLines(readProfile(kept, figures.window), figures.calls)) say(line);
+  say(`\n${kept} (Chrome's developer tools and VS Code open it)`);
   return figures.errors === 0;
 }
 
@@ -264,6 +275,8 @@ async function main() {
     return true;
   }
   build();
+  const others = otherRuns();
+  if (others.length > 0) say(`another bench is running (process ${others}): both will show wrong figures`);
   if (asked.selfCheck) return selfCheck(say);
   const where = machine();
   say(where);
@@ -300,7 +313,10 @@ for (const [signal, code] of [
     process.exit(code);
   });
 }
-process.on("exit", killAll);
+process.on("exit", () => {
+  killAll();
+  rmSync(runDir, { recursive: true, force: true });
+});
 
 main().then(
   (good) => {

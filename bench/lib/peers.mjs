@@ -3,7 +3,7 @@
  *
  * A peer is started once per scenario and serves all rounds. `mirror` asks for copies of all calls to a third server.
  */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -38,9 +38,24 @@ function debianProgram(name) {
 const envoyBinary = () =>
   [join(workDir, "envoy/envoy/_bin/envoy"), onPath("envoy")].find((path) => path && existsSync(path));
 
+/** Where this run keeps its files: its own, as sidecars watch their route files and a second bench may run meanwhile. */
+export const runDir = join(workDir, "run", String(process.pid));
+
+/** Process ids of other benches that run here now; folders of those that are gone are removed. */
+export function otherRuns() {
+  const all = join(workDir, "run");
+  if (!existsSync(all)) return [];
+  return readdirSync(all).filter((pid) => {
+    if (pid === String(process.pid)) return false;
+    if (existsSync(`/proc/${pid}`)) return true;
+    rmSync(join(all, pid), { recursive: true, force: true });
+    return false;
+  });
+}
+
 /** A fresh folder for a peer's files. */
-function folder(name) {
-  const path = join(workDir, "run", name);
+export function folder(name) {
+  const path = join(runDir, name);
   rmSync(path, { recursive: true, force: true });
   mkdirSync(path, { recursive: true });
   return path;
