@@ -45,10 +45,13 @@ export interface RequestFacts {
 
 /** Reads a request's first message for one route's key sources (those of kind `metadata` are not its business). */
 export interface RequestReader {
-  /** Whether anything beyond the model's name must be read, that is whether a key may sit in the message. */
+  /** Whether anything beyond the model's name must be read: a key may sit in the message, or a sequence be named in it. */
   readonly needsMessage: boolean;
-  /** Sets every field of `facts`. */
-  read(method: Method, bytes: Uint8Array, start: number, end: number, facts: RequestFacts): void;
+  /**
+   * Sets every field of `facts`. With `cut` the message goes on beyond `end`, as where it is longer than a peek: what lies whole
+   * within the range is told, and being cut off is no fault. A model's name comes first in every dialect.
+   */
+  read(method: Method, bytes: Uint8Array, start: number, end: number, facts: RequestFacts, cut?: boolean): void;
 }
 
 /** Where scores go: one call per row, no array of them. */

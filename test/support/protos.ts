@@ -11,10 +11,10 @@ const folders = ["proto/tensorflow", "proto/tensorflow-serving", "proto/open-inf
   path.join(repository, folder),
 );
 
-const root = new protobuf.Root();
-root.resolvePath = (_origin, target) =>
+export const protos = new protobuf.Root();
+protos.resolvePath = (_origin, target) =>
   [...folders, wellKnown].map((folder) => path.join(folder, target)).find((file) => existsSync(file)) ?? target;
-root.loadSync([
+protos.loadSync([
   "tensorflow_serving/apis/prediction_service.proto",
   "tensorflow_serving/apis/model_service.proto",
   "grpc_service.proto",
@@ -24,12 +24,12 @@ const toObject: protobuf.IConversionOptions = { longs: String, enums: String, by
 
 /** The bytes of a message of this type, given as a plain object with camel-case names. */
 export function encode(type: string, fields: Record<string, unknown>): Uint8Array {
-  const found = root.lookupType(type);
+  const found = protos.lookupType(type);
   return found.encode(found.fromObject(fields)).finish();
 }
 
 /** The message as a plain object: 64-bit integers as text, bytes as arrays. */
 export function decode(type: string, bytes: Uint8Array): Record<string, unknown> {
-  const found = root.lookupType(type);
+  const found = protos.lookupType(type);
   return found.toObject(found.decode(bytes), toObject);
 }

@@ -49,14 +49,18 @@ export class TensorflowServingRequestReader implements RequestReader {
     this.needsMessage = this.#sources.length > 0;
   }
 
-  read(method: Method, bytes: Uint8Array, start: number, end: number, facts: RequestFacts): void {
+  read(method: Method, bytes: Uint8Array, start: number, end: number, facts: RequestFacts, cut = false): void {
     clearRequestFacts(facts);
     if (method === handleReloadConfig) return;
     this.#spec.reset();
     this.#ends.fill(-1);
     this.#walk(method, bytes, start, end);
     this.#describe(bytes, facts);
-    if (method.kind === "predict" && this.needsMessage) this.#key(method, bytes, start, end, facts);
+    if (cut) this.#reader.bad = false;
+    // Of a list of examples that is cut off nobody knows whether the rest have the same key.
+    if (this.needsMessage && (method === predict || (method.kind === "predict" && !cut))) {
+      this.#key(method, bytes, start, end, facts);
+    }
     if (this.#reader.bad) {
       facts.key = undefined;
       facts.keySource = -1;
@@ -108,6 +112,7 @@ export class TensorflowServingRequestReader implements RequestReader {
     const reader = this.#reader;
     const entry = this.#entry;
     entry.read(reader);
+    if (reader.bad) return;
     for (let i = 0; i < this.#sources.length; i++) {
       const name = (this.#sources[i] as MessageSource).name;
       if (!sameBytes(reader.bytes, entry.keyStart, entry.keyEnd, name)) continue;

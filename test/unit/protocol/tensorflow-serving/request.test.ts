@@ -211,7 +211,7 @@ describe("A TensorFlow Serving request's key", () => {
 });
 
 describe("A damaged TensorFlow Serving request", () => {
-  const whole = withTensor({ dtype: "DT_INT64", int64Val: [1, 1], tensorShape: { dim: [{ size: 2 }] } });
+  const whole = Buffer.from(withTensor({ dtype: "DT_INT64", int64Val: [1, 1], tensorShape: { dim: [{ size: 2 }] } }));
 
   it("is malformed wherever it is cut within a field", () => {
     let malformed = 0;
@@ -220,6 +220,39 @@ describe("A damaged TensorFlow Serving request", () => {
     }
     // Cuts between two top-level fields leave a shorter message that is whole: four of them, the empty one included.
     assert.equal(malformed, whole.length - 4);
+  });
+
+  it("tells the model, and a key that lies whole, where it is read as one that goes on", () => {
+    const reader = tensorflowServing.requestReader(userId, []);
+    const facts = newRequestFacts();
+    const keyed: number[] = [];
+    const named: number[] = [];
+    for (let end = 0; end < whole.length; end++) {
+      reader.read(predict, whole, 0, end, facts, true);
+      assert.equal(facts.exception, undefined);
+      if (facts.model === "fraud") named.push(end);
+      if (facts.key === "1") keyed.push(end);
+    }
+    const specEnd = 2 + (whole[1] as number);
+    const keyEnd = whole.indexOf("user_id") - 4 + 2 + (whole[whole.indexOf("user_id") - 3] as number);
+    assert.equal(named[0], specEnd);
+    assert.equal(named.length, whole.length - specEnd);
+    assert.equal(keyed[0], keyEnd);
+    assert.equal(keyed.length, whole.length - keyEnd);
+  });
+
+  it("has no key from a list of examples that is cut off, and is malformed if a whole tensor is", () => {
+    const facts = newRequestFacts();
+    const examples = encode("tensorflow.serving.ClassificationRequest", {
+      modelSpec: { name: "fraud" },
+      input: { exampleList: { examples: [{ features: { feature: { user_id: { int64List: { value: [1] } } } } }] } },
+    });
+    const reader = tensorflowServing.requestReader(userId, []);
+    reader.read(methodNamed("Classify"), examples, 0, examples.length - 1, facts, true);
+    assert.deepEqual([facts.model, facts.key, facts.exception], ["fraud", undefined, undefined]);
+    const half = withTensor({ dtype: "DT_INT64", tensorContent: Buffer.alloc(12) });
+    reader.read(predict, half, 0, half.length - 1, facts, true);
+    assert.equal(facts.exception, "malformed");
   });
 
   it("is malformed where the key's tensor is", () => {
