@@ -34,7 +34,7 @@ export const layers: Layers = {
   "main.ts": "anything",
 };
 
-const files = { homes: ["src/config/", "src/compare/", "src/demo/", "src/cli/", "src/app.ts"] };
+const files = { homes: ["src/config/", "src/compare/", "src/demo/", "src/cli/", "src/app.ts", "src/main.ts"] };
 const sockets = ["src/transport/", "src/admin/", "src/demo/"];
 const rpc = { homes: ["src/control/", "src/init/", "src/demo/"] };
 const demo = { homes: ["src/demo/"] };

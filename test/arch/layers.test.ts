@@ -41,7 +41,7 @@ describe("the house", () => {
     assert.deepEqual(strays, []);
   });
 
-  it("has no circle of imports between files", () => {
+  it("has no circle of files that load each other", () => {
     assert.deepEqual(cycles(fileGraph(modules)), []);
   });
 

@@ -48,7 +48,7 @@ export function homeViolations(modules: readonly Module[], homes: Homes): string
   );
 }
 
-/** Circles of imports, each once, as `a -> b -> a`. Types count: a circle of types is one idea in two files. */
+/** Circles in a graph, each once, as `a -> b -> a`. */
 export function cycles(imports: ReadonlyMap<string, readonly string[]>): string[] {
   const found: string[] = [];
   const done = new Set<string>();
@@ -63,14 +63,13 @@ export function cycles(imports: ReadonlyMap<string, readonly string[]>): string[
   return found;
 }
 
-/** Which files each file imports, for `cycles`. */
+/**
+ * Which files each file loads when the program runs, for `cycles`. Types are left out: the parts of one thing, such as a
+ * connection and its streams, may know each other's shape within a folder, and between folders the table has no circle.
+ */
 export function fileGraph(modules: readonly Module[]): Map<string, string[]> {
-  return new Map(
-    modules.map(({ path, imports }) => [
-      path,
-      [...new Set(imports.filter(({ kind }) => kind === "file").map(({ target }) => target))],
-    ]),
-  );
+  const loads = ({ imports }: Module) => imports.filter(({ kind, erased }) => kind === "file" && !erased);
+  return new Map(modules.map((module) => [module.path, [...new Set(loads(module).map(({ target }) => target))]]));
 }
 
 /** Files longer than one idea. */
@@ -87,7 +86,7 @@ export function defaultExports(modules: readonly Module[]): string[] {
 
 /** Folders and files whose names are not in kebab case. */
 export function nameViolations(paths: Iterable<string>): string[] {
-  const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.(ts|mts|js|mjs)$/;
+  const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.d)?\.(ts|mts|js|mjs)$/;
   const folder = /^[a-z0-9]+(-[a-z0-9]+)*$/;
   return [...paths]
     .filter((path) => {

@@ -9,6 +9,8 @@ export interface Import {
   readonly kind: "file" | "package";
   /** Imported names; empty where all of it is taken: `import * as`, `import("…")`, `export * from`. */
   readonly names: readonly string[];
+  /** Gone when the program runs: `import type`, `export type`, `import("…").Type`; not `import { type X }`, which stays. */
+  readonly erased: boolean;
 }
 
 export interface Module {
@@ -38,24 +40,30 @@ export function parseModule(path: string, text: string): Module {
   const { module, program, errors } = parseSync(path, text);
   if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
   const imports: Import[] = [];
-  const add = (specifier: string, names: readonly string[]) => imports.push({ ...resolve(path, specifier), names });
+  const add = (specifier: string, erased: boolean, names: readonly string[] = []) =>
+    imports.push({ ...resolve(path, specifier), names, erased });
 
-  for (const { moduleRequest, entries } of module.staticImports) {
-    const names = entries.map(({ importName }) => importName.name ?? "");
-    add(moduleRequest.value, names.includes("") ? [] : names);
-  }
-  for (const { moduleRequest, importName } of module.staticExports.flatMap(({ entries }) => entries)) {
-    if (moduleRequest !== null) add(moduleRequest.value, importName.name === null ? [] : [importName.name]);
-  }
   new Visitor({
+    ImportDeclaration({ source, importKind, specifiers }) {
+      const names = specifiers.map((one) => (one.type === "ImportSpecifier" ? nameOf(one.imported) : undefined));
+      add(source.value, importKind === "type", names.includes(undefined) ? [] : (names as string[]));
+    },
+    ExportNamedDeclaration({ source, exportKind, specifiers }) {
+      if (source === null) return;
+      const names = specifiers.map(({ local }) => nameOf(local));
+      add(source.value, exportKind === "type", names);
+    },
+    ExportAllDeclaration({ source, exportKind }) {
+      add(source.value, exportKind === "type");
+    },
     ImportExpression({ source }) {
       if (source.type !== "Literal" || typeof source.value !== "string") {
         throw new Error(`${path}: import() of a computed name`);
       }
-      add(source.value, []);
+      add(source.value, false);
     },
     TSImportType({ source }) {
-      add(source.value, []);
+      add(source.value, true);
     },
   }).visit(program);
 
@@ -64,6 +72,11 @@ export function parseModule(path: string, text: string): Module {
   );
   const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
   return { path, imports, exportsDefault, lines };
+}
+
+/** Of an imported or exported name, which may be a string: `import { "a b" as c }`. */
+function nameOf(name: { readonly name: string } | { readonly value: string }): string {
+  return "name" in name ? name.name : name.value;
 }
 
 function resolve(from: string, specifier: string): Pick<Import, "target" | "kind"> {
