@@ -157,6 +157,12 @@ function present(scenario, asked) {
   });
 }
 
+/** Load on a proxy that has just started, in a closed loop: an open one would overrun what is not compiled yet. */
+function prime(proxy, { load, size }) {
+  const closed = load.includes("-rate") ? scenarios[0].load : load;
+  return measure(proxy, { load: closed, size, warmupMs: primeMs - 500, windowMs: 500, seed: 99 });
+}
+
 /** Interleaved rounds of one scenario; the order turns by one place each round. */
 async function runScenario(scenario, { rounds, windowMs, peers: asked }) {
   say(`\n## ${scenario.name}: ${scenario.title}`);
@@ -175,10 +181,7 @@ async function runScenario(scenario, { rounds, windowMs, peers: asked }) {
   }
   const window = (proxy, seed, warmup, length) =>
     measure(proxy, { load: scenario.load, size: scenario.size, warmupMs: warmup, windowMs: length, seed, upstream });
-  for (const { proxy } of running) {
-    const load = scenario.load.includes("-rate") ? scenarios[0].load : scenario.load;
-    await measure(proxy, { load, size: scenario.size, warmupMs: primeMs - 500, windowMs: 500, seed: 99 });
-  }
+  for (const { name, proxy } of running) results.addPrime(name, await prime(proxy, scenario));
   for (let round = 0; round < rounds; round++) {
     say(`round ${round + 1} of ${rounds}`);
     for (let i = 0; i < running.length; i++) {
@@ -214,17 +217,18 @@ async function runShadows({ shadowRounds, windowMs, shadowModes: modes }) {
   const results = new Results(scenario);
   const upstream = await startUpstream(scenario.size);
   const { champion, challenger } = upstream;
-  const run = async (mode, load, warmup, seed) => {
+  const run = async (mode, load, seed) => {
     const hostile = mode.startsWith("none") ? undefined : await startHostile(mode);
     const proxy = await startContender({ champion, challenger, shadow: hostile?.address });
-    const figures = await measure(proxy, { load, size: scenario.size, warmupMs: warmup, windowMs, seed });
+    results.addPrime(mode, await prime(proxy, scenarios[0]), seed);
+    const figures = await measure(proxy, { load, size: scenario.size, warmupMs, windowMs, seed });
     const seen = await hostile?.seen();
     await proxy.stop();
     await hostile?.stop();
     return { ...figures, shadowCalls: seen?.calls, shadowConnections: seen?.connections, shadowBytes: seen?.bytes };
   };
   const full = [];
-  for (let i = 0; i < 3; i++) full.push((await run("none", scenarios[0].load, primeMs, i)).callsPerSecond);
+  for (let i = 0; i < 3; i++) full.push((await run("none", scenarios[0].load, i)).callsPerSecond);
   const rate = Math.round(median(full) / 2);
   say(`full load without a shadow: ${Math.round(median(full))} calls/s; half of that: ${rate}`);
   const order = ["none", ...modes, "none again"];
@@ -232,7 +236,7 @@ async function runShadows({ shadowRounds, windowMs, shadowModes: modes }) {
     say(`round ${round + 1} of ${shadowRounds}`);
     for (let i = 0; i < order.length; i++) {
       const mode = order[(i + round) % order.length];
-      const figures = await run(mode, [...scenario.load, "-rate", String(rate)], primeMs, round + 1);
+      const figures = await run(mode, [...scenario.load, "-rate", String(rate)], round + 1);
       results.add(round, mode, figures);
       say(`  ${windowLine(mode, figures)}`);
     }

@@ -10,6 +10,8 @@ export class Results {
     this.rounds = [];
     /** Peers that should have run and didn't. */
     this.notStarted = [];
+    /** Errors of the load before the first round, as errors() gives them. */
+    this.early = [];
   }
 
   add(round, peer, figures) {
@@ -37,8 +39,13 @@ export class Results {
   rssTo = (peer, base) => this.ratio("rssBytes", peer, base);
   p99To = (peer, base) => this.ratio("p99Us", peer, base);
 
+  addPrime(peer, figures, round = 0) {
+    if (figures.errors > 0) this.early.push({ peer, round, reasons: figures.errorReasons });
+  }
+
+  /** Who had calls that failed, in which round (0: before the first), and why. */
   errors() {
-    return this.peers().flatMap((peer) =>
+    const inRounds = this.peers().flatMap((peer) =>
       this.rounds.flatMap((round, i) => {
         const figures = round[peer];
         return figures === undefined || figures.errors === 0
@@ -46,6 +53,7 @@ export class Results {
           : [{ peer, round: i + 1, reasons: figures.errorReasons }];
       }),
     );
+    return [...this.early, ...inRounds];
   }
 }
 
@@ -104,8 +112,12 @@ export function shadowTable(results) {
       number(results.p99To(mode, "none"), 3),
       number(median(results.of(mode, "cpuUsPerCall")), 1),
       range(results.of(mode, "rssBytes"), 0, 1 << 20),
+      number(median(results.of(mode, "shadowConnections"))),
+      number(median(results.of(mode, "shadowCalls"))),
+      number(median(results.of(mode, "shadowBytes")) / (1 << 20), 1),
     ]);
-  return table(["shadow", "p50 µs", "p99 µs", "p99 x none", "CPU µs/call", "RSS MiB"], rows);
+  const seen = ["shadow's connections", "its calls", "MiB it sent"];
+  return table(["shadow", "p50 µs", "p99 µs", "p99 x none", "CPU µs/call", "RSS MiB", ...seen], rows);
 }
 
 /** Verdicts on the project's own bars, one line each. */

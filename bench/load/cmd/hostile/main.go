@@ -121,7 +121,7 @@ func (p *peer) read(started, gone func(id uint32)) {
 			return
 		}
 	}
-	p.write(wire.AppendSettings(nil, wire.SettingMaxConcurrentStreams, 1000))
+	p.write(wire.AppendSettings(nil))
 	var f wire.Frame
 	received := 0
 	for {

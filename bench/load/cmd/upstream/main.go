@@ -30,7 +30,6 @@ const (
 	readBuffer   = 256 << 10
 	streamWindow = 1 << 20
 	connWindow   = 4 << 20
-	maxStreams   = 1000
 	answerKinds  = 256
 )
 
@@ -172,7 +171,8 @@ func (c *conn) run() error {
 	if string(preface) != wire.Preface {
 		return fmt.Errorf("not HTTP/2: %q", preface)
 	}
-	c.out = wire.AppendSettings(c.out, wire.SettingMaxConcurrentStreams, maxStreams, wire.SettingInitialWindowSize, streamWindow)
+	// No limit on streams, as gRPC servers have none unless told otherwise.
+	c.out = wire.AppendSettings(c.out, wire.SettingInitialWindowSize, streamWindow)
 	c.out = wire.AppendWindowUpdate(c.out, 0, connWindow-wire.DefaultWindow)
 	var f wire.Frame
 	for {
