@@ -437,7 +437,10 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     this.proxy.wheel.cancel(this);
     const { up } = this;
     this.up = undefined;
-    if (up !== undefined && !up.closed) up.reset(up.remoteEnded ? errorCode.NO_ERROR : errorCode.CANCEL);
+    // Not where both sides have ended: servers on nghttp2 count resets, and close the connection after some 1,000 of them.
+    if (up !== undefined && !up.closed && !(up.remoteEnded && up.localEnded)) {
+      up.reset(up.remoteEnded ? errorCode.NO_ERROR : errorCode.CANCEL);
+    }
     this.request.clear();
     this.replayable = false;
     this.fields = undefined;
