@@ -3,7 +3,7 @@
 export interface DemoOptions {
   /** Stop by itself after `seconds`; else go on until interrupted. */
   readonly once: boolean;
-  /** Length of the traffic with `once`. */
+  /** Length of the traffic with `once`; longer, within bounds, where by then not every user was met. */
   readonly seconds: number;
   /** One JSON document on standard output instead of tables. */
   readonly json: boolean;
@@ -34,10 +34,3 @@ export const demoDefaults = {
  * (sqrt(0.2 * 0.8 / 2400)): what the table shows is the weights and not luck.
  */
 export const demoUsers = 2400;
-
-/** `80/20` as weights of champion and challenger, or undefined for anything else. */
-export function parseWeights(text: string): readonly [number, number] | undefined {
-  const [, champion, challenger] = /^(\d{1,6}(?:\.\d+)?)\/(\d{1,6}(?:\.\d+)?)$/.exec(text) ?? [];
-  const weights = [Number(champion), Number(challenger)] as const;
-  return weights[0] + weights[1] > 0 ? weights : undefined;
-}

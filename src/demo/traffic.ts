@@ -53,6 +53,11 @@ export class Traffic {
     return this.#sent;
   }
 
+  /** Whether every user has sent at least one call. */
+  get metAll(): boolean {
+    return this.#sent >= this.#options.users;
+  }
+
   /** Sends no more, and resolves when every call has ended. */
   stop(): Promise<void> {
     this.#cancelTick?.();

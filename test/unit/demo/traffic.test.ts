@@ -52,6 +52,14 @@ describe("traffic", () => {
     );
   });
 
+  it("has met all its users when it has sent as many calls", () => {
+    const { clock, traffic } = setUp({ users: 5 });
+    clock.advance(40);
+    assert.equal(traffic.metAll, false);
+    clock.advance(10);
+    assert.equal(traffic.metAll, true);
+  });
+
   it("does not wait for answers", () => {
     const { clock, traffic } = setUp();
     clock.advance(500);
