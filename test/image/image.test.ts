@@ -84,6 +84,12 @@ describe("the image, built and started", () => {
     assert.match(stdout, /sidecar/);
   }).timeout(startTimeoutMs);
 
+  it("says that the demo is not in it, and where to run it", () => {
+    const { status, stderr } = contender(["demo", "--once", "--seconds", "1"]);
+    assert.notEqual(status, 0);
+    assert.match(stderr, /not part of an installation.*in a clone/s);
+  }).timeout(startTimeoutMs);
+
   it("starts, is healthy by its own probe, stops on its stop signal, and has written nothing", async () => {
     const before = inventory(image.root);
     const [program = "", ...fixed] = image.stage.entrypoint;
@@ -91,6 +97,7 @@ describe("the image, built and started", () => {
       CONTENDER_CHAMPION: "127.0.0.1:1",
       CONTENDER_LISTEN: "127.0.0.1:0",
       CONTENDER_ADMIN: "127.0.0.1:0",
+      CONTENDER_DRAIN_DELAY: "0s",
     };
     const sidecar = spawn(program, [...fixed, ...image.stage.cmd], {
       ...surroundings(settings),
