@@ -1,0 +1,54 @@
+/** The command line without a process: what it prints and returns, and what it was asked to do. */
+import type { Handlers } from "../../src/cli/handlers.ts";
+import { run } from "../../src/cli/program.ts";
+import type { Strings } from "../../src/config/settings.ts";
+import { explain } from "../../src/router/explain.ts";
+import { compileAssigner } from "../../src/router/route-assigner.ts";
+import { parsedValue } from "./parsed.ts";
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** What the handlers were called with, in order. */
+  readonly calls: readonly { readonly name: string; readonly given: unknown }[];
+}
+
+export interface Surroundings {
+  readonly env?: Strings;
+  readonly stdin?: string;
+  readonly handlers?: Partial<Handlers>;
+}
+
+/** Runs one command line. */
+export async function contender(argv: readonly string[], given: Surroundings = {}): Promise<Ran> {
+  const written = { out: "", err: "" };
+  const calls: { name: string; given: unknown }[] = [];
+  const note = (name: string) => (what: unknown) => {
+    calls.push({ name, given: what });
+    return Promise.resolve(0);
+  };
+  const handlers: Handlers = {
+    version: "1.2.3",
+    sidecar: note("sidecar"),
+    init: note("init"),
+    demo: {
+      defaults: { once: false, seconds: 15, json: false, weights: [80, 20], salt: undefined, rate: 300 },
+      run: note("demo"),
+    },
+    explain: (route, key) => explain(parsedValue(compileAssigner(route)), key),
+    askAdmin: () => Promise.reject(new Error("no admin port in this test")),
+    ...given.handlers,
+  };
+  const code = await run(argv, handlers, {
+    env: given.env ?? {},
+    stdin: () => Promise.resolve(given.stdin ?? ""),
+    out: (text) => {
+      written.out += text;
+    },
+    err: (text) => {
+      written.err += text;
+    },
+  });
+  return { code, ...written, calls };
+}

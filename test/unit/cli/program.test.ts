@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { ContenderError } from "../../../src/base/errors.ts";
+import type { Settings } from "../../../src/config/settings.ts";
+import { contender } from "../../support/cli.ts";
+
+const commands = ["sidecar", "check", "why", "init", "demo", "drain", "healthcheck"];
+
+describe("contender", () => {
+  it("prints its version", async () => {
+    const { code, out } = await contender(["--version"]);
+    assert.deepEqual([code, out], [0, "1.2.3\n"]);
+  });
+
+  it("lists every command in its help", async () => {
+    const { code, out } = await contender(["--help"]);
+    assert.equal(code, 0);
+    for (const name of commands) assert.match(out, new RegExp(`^ {2}${name} `, "m"));
+  });
+
+  it("shows its help to who types nothing more, as a wrong use", async () => {
+    const { code, out, err } = await contender([]);
+    assert.deepEqual([code, out], [64, ""]);
+    assert.match(err, /^Usage: contender/);
+  });
+
+  for (const name of commands) {
+    it(`has a help for ${name} that says what it does, and shows examples that it understands`, async () => {
+      const { code, out } = await contender([name, "--help"]);
+      assert.equal(code, 0);
+      assert.match(out, new RegExp(`^Usage: contender ${name}`));
+      const examples = out.slice(out.indexOf("\nExamples:\n"));
+      assert.ok(examples.split("\n").filter((line) => line.startsWith("  # ")).length >= 2, out);
+      const options = [...examples.matchAll(/(?<= )--[a-z-]+/g)].map(([option]) => option);
+      for (const option of options.filter((each) => each !== "--json")) {
+        assert.ok(out.indexOf(`${option} `) < out.indexOf("\nExamples:\n") && out.includes(`${option} `), option);
+      }
+    });
+  }
+
+  it("ends an option's sentence with its name where an option is unknown, and suggests the nearest", async () => {
+    const { code, err } = await contender(["demo", "--secnods", "3"]);
+    assert.equal(code, 64);
+    assert.match(err, /unknown option '--secnods'\n\(Did you mean --seconds\?\)/);
+  });
+
+  it("suggests the nearest command", async () => {
+    const { code, err } = await contender(["chekc"]);
+    assert.equal(code, 64);
+    assert.match(err, /unknown command 'chekc'\n\(Did you mean check\?\)/);
+  });
+
+  it("refuses arguments that a command does not take", async () => {
+    assert.equal((await contender(["demo", "extra"])).code, 64);
+  });
+
+  it("ends with the code of the error that a handler throws, and prints one line", async () => {
+    const sidecar = () => Promise.reject(new ContenderError("ADDRESS_IN_USE", "127.0.0.1:7400 is taken"));
+    const { code, err } = await contender(["sidecar"], { handlers: { sidecar } });
+    assert.deepEqual([code, err], [69, "contender: [ADDRESS_IN_USE] 127.0.0.1:7400 is taken\n"]);
+  });
+
+  it("shows the stack of what nobody foresaw", async () => {
+    const sidecar = () => Promise.reject(new TypeError("x is not a function"));
+    const { code, err } = await contender(["sidecar"], { handlers: { sidecar } });
+    assert.equal(code, 70);
+    assert.match(err, /^contender: \[INTERNAL\] x is not a function\nTypeError: x is not a function\n +at /);
+  });
+
+  it("ends with what a handler returns", async () => {
+    const sidecar = () => Promise.resolve(69);
+    assert.equal((await contender(["sidecar"], { handlers: { sidecar } })).code, 69);
+  });
+});
+
+describe("contender sidecar", () => {
+  it("takes its settings from the environment, and a flag before its variable", async () => {
+    const env = { CONTENDER_LOCAL: "127.0.0.1:1", CONTENDER_ACCESS_LOG: "0.5", PATH: "/bin" };
+    const { code, calls } = await contender(["sidecar", "--access-log", "0.25", "--wait-for-champion", "true"], {
+      env,
+    });
+    assert.equal(code, 0);
+    assert.equal(calls.length, 1);
+    const settings = calls[0]?.given as Settings | undefined;
+    const { local, accessLog, waitForChampion } = settings ?? {};
+    assert.deepEqual([local, accessLog, waitForChampion], [{ kind: "tcp", host: "127.0.0.1", port: 1 }, 0.25, true]);
+  });
+
+  it("does not start with settings that are wrong, and tells all of them", async () => {
+    const { code, err, calls } = await contender(["sidecar", "--listen", "7400"], { env: { CONTENDER_PINS: "true" } });
+    assert.equal(code, 64);
+    assert.deepEqual(calls, []);
+    assert.equal(
+      err,
+      `contender: [SETTINGS_INVALID] the settings are wrong
+CONTENDER_PINS: unknown setting, the nearest is CONTENDER_PIN
+CONTENDER_LISTEN: want HOST:PORT, the port is missing in "7400"
+`,
+    );
+  });
+});
+
+describe("contender demo", () => {
+  it("has the demo's own defaults", async () => {
+    const { calls } = await contender(["demo"]);
+    assert.deepEqual(calls, [
+      {
+        name: "demo",
+        given: { once: false, seconds: 15, json: false, weights: [80, 20], salt: undefined, rate: 300 },
+      },
+    ]);
+  });
+
+  it("hands on what it is told", async () => {
+    const argv = ["demo", "--once", "--json", "--seconds", "5", "--weights", "99.5/0.5", "--salt", "s", "--rate", "50"];
+    const { calls } = await contender(argv);
+    assert.deepEqual(calls[0]?.given, {
+      once: true,
+      seconds: 5,
+      json: true,
+      weights: [99.5, 0.5],
+      salt: "s",
+      rate: 50,
+    });
+  });
+
+  for (const argv of [
+    ["--seconds", "0"],
+    ["--seconds", "5s"],
+    ["--rate", "-1"],
+    ["--weights", "0/0"],
+    ["--weights", "80"],
+    ["--weights", "80/20/0"],
+  ]) {
+    it(`refuses ${argv.join(" ")}`, async () => {
+      const { code, err, calls } = await contender(["demo", ...argv]);
+      assert.deepEqual([code, calls], [64, []]);
+      assert.match(err, /Want /);
+    });
+  }
+});
+
+describe("contender init", () => {
+  it("hands on the address and what it is told about it", async () => {
+    const argv = ["init", "dns:///Models:8500", "--output", "-", "--model", "fraud", "--calls", "0", "--timeout", "1s"];
+    const { calls } = await contender(argv);
+    assert.deepEqual(calls, [
+      {
+        name: "init",
+        given: {
+          address: "models:8500",
+          output: "-",
+          force: false,
+          route: undefined,
+          model: "fraud",
+          calls: 0,
+          timeoutMs: 1_000,
+        },
+      },
+    ]);
+  });
+
+  for (const argv of [
+    ["localhost"],
+    ["localhost:8500", "--route", "Fraud"],
+    ["localhost:8500", "--timeout", "0s"],
+    [],
+  ]) {
+    it(`refuses ${argv.join(" ") || "no address"}`, async () => {
+      const { code, calls } = await contender(["init", ...argv]);
+      assert.deepEqual([code, calls], [64, []]);
+    });
+  }
+});
