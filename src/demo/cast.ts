@@ -1,6 +1,7 @@
 /** Who takes part in the demo: three model servers and the sidecar before them, each a process of its own. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Clock } from "../base/clock.ts";
 import { contenderBin, demoModule, modelFile } from "./assets.ts";
 import { Child } from "./children.ts";
@@ -39,7 +40,7 @@ export async function startCast(options: CastOptions): Promise<Cast> {
 
 async function startModel(version: number, options: CastOptions): Promise<string> {
   const ready = await start(`model server v${version}`, options, options.env, [
-    demoModule("model-server").pathname,
+    fileURLToPath(demoModule("model-server")),
     ...["--model", modelFile(version), "--version", `${version}`, "--name", modelName],
   ]);
   return `127.0.0.1:${ready.port}`;

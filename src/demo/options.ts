@@ -13,6 +13,8 @@ export interface DemoOptions {
   readonly salt: string | undefined;
   /** Calls a second, on each of the two routes. */
   readonly rate: number;
+  /** Distinct users on each route. Default 2400, see `demoUsers`. */
+  readonly users?: number;
 }
 
 /**

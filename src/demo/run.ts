@@ -149,13 +149,13 @@ async function timeUp({ seconds }: DemoOptions, clock: Clock, callers: Callers):
   while (!callers.metAll() && clock.nowMs() < latestMs) await after(clock, settlePollMs);
 }
 
-function introduce(cast: Cast, { weights, rate }: DemoOptions): string {
+function introduce(cast: Cast, { weights, rate, users = demoUsers }: DemoOptions): string {
   const [v1, v2, v3] = cast.models;
   return [
     `  models   v1 (champion) ${v1}, v2 (challenger) ${v2}, v3 (shadow) ${v3}`,
     `  sidecar  ${cast.sidecar}, its metrics at http://${cast.admin}/metrics`,
     `  routes   ${cast.routesFile}: weights ${weights.join("/")}; edit it, the sidecar follows`,
-    `  traffic  ${demoUsers.toLocaleString("en-US")} users, ${rate} calls/s on each of two routes`,
+    `  traffic  ${users.toLocaleString("en-US")} users, ${rate} calls/s on each of two routes`,
     "",
     "",
   ].join("\n");
@@ -170,7 +170,12 @@ interface Callers {
   stop(): Promise<void>;
 }
 
-function startCallers(cast: Cast, { heldOut }: CreditData, { rate }: DemoOptions, io: DemoIo): Callers {
+function startCallers(
+  cast: Cast,
+  { heldOut }: CreditData,
+  { rate, users = demoUsers }: DemoOptions,
+  io: DemoIo,
+): Callers {
   const { clock, chance } = io;
   const tallies = new Map(demoRoutes.map(({ name }) => [name, new Tally()]));
   const running = demoRoutes.map(({ name, dialect }) => {
@@ -179,7 +184,7 @@ function startCallers(cast: Cast, { heldOut }: CreditData, { rate }: DemoOptions
       openClient({ target: cast.sidecar, dialect, model: modelName, clock }),
     );
     const traffic = new Traffic({
-      ...{ clients, clock, chance, rows: heldOut, users: demoUsers, callsPerSecond: rate },
+      ...{ clients, clock, chance, rows: heldOut, users, callsPerSecond: rate },
       onAnswer: (user, answer) => tally.answered(user, answer),
       onError: (failure) => tally.failed(failure),
     });

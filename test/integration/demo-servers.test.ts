@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { Client, credentials, type ServiceError } from "@grpc/grpc-js";
 import type { MessageTypeDefinition, PackageDefinition, ServiceDefinition } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
@@ -34,7 +35,7 @@ const startTimeoutMs = 25_000;
 function spawnServer(...args: string[]): Child {
   return new Child({
     title: "the model server",
-    args: [demoModule("model-server").pathname, ...args],
+    args: [fileURLToPath(demoModule("model-server")), ...args],
     env: {},
     clock: systemClock,
     startTimeoutMs,
@@ -44,8 +45,6 @@ function spawnServer(...args: string[]): Child {
 async function targetOf(server: Child): Promise<string> {
   return `127.0.0.1:${(await server.ready).port}`;
 }
-
-const oipArgs = ["--model", modelFile(1), "--version", "1", "--dialect", "oip"];
 
 function predict(target: string, dialect: DialectName, model = "credit"): Promise<Answer | ServiceError> {
   const client = openClient({ target, dialect, model, clock: systemClock });
@@ -275,15 +274,8 @@ describe("the demo's model servers", function () {
 describe("a model server's life", function () {
   this.timeout(2 * startTimeoutMs);
 
-  it("ends with exit code 0 on SIGTERM", async () => {
-    const server = spawnServer(...oipArgs);
-    await server.ready;
-    await server.end(5000);
-    assert.equal(await server.ended, "exit code 0");
-  });
-
   it("ends when the process that started it goes away without a word", async () => {
-    const args = [demoModule("model-server").pathname, "--model", modelFile(1), "--version", "1"];
+    const args = [fileURLToPath(demoModule("model-server")), "--model", modelFile(1), "--version", "1"];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit", "ipc"] });
     await once(child.stdout as NodeJS.ReadableStream, "data");
     // What the operating system does for a parent that was killed.
@@ -291,16 +283,17 @@ describe("a model server's life", function () {
     assert.deepEqual(await once(child, "exit"), [0, null]);
   });
 
-  it("serves only the dialect that was asked for", async () => {
-    const server = spawnServer(...oipArgs);
+  it("serves only the dialect that was asked for, and ends with exit code 0 on SIGTERM", async () => {
+    const server = spawnServer("--model", modelFile(1), "--version", "1", "--dialect", "oip");
     try {
       const target = await targetOf(server);
       const [refused, served] = [await predict(target, "tensorflow-serving"), await predict(target, "open-inference")];
       assert.equal("code" in refused && refused.code, 12);
       assert.ok("rows" in served);
     } finally {
-      await server.end(2000);
+      await server.end(5000);
     }
+    assert.equal(await server.ended, "exit code 0");
   });
 
   it("says every wrong option and exits with 1", async () => {
