@@ -18,7 +18,10 @@ export const longestDurationMs = 2 ** 31 - 1;
 export function readDurationMs(text: string): Reading<number> {
   const parts = durationPattern.exec(text);
   if (parts === null) return unreadable(`want a duration such as "500ms", "2s" or "10m", got ${JSON.stringify(text)}`);
-  const ms = Number(parts[1]) * unitMs[parts[2] as keyof typeof unitMs];
+  const exact = Number(parts[1]) * unitMs[parts[2] as keyof typeof unitMs];
+  // 1.1 s is 1100.0000000000002 in binary fractions.
+  const ms = Math.round(exact);
+  if (Math.abs(exact - ms) > 1e-6) return unreadable(`want whole milliseconds, got ${JSON.stringify(text)}`);
   if (ms > longestDurationMs) return unreadable(`want at most 24 days, got ${JSON.stringify(text)}`);
   return read(ms);
 }

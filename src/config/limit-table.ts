@@ -155,6 +155,56 @@ export const limitTable = {
       doc: "Connections that the kernel holds until they are accepted.",
     },
   },
+  proxy: {
+    replayBytes: {
+      default: 65_536,
+      least: 0,
+      most: int31,
+      doc: "Request bytes of a call that are kept until something is answered, so that it can be sent again.",
+    },
+    insuredBytes: {
+      default: 262_144,
+      least: 0,
+      most: int31,
+      doc: "The same for calls to a challenger with onFailure: champion.",
+    },
+    scoreBytes: { default: 1_048_576, least: 0, most: int31, doc: "Longest answer whose score is read." },
+    shadowAnswerBytes: {
+      default: 16_777_216,
+      least: 0,
+      most: int31,
+      doc: "Longest answer of a shadow that is read to its end.",
+    },
+    overrideBytes: { default: 16_777_216, least: 0, most: int31, doc: "Largest message whose model is rewritten." },
+  },
+  breaker: {
+    minCalls: {
+      default: 20,
+      least: 2,
+      most: 1_000_000,
+      doc: "Calls that a breaker's window must hold before it may open.",
+    },
+    failurePercent: {
+      default: 50,
+      least: 1,
+      most: 99,
+      fraction: true,
+      doc: "A breaker opens when more than this percentage of its window failed.",
+    },
+    windowMs: { default: 10_000, least: 100, most: 600_000, doc: "Length of a breaker's rolling window." },
+    resetMs: {
+      default: 5_000,
+      least: 1,
+      most: longestDurationMs,
+      doc: "How long a breaker stays open before it lets one call try.",
+    },
+    probeTimeoutMs: {
+      default: 30_000,
+      least: 1,
+      most: longestDurationMs,
+      doc: "How long that one call may take before it counts as failed; want more than the longest deadline.",
+    },
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, LimitDeclaration>>>>;
 
 export type LimitGroup = keyof typeof limitTable;

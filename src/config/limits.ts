@@ -35,12 +35,15 @@ export function limitsOf(
   return groups as LimitValues;
 }
 
-/** `streamWindowBytes` is `CONTENDER_LIMIT_STREAM_WINDOW_BYTES`; of `connectTimeoutMs` the unit goes, a duration has its own. */
+/**
+ * `streamWindowBytes` is `CONTENDER_LIMIT_STREAM_WINDOW_BYTES`; of `connectTimeoutMs` the unit goes, a duration has its
+ * own. A breaker's options say nothing without their group in front.
+ */
 function settingOf(group: LimitGroup, option: string, declared: LimitDeclaration): LimitSetting {
   const duration = option.endsWith("Ms");
   const words = (duration ? option.slice(0, -2) : option).replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
   return {
-    env: `CONTENDER_LIMIT_${words}`,
+    env: `CONTENDER_LIMIT_${group === "breaker" ? "BREAKER_" : ""}${words}`,
     default: duration ? formatDuration(declared.default) : String(declared.default),
     placeholder: duration ? "DURATION" : option.endsWith("Bytes") ? "BYTES" : "NUMBER",
     doc: declared.doc,

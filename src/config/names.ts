@@ -30,8 +30,13 @@ function isServiceLink(name: string, value: string): boolean {
   return hostOrPort.test(name) || portPart.test(name) || (bare.test(name) && /^(?:tcp|udp|sctp):\/\//.test(value));
 }
 
-/** Compared without what all names share, which would make everything look alike. */
+/**
+ * A name that goes on where this one ends, such as its unit; else the nearest, compared without what all names share,
+ * which would make everything look alike.
+ */
 function nearestName(name: string, known: readonly string[]): string {
+  const longer = known.find((each) => each.startsWith(`${name}_`));
+  if (longer !== undefined) return longer;
   const endings = known.map((each) => each.slice(prefix.length));
   return prefix + nearest(name.slice(prefix.length), endings, Number.POSITIVE_INFINITY);
 }

@@ -1,4 +1,5 @@
 /** What is legal in a route but most likely not meant. Nothing here stops a route from being served. */
+import { isSecretName } from "../base/redact.ts";
 import type { RouteSpec, VariantSpec } from "../model/route.ts";
 import type { Fault } from "./decode.ts";
 import type { RouteDraft } from "./route-draft.ts";
@@ -7,10 +8,6 @@ import type { RouteDraft } from "./route-draft.ts";
 const slots = 65_536;
 
 const roles = new Set(["champion", "challenger", "canary", "shadow", "primary", "baseline", "control", "stable"]);
-
-/** Metadata names whose values are secrets, more often than not. */
-export const secretive =
-  /(^|[-_.])(auth|authorization|token|password|passwd|secret|credentials?|cookie|api-?key)([-_.]|$)/;
 
 /** @param draft tells what was written from what was filled in. */
 export function warnings(route: RouteSpec, draft: RouteDraft): Fault[] {
@@ -80,7 +77,7 @@ function aboutVariants(route: RouteSpec, draft: RouteDraft): Fault[] {
       found.push({ path, message: "neither champion, weighted nor a shadow: it gets no calls" });
     }
     for (const [header] of metadata) {
-      if (secretive.test(header)) {
+      if (isSecretName(header)) {
         found.push({ path: [...path, "metadata", header], message: "a secret in plain text, if it is one" });
       }
     }

@@ -2,12 +2,12 @@
  * A route back to the document that would make it, every default written out: what `/config` shows.
  *
  * Reading it again gives the same route, so that `contender why` works from a running sidecar's answer. Values of metadata
- * whose names speak of secrets are blanked; they decide nothing about a key.
+ * whose names speak of secrets are blanked, and so are passwords in an artifact's URL; they decide nothing about a key.
  */
 import { formatDuration } from "../base/duration.ts";
+import { isSecretName, redacted, redactText } from "../base/redact.ts";
 import type { GatesSpec, RouteSpec, ScoreSpec, ShadowSpec, VariantSpec } from "../model/route.ts";
 import { apiVersion, routeKind } from "./route-document.ts";
-import { secretive } from "./route-warnings.ts";
 
 /** A `ModelRoute` as plain JSON. */
 export interface RouteDocument {
@@ -16,8 +16,6 @@ export interface RouteDocument {
   readonly metadata: { readonly name: string };
   readonly spec: Readonly<Record<string, unknown>>;
 }
-
-const redacted = "[redacted]";
 
 /** The document of one route; its addresses are those in force, `local` among them resolved. */
 export function toDocument(route: RouteSpec): RouteDocument {
@@ -55,7 +53,7 @@ function scoreOf({ output, reduce, index, range, buckets }: ScoreSpec): object {
 
 function variantOf(variant: VariantSpec): object {
   const { address, authority, model, metadata, expectVersion, onFailure, artifact, warmup } = variant;
-  const shown = metadata.map(([name, value]) => [name, secretive.test(name) ? redacted : value] as const);
+  const shown = metadata.map(([name, value]) => [name, isSecretName(name) ? redacted : value] as const);
   return without({
     address,
     authority,
@@ -63,7 +61,7 @@ function variantOf(variant: VariantSpec): object {
     metadata: shown.length === 0 ? undefined : Object.fromEntries(shown),
     expectVersion,
     onFailure,
-    artifact,
+    artifact: artifact === undefined ? undefined : redactText(artifact),
     warmup,
   });
 }

@@ -23,6 +23,12 @@ describe("readDurationMs", () => {
     });
   }
 
+  it("takes whole milliseconds only, and no noise of binary fractions for a part of one", () => {
+    assert.deepEqual(readDurationMs("1.1s"), { ok: true, value: 1_100 });
+    assert.equal(readDurationMs("0.5ms").ok, false);
+    assert.equal(readDurationMs("1.0005s").ok, false);
+  });
+
   it("refuses what a timer can't wait, since it would fire at once", () => {
     assert.equal(readDurationMs("597h").ok, false);
     assert.deepEqual(readDurationMs(`${longestDurationMs}ms`), { ok: true, value: longestDurationMs });

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { limitTable } from "../../../src/config/limit-table.ts";
 import { limitSettings } from "../../../src/config/limits.ts";
 import { resolveHttp2Options } from "../../../src/http2/options.ts";
+import { resolveProxyOptions } from "../../../src/proxy/options.ts";
+import { resolveBreakerOptions } from "../../../src/resilience/breaker.ts";
 import { resolveTransportOptions } from "../../../src/transport/options.ts";
 
 type Resolve = (given: Record<string, number>) => Readonly<Record<string, number>>;
@@ -10,6 +12,8 @@ type Resolve = (given: Record<string, number>) => Readonly<Record<string, number
 const owners: Record<keyof typeof limitTable, Resolve> = {
   http2: resolveHttp2Options,
   transport: resolveTransportOptions,
+  proxy: resolveProxyOptions,
+  breaker: resolveBreakerOptions,
 };
 
 /** Options that only tests set: they start a connection in a state that life takes days to reach. */

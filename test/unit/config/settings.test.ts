@@ -41,7 +41,7 @@ describe("settings", () => {
       accessLog: 0,
       predictionLog: undefined,
       predictionLogSample: 0.01,
-      limits: { http2: {}, transport: {} },
+      limits: { http2: {}, transport: {}, proxy: {}, breaker: {} },
       given: new Set(),
     });
   });
@@ -134,10 +134,13 @@ describe("settings", () => {
       CONTENDER_LIMIT_STREAM_WINDOW_BYTES: "65536",
       CONTENDER_LIMIT_CONNECT_TIMEOUT: "1.5s",
       CONTENDER_LIMIT_BACKOFF_JITTER: "0",
+      CONTENDER_LIMIT_BREAKER_WINDOW: "30s",
     });
     assert.deepEqual(limits, {
       http2: { streamWindowBytes: 65_536 },
       transport: { connectTimeoutMs: 1_500, backoffJitter: 0 },
+      proxy: {},
+      breaker: { windowMs: 30_000 },
     });
   });
 
