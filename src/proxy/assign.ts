@@ -94,7 +94,7 @@ export function assignByMessage(call: Call): boolean {
   const length = request.messageBytes();
   const whole = length >= 0 && request.bytes >= prefixBytes + length;
   const limit = peekLimit(call);
-  if (!whole && !call.requestEnded && request.bytes <= limit) return false;
+  if (!whole && !call.request.ended && request.bytes <= limit) return false;
   const known = method.plan.method;
   if (!whole || known === undefined) {
     const reason = request.bytes > limit ? "peek_limit" : "malformed";

@@ -2,10 +2,12 @@
 export const callState = {
   /** Its first message is held until it is known where it goes. */
   peeking: 0,
-  /** It has a variant and waits for a stream. */
-  waiting: 1,
+  /** It has a variant, whose model has to be put into its first message, which is not whole yet. */
+  preparing: 1,
+  /** It waits for a stream. */
+  waiting: 2,
   /** Bytes are relayed. */
-  open: 2,
+  open: 3,
   /** Reported; only what the caller has not yet read is still under way. */
-  done: 3,
+  done: 4,
 } as const;

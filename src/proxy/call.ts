@@ -22,8 +22,10 @@ import { passOn, replyHttp, replyStatus, statusOf } from "./answers.ts";
 import { assignByHead, assignByMessage } from "./assign.ts";
 import { callState } from "./call-state.ts";
 import type { BoundMethod, BoundRoute, BoundVariant, Generation } from "./generation.ts";
+import type { MessageRewriter } from "./message-rewriter.ts";
+import { answerRewriter, prepareRequest } from "./model-override.ts";
 import type { ProxyPorts } from "./ports.ts";
-import { RequestBuffer } from "./request-buffer.ts";
+import { RequestFlow } from "./request-flow.ts";
 import {
   illegalTimeout,
   isGrpcType,
@@ -36,6 +38,8 @@ import type { StreamUser } from "./upstream-handler.ts";
 
 /** A deadline this short has passed by the time the call could be on its way. */
 const hopelessMs = 0.01;
+/** Time lost on the way that is not worth a new number: less than the network's own. */
+const unnoticedMs = 0.2;
 
 const upstreamBlock = new HeaderBlock();
 
@@ -72,23 +76,13 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   timeout: HeaderField | undefined = undefined;
   /** The request's fields, kept where the call has to wait. */
   fields: HeaderField[] | undefined = undefined;
-  readonly request = new RequestBuffer();
-  /** The caller has sent all of its request. */
-  requestEnded = false;
-  /** Whether `request` still holds all there was, so that it can be sent (again). */
-  replayable = true;
-  /** Most bytes that it may hold once they have been sent. */
-  keepBytes: number;
+  readonly request: RequestFlow;
   /** A bit for each shadow that gets a copy, by its place in the route. */
   copyTo = 0;
   /** The challenger's breaker let this call through under this permit; 0 where none was asked. */
   permit = 0;
   /** What the insured challenger said, while the champion answers in its place; -1 otherwise. */
   insuredCode = -1;
-  /** Request bytes credited to the caller before they went anywhere. */
-  creditDebt = 0;
-  /** Request bytes that went out to `up`. */
-  #sentBytes = 0;
 
   up: H2Stream | undefined = undefined;
   upstreamStartMs = -1;
@@ -96,6 +90,8 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   headSent = false;
   resent = false;
   tap: AnswerTap | undefined = undefined;
+  /** Sets the answer's messages back to the model that the caller asked for. */
+  #answer: MessageRewriter | undefined = undefined;
 
   // Waiter
   queuedAtMs = 0;
@@ -106,12 +102,12 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     this.proxy = proxy;
     this.down = down;
     this.startMs = proxy.clock.nowMs();
-    this.keepBytes = proxy.options.replayBytes;
+    this.request = new RequestFlow(down, proxy.options.replayBytes);
     this.generation = generation;
     this.route = generation.fallback;
     this.assigned = generation.fallback.champion;
     this.target = this.assigned;
-    this.method = generation.method("");
+    this.method = generation.unknownMethod;
   }
 
   // === begin ===
@@ -129,7 +125,7 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
         "grpc-timeout is not of the form 1 to 8 digits and H, M, S, m, u or n",
       );
     }
-    this.requestEnded = endStream;
+    this.request.ended = endStream;
     this.method = this.generation.method(head.path.value);
     if (!this.#setDeadline(head)) return;
     if (assignByHead(this, head, block.fields, block.count)) return this.connect(block.fields, block.count);
@@ -162,23 +158,22 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   // === request bytes ===
 
   onRequestData(buf: Buffer, start: number, end: number, endStream: boolean): void {
-    if (endStream) this.requestEnded = true;
+    const { request } = this;
+    if (endStream) request.ended = true;
     switch (this.state) {
-      case callState.open: {
-        this.#keep(buf, start, end);
-        const sent = (this.up as H2Stream).sendData(buf, start, end, endStream);
-        this.#creditDown(sent);
+      case callState.open:
+        if (!request.relay(this.up as H2Stream, buf, start, end)) return this.#cannotOverride();
         if (endStream) this.#requestComplete();
         return;
-      }
       case callState.peeking:
-        this.request.push(buf, start, end);
         // Held bytes are credited, or a message larger than the window could never be seen whole.
-        this.creditDebt += end - start;
-        this.down.consumed(end - start);
+        request.hold(buf, start, end, true);
         return this.#assignHeld();
+      case callState.preparing:
+        request.hold(buf, start, end, true);
+        return this.#connectHeld();
       case callState.waiting:
-        this.request.push(buf, start, end);
+        request.hold(buf, start, end, false);
         return;
       default:
         this.down.consumed(end - start);
@@ -186,20 +181,12 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   }
 
   #assignHeld(): void {
+    if (assignByMessage(this)) this.#connectHeld();
+  }
+
+  #connectHeld(): void {
     const fields = this.fields as HeaderField[];
-    if (assignByMessage(this)) this.connect(fields, fields.length);
-  }
-
-  /** Keeps a copy of what goes out while it may have to go out again. */
-  #keep(buf: Buffer, start: number, end: number): void {
-    if (!this.replayable) return;
-    if (this.headSent || this.request.bytes + end - start > this.keepBytes) this.#forget();
-    else this.request.push(buf, start, end);
-  }
-
-  #forget(): void {
-    this.replayable = false;
-    this.request.clear();
+    this.connect(fields, fields.length);
   }
 
   #requestComplete(): void {
@@ -211,12 +198,41 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   /** Asks the target's pool for a stream; the fields are those of the caller's request. */
   connect(fields: readonly HeaderField[], count: number): void {
     if (this.state === callState.done) return;
+    if (this.target.plan.overrides.size > 0 && !this.#prepare(fields, count)) return;
     const connection = this.target.pool.pick();
     if (connection !== undefined) return this.#open(connection, fields, count);
     this.fields ??= fields.slice(0, count);
     this.state = callState.waiting;
     const refused = this.target.pool.wait(this);
     if (refused !== undefined) this.onNoConnection(refused);
+  }
+
+  /** Puts the target's model into the request. @returns false where its first message has to come first. */
+  #prepare(fields: readonly HeaderField[], count: number): boolean {
+    this.fields ??= fields.slice(0, count);
+    const prepared = prepareRequest(this);
+    if (prepared === "ready") return true;
+    this.state = callState.preparing;
+    if (prepared === "wait") return false;
+    const { champion } = this.route;
+    if (this.target === champion) {
+      this.#cannotOverride();
+      return false;
+    }
+    this.proxy.metrics.hookFailed("override");
+    this.reason = "not_overridable";
+    this.target = champion;
+    return champion.plan.overrides.size === 0 || this.#prepare(fields, count);
+  }
+
+  /** A message of a call that goes to another model than it names can't be given that name. */
+  #cannotOverride(): void {
+    this.proxy.metrics.hookFailed("override");
+    this.upstreamFailed(
+      grpcStatus.INTERNAL,
+      "bad_request",
+      `the model of a message for ${this.target.name} can't be set`,
+    );
   }
 
   onConnection(connection: Connection): void {
@@ -247,25 +263,19 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     writeRequestHead(upstreamBlock, fields, count, this.target, this.route.hop, timeout);
     const { request } = this;
     const empty = request.bytes === 0;
-    up.sendHeaders(upstreamBlock, empty && this.requestEnded);
-    if (this.keepBytes > 0) this.fields ??= fields.slice(0, count);
-    if (!empty) this.#sendHeld(up);
-    if (this.requestEnded) this.#requestComplete();
-  }
-
-  #sendHeld(up: H2Stream): void {
-    const { request } = this;
-    request.flatten();
-    const sent = up.sendData(request.head, request.start, request.end, this.requestEnded);
-    this.#creditDown(sent);
-    if (request.bytes > this.keepBytes) this.#forget();
+    up.sendHeaders(upstreamBlock, empty && request.ended);
+    if (request.keepBytes > 0) this.fields ??= fields.slice(0, count);
+    if (!empty) request.sendHeld(up);
+    if (request.ended) this.#requestComplete();
   }
 
   /** What is left of the deadline, as a field; null where nothing is (and the call has ended). */
   #remaining(held: boolean): HeaderField | undefined | null {
     if (this.timeoutMs === noTimeout) return undefined;
     if (!held && this.timeout !== undefined) return this.timeout; // still the turn in which the call came
-    const left = this.timeoutMs - (this.proxy.clock.nowMs() - this.startMs);
+    const lostMs = this.proxy.clock.nowMs() - this.startMs;
+    if (lostMs < unnoticedMs && this.timeout !== undefined) return this.timeout;
+    const left = this.timeoutMs - lostMs;
     if (left > 0) return new HeaderField("grpc-timeout", formatTimeout(left), false, headerId["grpc-timeout"]);
     this.onDeadline();
     return null;
@@ -287,8 +297,11 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
       return this.finish(code, code === grpcStatus.OK ? outcomeIndex.ok : outcomeIndex.error);
     }
     this.headSent = true;
-    this.#forget();
+    this.request.forget();
     this.#tapAnswer();
+    if (this.request.rewriter !== undefined) {
+      this.#answer = answerRewriter(this, block.find(headerId["grpc-encoding"])?.value);
+    }
     this.down.sendHeaders(passOn(block, this.target.answeredBy), false);
   }
 
@@ -301,8 +314,14 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
 
   onData(buf: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.state === callState.done) return;
-    const sent = this.down.sendData(buf, start, end, endStream);
-    (this.up as H2Stream).consumed(sent);
+    if (this.#answer === undefined) {
+      const sent = this.down.sendData(buf, start, end, endStream);
+      (this.up as H2Stream).consumed(sent);
+    } else {
+      const body = this.#answer.push(buf, start, end);
+      if (body.length > 0 || endStream) this.down.sendData(body, 0, body.length, endStream);
+      (this.up as H2Stream).consumed(end - start);
+    }
     this.tap?.push(buf, start, end);
     // An answer that ends without trailers has no status, and that is what the caller will make of it.
     if (endStream) this.finish(grpcStatus.UNKNOWN, outcomeIndex.error);
@@ -332,7 +351,7 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
 
   /** A stream that the upstream never looked at is sent again, once. */
   #resend(): boolean {
-    if (this.resent || this.headSent || !this.replayable || this.fields === undefined) return false;
+    if (this.resent || this.headSent || !this.request.replayable || this.fields === undefined) return false;
     this.resent = true;
     this.assigned.cells.resent();
     this.reopen(this.target);
@@ -346,11 +365,8 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     if (up !== undefined && !up.closed) up.reset(errorCode.CANCEL);
     this.target = target;
     this.state = callState.waiting;
-    // What was sent before was credited before; it is sent again, but not credited twice.
-    this.creditDebt += this.#sentBytes;
-    this.#sentBytes = 0;
-    const fields = this.fields as HeaderField[];
-    this.connect(fields, fields.length);
+    this.request.restart();
+    this.#connectHeld();
   }
 
   // === ends ===
@@ -402,14 +418,7 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
 
   /** `bytes` that had waited for the upstream went out. */
   onDelivered(bytes: number): void {
-    this.#creditDown(bytes);
-  }
-
-  #creditDown(bytes: number): void {
-    this.#sentBytes += bytes;
-    const owed = this.creditDebt < bytes ? this.creditDebt : bytes;
-    this.creditDebt -= owed;
-    this.down.consumed(bytes - owed);
+    this.request.delivered(this.up, bytes);
   }
 
   /** The one observation of a call that has a variant, then its end. */
@@ -441,8 +450,8 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     if (up !== undefined && !up.closed && !(up.remoteEnded && up.localEnded)) {
       up.reset(up.remoteEnded ? errorCode.NO_ERROR : errorCode.CANCEL);
     }
-    this.request.clear();
-    this.replayable = false;
+    this.request.forget();
+    this.#answer = undefined;
     this.fields = undefined;
     this.tap = undefined;
     this.#closeDown();

@@ -116,6 +116,8 @@ export class Generation {
   readonly routes: readonly BoundRoute[];
   /** Its champion takes everything that is nobody else's. */
   readonly fallback: BoundRoute;
+  /** Of a path that nobody knows. */
+  readonly unknownMethod: BoundMethod;
   readonly #methods = new Map<MethodPlan, BoundMethod>();
   readonly #byPlan: ReadonlyMap<RoutePlan, BoundRoute>;
   readonly #byName = new Map<string, BoundRoute>();
@@ -128,6 +130,7 @@ export class Generation {
     this.#byPlan = new Map(this.routes.map((route) => [route.plan, route]));
     for (const route of this.routes) this.#byName.set(keyFromText(route.spec.name), route);
     this.fallback = this.#bound(plan.fallback);
+    this.unknownMethod = this.method("");
   }
 
   get version(): string {
@@ -146,7 +149,7 @@ export class Generation {
       byModel:
         plan.byModel === undefined
           ? undefined
-          : new Map([...plan.byModel].map(([model, route]) => [keyFromText(model), this.#bound(route)])),
+          : new Map([...plan.byModel].map(([model, route]) => [model, this.#bound(route)])),
     };
     this.#methods.set(plan, bound);
     return bound;

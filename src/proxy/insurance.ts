@@ -28,7 +28,8 @@ export class Insurance {
       call.target = route.champion;
       return false;
     }
-    if (method.plan.method?.unary === true) call.keepBytes = Math.max(call.keepBytes, call.proxy.options.insuredBytes);
+    if (method.plan.method?.unary === true)
+      call.request.keepBytes = Math.max(call.request.keepBytes, call.proxy.options.insuredBytes);
     return true;
   }
 
@@ -42,7 +43,7 @@ export class Insurance {
     if (call.permit === 0 || call.insuredCode >= 0 || call.target !== assigned || call.headSent) return false;
     if (code !== grpcStatus.UNAVAILABLE || reason === "draining" || call.method.plan.method?.unary !== true)
       return false;
-    if (!call.replayable || call.fields === undefined) {
+    if (!call.request.replayable || call.fields === undefined) {
       assigned.cells.fallback(fallbackIndex.over_size);
       return false;
     }

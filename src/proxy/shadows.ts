@@ -49,7 +49,7 @@ export class Shadows implements Flushable {
       const { gate } = route.shadows[i] as BoundShadow;
       if (call.copyable === "yes") {
         call.copyTo |= 1 << i;
-        call.keepBytes = Math.max(call.keepBytes, gate.spec.maxMessageBytes + prefixBytes);
+        call.request.keepBytes = Math.max(call.request.keepBytes, gate.spec.maxMessageBytes + prefixBytes);
       } else {
         gate.drop(call.copyable);
       }
@@ -63,7 +63,7 @@ export class Shadows implements Flushable {
       if ((call.copyTo & (1 << i)) === 0) continue;
       const shadow = route.shadows[i] as BoundShadow;
       if (this.#draining) shadow.gate.drop("draining");
-      else if (!call.replayable) shadow.gate.drop("over_size");
+      else if (!call.request.replayable) shadow.gate.drop("over_size");
       else this.#admit(shadow, call, request.bytes);
     }
     call.copyTo = 0;

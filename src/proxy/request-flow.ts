@@ -1,0 +1,110 @@
+/**
+ * A request's bytes from the caller to the upstream: held while nobody knows where they go, relayed, kept while they may
+ * have to go out again, and credited to the caller exactly once.
+ */
+import type { H2Stream } from "../http2/stream.ts";
+import type { MessageRewriter } from "./message-rewriter.ts";
+import { RequestBuffer } from "./request-buffer.ts";
+
+/** Rewritten bytes that may wait for the upstream before the caller gets no more credit. */
+const rewrittenMarkBytes = 262_144;
+
+export class RequestFlow extends RequestBuffer {
+  /** The caller has sent all of it. */
+  ended = false;
+  /** Whether the buffer holds everything there was, so that it can be sent (again). */
+  replayable = true;
+  /** Most bytes that are kept once they have been sent. */
+  keepBytes: number;
+  /** Set where the upstream gets other messages than the caller sent. */
+  rewriter: MessageRewriter | undefined = undefined;
+  /** What the rewriter has made of the held bytes. */
+  rewritten: Buffer | undefined = undefined;
+  readonly #down: H2Stream;
+  /** Bytes credited to the caller, in all. */
+  #credited = 0;
+  /** Those of them that have not gone out yet (again). */
+  #debt = 0;
+  /** Bytes to be credited once the upstream has taken what waits for it. */
+  #deferred = 0;
+
+  constructor(down: H2Stream, keepBytes: number) {
+    super();
+    this.#down = down;
+    this.keepBytes = keepBytes;
+  }
+
+  /** Takes bytes that can't go out yet. `credit` where the caller may send as many again meanwhile. */
+  hold(buf: Buffer, start: number, end: number, credit: boolean): void {
+    this.push(buf, start, end);
+    if (!credit) return;
+    const count = end - start;
+    this.#debt += count;
+    this.#credited += count;
+    this.#down.consumed(count);
+  }
+
+  /** Sends what was held, all of it, as the first bytes of `up`. */
+  sendHeld(up: H2Stream): void {
+    if (this.rewriter !== undefined) {
+      const body = this.rewritten as Buffer;
+      this.rewritten = undefined;
+      this.#debt = 0;
+      up.sendData(body, 0, body.length, this.ended);
+    } else {
+      this.flatten();
+      this.#credit(up.sendData(this.head, this.start, this.end, this.ended));
+    }
+    if (this.bytes > this.keepBytes) this.forget();
+  }
+
+  /** Sends the next bytes. @returns false where they can't be rewritten. */
+  relay(up: H2Stream, buf: Buffer, start: number, end: number): boolean {
+    if (this.replayable) {
+      if (this.bytes + end - start > this.keepBytes) this.forget();
+      else this.push(buf, start, end);
+    }
+    if (this.rewriter === undefined) {
+      this.#credit(up.sendData(buf, start, end, this.ended));
+      return true;
+    }
+    const body = this.rewriter.push(buf, start, end);
+    if (body.length > 0 || this.ended) up.sendData(body, 0, body.length, this.ended);
+    this.#deferred += end - start;
+    this.#creditDeferred(up);
+    return !this.rewriter.failed;
+  }
+
+  /** `bytes` that had waited for the upstream went out. */
+  delivered(up: H2Stream | undefined, bytes: number): void {
+    if (this.rewriter === undefined) this.#credit(bytes);
+    else if (up !== undefined) this.#creditDeferred(up);
+  }
+
+  /** Everything is sent again, to another stream: nothing is credited twice. */
+  restart(): void {
+    this.#debt = this.#credited;
+    this.rewriter = undefined;
+    this.rewritten = undefined;
+  }
+
+  /** Keeps nothing any more. */
+  forget(): void {
+    this.replayable = false;
+    this.clear();
+  }
+
+  #credit(bytes: number): void {
+    const owed = this.#debt < bytes ? this.#debt : bytes;
+    this.#debt -= owed;
+    this.#credited += bytes - owed;
+    this.#down.consumed(bytes - owed);
+  }
+
+  #creditDeferred(up: H2Stream): void {
+    if (this.#deferred === 0 || up.queuedBytes > rewrittenMarkBytes) return;
+    this.#credited += this.#deferred;
+    this.#down.consumed(this.#deferred);
+    this.#deferred = 0;
+  }
+}
