@@ -146,9 +146,7 @@ export class HpackEncoder {
   #announce(buf: Buffer, at: number): number {
     const table = this.#table;
     let position = at;
-    if (this.#lowestSize < this.#finalSize && this.#lowestSize < table.maxSize) {
-      position = this.#resize(this.#lowestSize, buf, position);
-    }
+    if (this.#lowestSize < table.maxSize) position = this.#resize(this.#lowestSize, buf, position);
     if (this.#finalSize !== table.maxSize) position = this.#resize(this.#finalSize, buf, position);
     this.#lowestSize = table.maxSize;
     return position;

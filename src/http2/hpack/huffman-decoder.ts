@@ -33,9 +33,9 @@ const countBits = 3;
 const forbiddenBit = 4;
 const nodeBits = 0xff00;
 
-/** The most bytes that `decodeHuffman` may write for so many bytes of input. */
+/** The most bytes that `decodeHuffman` may write for so many bytes of input: the shortest codes have 5 bits. */
 export function decodedBound(encodedLength: number): number {
-  return Math.ceil((encodedLength * 8) / 5) + 2;
+  return Math.ceil((encodedLength * 8) / 5);
 }
 
 /**
