@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { answerHead, ClientPeer, type Fields, ServerPeer } from "../support/h2-peer.ts";
+import { Owned } from "../support/owned.ts";
+import { framed, oipInfer, tfMetadata, tfPredict, tfRequest } from "../support/predict.ts";
+import { type RouteSource, snapshotOf, TestSidecar } from "../support/sidecar.ts";
+
+const own = new Owned();
+const message = framed("a message");
+
+/** A server of which each test decides what it says, a sidecar before it, and a caller. */
+async function between(onStream: Parameters<typeof ServerPeer.start>[0], route: Omit<RouteSource, "variants"> = {}) {
+  const server = own.add(await ServerPeer.start(onStream));
+  const snapshot = snapshotOf({ variantHeader: false, ...route, variants: { v41: server.address } });
+  const sidecar = own.add(await TestSidecar.start(snapshot));
+  const client = own.add(await ClientPeer.connect(sidecar.address));
+  return { server, sidecar, client };
+}
+
+/** The fields that are neither HTTP/2's own nor the sidecar's. */
+const metadata = (fields: Fields): Fields =>
+  fields.filter(([name]) => !/^(:.*|te|content-type|grpc-timeout|x-contender-.*)$/.test(name));
+
+/** Bytes that are no UTF-8: a lone continuation, a cut sequence, Latin-1. */
+const invalid = Buffer.from("c328e282ff", "hex").toString("latin1");
+
+const awkward: Fields = [
+  ["x-one", "1"],
+  ["x-many", "first"],
+  ["x-between", ""],
+  ["x-many", "second"],
+  ["x-one", "again"],
+  ["x-invalid", invalid],
+  ["x-key-bin", "q6urAP8="],
+  ["x-key-bin", "not base64!"],
+  ["cookie", "a=1"],
+  ["cookie", "b=2"],
+  ["authorization", "Bearer secret"],
+  ["user-agent", "tester/1.0"],
+  ["x-long", "x".repeat(9_000)],
+  ["grpc-accept-encoding", "identity,gzip"],
+  ["content-length", String(message.length)],
+];
+
+describe("on its way through the sidecar", () => {
+  afterEach(() => own.close());
+
+  it("a request keeps its metadata: order, names that come twice, bytes that are no UTF-8", async () => {
+    const { server, client } = await between((stream) => void stream.done().then(() => stream.refuse(0)));
+    await client.unary(tfPredict, message, awkward);
+    const { head, body } = await server.stream();
+    assert.deepEqual(metadata(head), awkward);
+    assert.deepEqual(body, message);
+  });
+
+  it("a request keeps what gRPC says of itself, and names the upstream as its authority", async () => {
+    const { server, client } = await between((stream) => void stream.done().then(() => stream.refuse(0)));
+    await client.unary(tfPredict, message, [
+      ["content-type", "application/grpc+proto"],
+      [":scheme", "https"],
+      ["host", "elsewhere.test"],
+    ]);
+    const stream = await server.stream();
+    assert.deepEqual(stream.head.slice(0, 4), [
+      [":method", "POST"],
+      [":scheme", "http"],
+      [":path", tfPredict],
+      [":authority", server.address],
+    ]);
+    assert.deepEqual([stream.value("content-type"), stream.value("te")], ["application/grpc+proto", "trailers"]);
+    assert.equal(stream.value("host"), undefined);
+  });
+
+  it("an answer keeps head and trailers as the server wrote them", async () => {
+    const head: Fields = [...answerHead, ...awkward.slice(0, 13), ["grpc-encoding", "identity"]];
+    const trailers: Fields = [
+      ["grpc-status", "9"],
+      ["grpc-message", "bad %zz escape and \xc3\x28"],
+      ["grpc-status-details-bin", "CAMSBXdyb25n"],
+      ...awkward.slice(0, 8),
+    ];
+    const { client } = await between((stream) => {
+      stream.headers(head);
+      stream.data(message);
+      stream.end(trailers);
+    });
+    const answer = await client.unary(tfPredict, message);
+    assert.deepEqual(answer.head, head);
+    assert.deepEqual(answer.trailers, trailers);
+    assert.deepEqual(answer.body, message);
+  });
+
+  it("an answer of one header list stays one", async () => {
+    const only: Fields = [...answerHead, ["grpc-status", "5"], ["grpc-message", "no such model"], ["x-extra", "1"]];
+    const { client } = await between((stream) => stream.headers(only, true));
+    const answer = await client.unary(tfPredict, message);
+    assert.equal(answer.headOnly, true);
+    assert.deepEqual([answer.head, answer.trailers, answer.bytes], [only, undefined, 0]);
+  });
+
+  for (const [trailers, counted, what] of [
+    [[["grpc-status", "00"]], "OK", "a status with a leading zero"],
+    [[["grpc-status", "99"]], "UNKNOWN", "a status that gRPC does not know"],
+    [[["grpc-status", "abc"]], "UNKNOWN", "a status that is no number"],
+    [[["grpc-status", ""]], "UNKNOWN", "an empty status"],
+    [[["x-other", "1"]], "UNKNOWN", "an end without a status"],
+  ] as const) {
+    it(`${what} reaches the caller as it is and counts as ${counted}`, async () => {
+      const { client, sidecar } = await between((stream) => stream.answer(message, trailers));
+      const answer = await client.unary(tfPredict, framed(tfRequest()));
+      assert.deepEqual(answer.trailers, trailers);
+      assert.deepEqual(sidecar.live("v41").byCode, { [counted]: 1 });
+    });
+  }
+
+  for (const flag of [0, 1, 7, 255]) {
+    it(`messages with the flag ${flag} pass unread, as do messages without a byte`, async () => {
+      const sent = Buffer.concat([framed("bytes that no inflater takes", flag), framed("", flag), framed("", 0)]);
+      const { server, client } = await between((stream) => void stream.done().then(() => stream.answer(sent)), {
+        score: { output: "scores" },
+        key: { from: [{ metadata: "x-user-id" }] },
+      });
+      const answer = await client.unary(tfPredict, sent, [["grpc-encoding", "gzip"]]);
+      assert.deepEqual((await server.stream()).body, sent);
+      assert.deepEqual(answer.body, sent);
+    });
+  }
+
+  it("a request without any message, and an answer without any, stay so", async () => {
+    const { server, client } = await between((stream) => {
+      stream.headers(answerHead);
+      stream.end([["grpc-status", "0"]]);
+    });
+    const answer = await client.open(tfPredict, [], { end: true }).done();
+    assert.deepEqual([answer.bytes, answer.value("grpc-status")], [0, "0"]);
+    const stream = await server.stream();
+    assert.deepEqual([stream.bytes, stream.headOnly], [0, true]);
+  });
+
+  it("a message cut off by the end of the stream passes as it is, and is not held against the model", async () => {
+    const { server, client, sidecar } = await between((stream) => void stream.done().then(() => stream.refuse(3)));
+    const cut = framed("x".repeat(100)).subarray(0, 55);
+    const answer = await client.unary(tfPredict, cut);
+    assert.equal(answer.value("grpc-status"), "3");
+    assert.deepEqual((await server.stream()).body, cut);
+    assert.deepEqual(sidecar.live("v41").byCode, { INVALID_ARGUMENT: 1 });
+  });
+
+  it("a message in single bytes arrives whole", async () => {
+    const { server, client } = await between((stream) => void stream.done().then(() => stream.answer(message)));
+    const call = client.open(oipInfer);
+    for (let i = 0; i < message.length; i++) call.data(message.subarray(i, i + 1), i === message.length - 1);
+    assert.deepEqual((await call.done()).body, message);
+    assert.deepEqual((await server.stream()).body, message);
+  });
+
+  it("x-contender metadata of a caller or a server is taken out, but for what the sidecar itself adds", async () => {
+    const forged: Fields = [
+      ["x-contender-pin", "v42"],
+      ["x-contender-traffic", "shadow"],
+      ["x-contender-variant", "v42"],
+      ["x-contender-anything", "else"],
+      ["x-containers", "stay"],
+    ];
+    const { server, client } = await between((stream) => {
+      stream.headers([...answerHead, ...forged]);
+      stream.data(message);
+      stream.end([["grpc-status", "0"], ...forged]);
+    });
+    const answer = await client.unary(tfPredict, message, forged);
+    const ours = (fields: Fields): Fields => fields.filter(([name]) => name.startsWith("x-cont"));
+    assert.deepEqual(ours((await server.stream()).head), [
+      ["x-containers", "stay"],
+      ["x-contender-hop", "fraud"],
+    ]);
+    assert.deepEqual(ours(answer.head), [["x-containers", "stay"]]);
+    assert.deepEqual(ours(answer.trailers ?? []), [["x-containers", "stay"]]);
+  });
+
+  for (const [path, what] of [
+    ["/grpc.health.v1.Health/Check", "health"],
+    ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "reflection"],
+    ["/my.Own/Method", "a service that nobody knows"],
+    [tfMetadata, "a question about a model"],
+    ["*", "a path of no shape"],
+  ] as const) {
+    it(`${what} goes to the default route's champion`, async () => {
+      const champion = own.add(await ServerPeer.start((stream) => stream.refuse(0)));
+      const others = own.add(await ServerPeer.start((stream) => stream.refuse(13)));
+      const snapshot = snapshotOf(
+        { variants: { v1: others.address }, match: { models: ["other"] } },
+        {
+          name: "main",
+          default: true,
+          match: { models: ["main"] },
+          variants: { v41: others.address, v42: champion.address },
+          champion: "v42",
+          weights: { v41: 1 },
+        },
+      );
+      const sidecar = own.add(await TestSidecar.start(snapshot));
+      const client = own.add(await ClientPeer.connect(sidecar.address));
+      const answer = await client.unary(path, message);
+      assert.deepEqual([answer.value("grpc-status"), answer.value("x-contender-variant")], ["0", "v42"]);
+      assert.deepEqual([champion.streams.length, others.streams.length], [1, 0]);
+      assert.deepEqual(sidecar.variant("v42", "main").assignments, { not_prediction: 1 });
+    });
+  }
+});
