@@ -171,7 +171,10 @@ export class MapEntry {
 
   /** The reader stands before the entry's length: steps over the entry and notes where its parts lie. */
   read(reader: WireReader): void {
-    const outer = reader.enter();
+    const length = reader.length();
+    if (length < 0 || this.#readUsual(reader, length)) return;
+    const outer = reader.end;
+    reader.end = reader.at + length;
     this.keyStart = this.keyEnd = this.valueStart = this.valueEnd = reader.at;
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
       if (tag !== keyTag && tag !== valueTag) {
@@ -188,7 +191,35 @@ export class MapEntry {
         this.valueEnd = reader.at += length;
       }
     }
-    if (outer >= 0) reader.leave(outer);
+    reader.leave(outer);
+  }
+
+  /** Key, then value, and nothing else, as every encoder writes an entry; false, and nothing read, where it is otherwise. */
+  #readUsual(reader: WireReader, length: number): boolean {
+    const bytes = reader.bytes;
+    const start = reader.at;
+    const end = start + length;
+    if (length < 4 || bytes[start] !== keyTag) return false;
+    const keyLength = bytes[start + 1] as number;
+    let at = start + 2 + keyLength;
+    if (keyLength >= 0x80 || at + 2 > end || bytes[at] !== valueTag) return false;
+    const keyEnd = at;
+    let valueLength = 0;
+    let shift = 0;
+    let byte: number;
+    do {
+      if (++at === end || shift === 28) return false;
+      byte = bytes[at] as number;
+      valueLength |= (byte & 0x7f) << shift;
+      shift += 7;
+    } while (byte >= 0x80);
+    if (at + 1 + valueLength !== end) return false;
+    this.keyStart = start + 2;
+    this.keyEnd = keyEnd;
+    this.valueStart = at + 1;
+    this.valueEnd = end;
+    reader.at = end;
+    return true;
   }
 }
 

@@ -38,35 +38,51 @@ const uint64Tag = (5 << 3) | wireType.varint;
 const sequenceId = Buffer.from("sequence_id");
 const truthValues = [Buffer.from("false"), Buffer.from("true")] as const;
 
+/** A tensor of texts, and one whose elements are no key. */
+const textKind = -1;
+const noKind = -2;
+
+function keyKindOf(datatype: string): number {
+  if (datatype === bytesType) return textKind;
+  const kind = kindOf(datatype);
+  return kind !== undefined && isInteger(kind) ? kind : noKind;
+}
+
 export class OpenInferenceRequestReader implements RequestReader {
   /** Always: any request may be part of a sequence, whatever else the route keys by. */
   readonly needsMessage = true;
   readonly #sources: readonly MessageSource[];
   readonly #ignored: ReadonlySet<string>;
-  /** Where each source's parameter or tensor lies; an end of -1 where the request has none of that name. */
+  /** Where each source's parameter or tensor's contents lie; an end of -1 where the request has none of that name. */
   readonly #starts: Int32Array;
   readonly #ends: Int32Array;
-  /** Which of the raw contents belongs to the source's tensor. */
+  /** Of each source's tensor: the kind of its integers, `textKind` or `noKind`. */
+  readonly #kinds: Int32Array;
+  /** Which of the raw contents belongs to the tensor, -1 if none does, and where it lies, an end of -1 until it is seen. */
   readonly #raws: Int32Array;
+  readonly #rawStarts: Int32Array;
+  readonly #rawEnds: Int32Array;
   readonly #reader = new WireReader();
   readonly #entry = new MapEntry();
   readonly #tensor = new InferTensor();
   readonly #values = new KeyValues();
   readonly #model = new RepeatedText();
   readonly #version = new RepeatedText();
-  /** Of the tensor last read: the kind of its integers, undefined for texts, and whether its elements are elsewhere. */
-  #kind: NumberKind | undefined;
-  #wantsRaw = false;
   #sequenceStart = 0;
   #sequenceEnd = -1;
-  #raw = 0;
+  /** Tensors with raw contents of their own, and raw contents, met so far. */
+  #expected = 0;
+  #met = 0;
 
   constructor(from: readonly KeySource[], ignore: readonly string[]) {
     this.#sources = messageSources(from);
     this.#ignored = ignoredKeys(ignore);
     this.#starts = new Int32Array(this.#sources.length);
     this.#ends = new Int32Array(this.#sources.length);
+    this.#kinds = new Int32Array(this.#sources.length);
     this.#raws = new Int32Array(this.#sources.length);
+    this.#rawStarts = new Int32Array(this.#sources.length);
+    this.#rawEnds = new Int32Array(this.#sources.length);
   }
 
   read(method: Method, bytes: Uint8Array, start: number, end: number, facts: RequestFacts, cut = false): void {
@@ -76,7 +92,7 @@ export class OpenInferenceRequestReader implements RequestReader {
     if (method.kind === "predict") {
       this.#prediction(facts);
       if (cut) reader.bad = false;
-      if (!reader.bad) this.#key(start, end, facts, cut);
+      if (!reader.bad) this.#key(start, end, facts);
     } else if (aboutModels.includes(method)) {
       this.#named(nameTag, versionTag, facts, cut);
     } else if (aboutNamedModels.includes(method)) {
@@ -104,9 +120,10 @@ export class OpenInferenceRequestReader implements RequestReader {
 
   #prediction(facts: RequestFacts): void {
     const reader = this.#reader;
-    this.#ends.fill(-1);
+    for (let i = 0; i < this.#ends.length; i++) this.#ends[i] = -1;
     this.#sequenceEnd = -1;
-    this.#raw = 0;
+    this.#expected = 0;
+    this.#met = 0;
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
       switch (tag) {
         case nameTag:
@@ -123,6 +140,9 @@ export class OpenInferenceRequestReader implements RequestReader {
           break;
         case outputTag:
           this.#output(facts);
+          break;
+        case rawTag:
+          this.#raw();
           break;
         default:
           reader.skip(tag);
@@ -149,41 +169,48 @@ export class OpenInferenceRequestReader implements RequestReader {
       this.#sequenceStart = entry.valueStart;
       this.#sequenceEnd = entry.valueEnd;
     }
-    this.#note("parameter", entry.keyStart, entry.keyEnd, entry.valueStart, entry.valueEnd, 0);
+    for (let i = 0; i < this.#sources.length; i++) {
+      if (!this.#isSource(i, "parameter", entry.keyStart, entry.keyEnd)) continue;
+      this.#starts[i] = entry.valueStart;
+      this.#ends[i] = entry.valueEnd;
+    }
   }
 
   #input(facts: RequestFacts): void {
     const reader = this.#reader;
     const tensor = this.#tensor;
-    const outer = reader.enter();
-    if (outer < 0) return;
-    const start = reader.at;
-    const end = reader.end;
-    tensor.readRange(reader);
-    reader.leave(outer);
+    tensor.read(reader);
     if (reader.bad) return;
     if (tensor.sharedMemory) facts.sharedMemory = true;
-    this.#note("input", tensor.nameStart, tensor.nameEnd, start, end, this.#raw);
+    for (let i = 0; i < this.#sources.length; i++) {
+      if (!this.#isSource(i, "input", tensor.nameStart, tensor.nameEnd)) continue;
+      this.#starts[i] = tensor.contentsStart;
+      this.#ends[i] = tensor.contentsEnd;
+      this.#kinds[i] = tensor.sharedMemory ? noKind : keyKindOf(tensor.datatype(reader.bytes));
+      this.#raws[i] = this.#expected;
+      this.#rawEnds[i] = -1;
+    }
     // Clients send raw contents for the tensors that have any: one in shared memory has none and is not counted.
-    if (!tensor.sharedMemory) this.#raw++;
+    if (!tensor.sharedMemory) this.#expected++;
   }
 
-  /** Notes for every source of this kind and name where its value lies. Of a name given twice the last counts. */
-  #note(
-    kind: MessageSource["kind"],
-    nameStart: number,
-    nameEnd: number,
-    start: number,
-    end: number,
-    raw: number,
-  ): void {
-    for (let i = 0; i < this.#sources.length; i++) {
-      const source = this.#sources[i] as MessageSource;
-      if (source.kind !== kind || !sameBytes(this.#reader.bytes, nameStart, nameEnd, source.name)) continue;
-      this.#starts[i] = start;
-      this.#ends[i] = end;
-      this.#raws[i] = raw;
+  #raw(): void {
+    const reader = this.#reader;
+    const length = reader.length();
+    if (length < 0) return;
+    for (let i = 0; i < this.#raws.length; i++) {
+      if (this.#raws[i] !== this.#met || (this.#ends[i] as number) < 0) continue;
+      this.#rawStarts[i] = reader.at;
+      this.#rawEnds[i] = reader.at + length;
     }
+    reader.at += length;
+    this.#met++;
+  }
+
+  /** Of a name given twice the last counts. */
+  #isSource(i: number, kind: MessageSource["kind"], nameStart: number, nameEnd: number): boolean {
+    const source = this.#sources[i] as MessageSource;
+    return source.kind === kind && sameBytes(this.#reader.bytes, nameStart, nameEnd, source.name);
   }
 
   #output(facts: RequestFacts): void {
@@ -197,7 +224,7 @@ export class OpenInferenceRequestReader implements RequestReader {
   }
 
   /** The sequence comes first: all of its requests must meet the same variant. Then the sources in the route's order. */
-  #key(start: number, end: number, facts: RequestFacts, cut: boolean): void {
+  #key(start: number, end: number, facts: RequestFacts): void {
     const values = this.#values;
     const reader = this.#reader;
     if (this.#sequenceEnd >= 0 && this.#readSequence(facts)) return;
@@ -206,10 +233,8 @@ export class OpenInferenceRequestReader implements RequestReader {
       const valueEnd = this.#ends[i] as number;
       if (valueEnd < 0) continue;
       values.reset();
-      this.#wantsRaw = false;
       if (source.kind === "parameter") this.#readParameter(this.#starts[i] as number, valueEnd);
-      else this.#readTensor(this.#starts[i] as number, valueEnd);
-      if (this.#wantsRaw && !reader.bad) this.#readRaw(start, end, this.#raws[i] as number, cut);
+      else this.#readTensor(i, start, end);
       if (values.several) {
         facts.exception = "multi_key";
         return;
@@ -254,36 +279,36 @@ export class OpenInferenceRequestReader implements RequestReader {
     }
   }
 
-  /** Every element of a tensor of texts or integers, unless its elements are in the raw contents. */
-  #readTensor(start: number, end: number): void {
+  /** Every element of a tensor of texts or integers, in its contents or in the raw contents that belong to it. */
+  #readTensor(i: number, start: number, end: number): void {
     const reader = this.#reader;
-    const tensor = this.#tensor;
     const bytes = reader.bytes;
-    reader.reset(bytes, start, end);
-    tensor.readRange(reader);
-    if (reader.bad || tensor.sharedMemory) return;
-    const datatype = tensor.datatype(bytes);
-    const isText = datatype === bytesType;
-    this.#kind = isText ? undefined : kindOf(datatype);
-    if (!isText && (this.#kind === undefined || !isInteger(this.#kind))) return;
-    this.#wantsRaw = tensor.contentsEnd === tensor.contentsStart;
-    reader.reset(bytes, tensor.contentsStart, tensor.contentsEnd);
-    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-      if (this.#kind === undefined && tag === bytesContentsTag) this.#values.readText(reader);
-      else if (this.#kind !== undefined && tag >>> 3 === contentsField(this.#kind)) {
-        this.#values.readIntegers(reader, tag, this.#kind);
-      } else reader.skip(tag);
+    const kind = this.#kinds[i] as number;
+    if (kind === noKind) return;
+    if ((this.#ends[i] as number) > (this.#starts[i] as number)) {
+      this.#readContents(kind, this.#starts[i] as number, this.#ends[i] as number);
+      return;
     }
+    if ((this.#rawEnds[i] as number) >= 0) {
+      reader.reset(bytes, this.#rawStarts[i] as number, this.#rawEnds[i] as number);
+    } else if (
+      (this.#raws[i] as number) >= this.#met ||
+      !enterRaw(reader, start, end, rawTag, this.#raws[i] as number)
+    ) {
+      return;
+    }
+    if (kind === textKind) this.#readRawTexts();
+    else if (!this.#values.readBlock(kind as NumberKind, bytes, reader.at, reader.end)) reader.fail();
   }
 
-  #readRaw(start: number, end: number, place: number, cut: boolean): void {
+  #readContents(kind: number, start: number, end: number): void {
     const reader = this.#reader;
-    if (!enterRaw(reader, start, end, rawTag, place)) {
-      if (cut) reader.bad = false;
-    } else if (this.#kind === undefined) {
-      this.#readRawTexts();
-    } else if (!this.#values.readBlock(this.#kind, reader.bytes, reader.at, reader.end)) {
-      reader.fail();
+    const field = kind === textKind ? 0 : contentsField(kind as NumberKind);
+    reader.reset(reader.bytes, start, end);
+    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+      if (kind === textKind && tag === bytesContentsTag) this.#values.readText(reader);
+      else if (tag >>> 3 === field) this.#values.readIntegers(reader, tag, kind as NumberKind);
+      else reader.skip(tag);
     }
   }
 

@@ -53,7 +53,7 @@ export class TensorflowServingRequestReader implements RequestReader {
     clearRequestFacts(facts);
     if (method === handleReloadConfig) return;
     this.#spec.reset();
-    this.#ends.fill(-1);
+    for (let i = 0; i < this.#ends.length; i++) this.#ends[i] = -1;
     this.#walk(method, bytes, start, end);
     this.#describe(bytes, facts);
     if (cut) this.#reader.bad = false;
@@ -145,37 +145,63 @@ export class TensorflowServingRequestReader implements RequestReader {
     }
   }
 
-  /** Every element of a tensor of strings or integers. The type is looked for first: it tells where the elements are. */
+  /**
+   * Every element of a tensor of strings or integers. Encoders write the type first, so that one pass does: elements that were
+   * read under another type than the last one given are read once more.
+   */
   #tensor(bytes: Uint8Array, start: number, end: number): void {
+    const type = this.#elements(bytes, start, end, -1);
+    if (type < 0) return;
+    this.#values.reset();
+    this.#elements(bytes, start, end, type);
+  }
+
+  /** One pass, under a type known beforehand or (-1) the one met; gives the type under which to read again, or -1. */
+  #elements(bytes: Uint8Array, start: number, end: number, known: number): number {
     const reader = this.#reader;
-    let dtype = 0;
+    let dtype = known < 0 ? 0 : known;
+    let met = false;
+    let again = false;
     let contentStart = 0;
     let contentEnd = 0;
     reader.reset(bytes, start, end);
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
       if (tag === tensorTag.dtype) {
-        if (reader.varint()) dtype = reader.low;
+        if (!reader.varint()) break;
+        if (known >= 0) continue;
+        again ||= met && reader.low !== dtype;
+        dtype = reader.low;
       } else if (tag === tensorTag.content) {
         const length = reader.length();
-        if (length < 0) return;
+        if (length < 0) break;
         contentStart = reader.at;
         contentEnd = reader.at += length;
       } else {
-        reader.skip(tag);
+        met ||= tag !== tensorTag.shape;
+        this.#element(tag, dtype);
       }
     }
-    const type = numberTypeOf(dtype);
-    const kind = type?.kind ?? numberKind.bool;
-    if (reader.bad || (dtype !== stringType && !isInteger(kind))) return;
-    if (dtype !== stringType && contentEnd > contentStart) {
+    if (again || reader.bad) return again ? dtype : -1;
+    const kind = numberTypeOf(dtype)?.kind;
+    if (contentEnd > contentStart && kind !== undefined && isInteger(kind)) {
+      this.#values.reset();
       if (!this.#values.readBlock(kind, bytes, contentStart, contentEnd)) reader.fail();
+    }
+    return -1;
+  }
+
+  #element(tag: number, dtype: number): void {
+    const reader = this.#reader;
+    if (dtype === stringType) {
+      if (tag === stringValTag) this.#values.readText(reader);
+      else reader.skip(tag);
       return;
     }
-    reader.reset(bytes, start, end);
-    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-      if (dtype === stringType && tag === stringValTag) this.#values.readText(reader);
-      else if (dtype !== stringType && tag >>> 3 === type?.field) this.#values.readIntegers(reader, tag, kind);
-      else reader.skip(tag);
+    const type = numberTypeOf(dtype);
+    if (type !== undefined && tag >>> 3 === type.field && isInteger(type.kind)) {
+      this.#values.readIntegers(reader, tag, type.kind);
+    } else {
+      reader.skip(tag);
     }
   }
 
