@@ -18,8 +18,8 @@ export interface DemoOptions {
 }
 
 /**
- * `seconds` is what a newcomer waits for gladly. At `rate` each user is met within the first eight of them, and three
- * model servers, the sidecar and the callers together leave more than half of a 2-core machine idle.
+ * `seconds` is what a newcomer waits for gladly. At `rate` each user is met within the first nine of them, and three
+ * model servers, the sidecar and the callers together take about half of a 2-core machine.
  * `weights` give the challenger enough rows for its distribution to be seen.
  */
 export const demoDefaults = {

@@ -17,6 +17,11 @@ export interface TrafficOptions {
   /** Distinct users. */
   readonly users: number;
   readonly callsPerSecond: number;
+  /**
+   * How long the pace takes to rise to that, in milliseconds. Default 2000: a process that has just started compiles while
+   * it answers, and under full traffic would fall behind at once and show that as everybody's latency.
+   */
+  readonly riseMs?: number;
   /** Most calls that may be under way. Default 64: far above what a healthy machine needs, far below what would choke one. */
   readonly maxInFlight?: number;
   readonly clock: Clock;
@@ -69,8 +74,8 @@ export class Traffic {
   }
 
   #tick(): void {
-    const { clock, callsPerSecond, maxInFlight = 64 } = this.#options;
-    const due = Math.floor(((clock.nowMs() - this.#startMs) * callsPerSecond) / 1000);
+    const { clock, callsPerSecond, riseMs = 2000, maxInFlight = 64 } = this.#options;
+    const due = callsDue(clock.nowMs() - this.#startMs, callsPerSecond, riseMs);
     for (; this.#due < due; this.#due++) {
       if (this.#inFlight < maxInFlight) this.#send();
     }
@@ -91,6 +96,12 @@ export class Traffic {
       if (this.#inFlight === 0) this.#idle?.();
     });
   }
+}
+
+/** Calls due after `elapsedMs`, with a pace that rises in a straight line for `riseMs` and then stays. */
+export function callsDue(elapsedMs: number, callsPerSecond: number, riseMs: number): number {
+  const fullPaceMs = elapsedMs < riseMs ? elapsedMs ** 2 / (2 * riseMs) : elapsedMs - riseMs / 2;
+  return Math.floor((fullPaceMs * callsPerSecond) / 1000);
 }
 
 /** A user's applications: always the same few rows, so that the same user gets the same scores from the same model. */

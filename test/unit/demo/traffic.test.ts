@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Answer, PredictClient } from "../../../src/demo/clients.ts";
-import { rowsOf, Traffic, type TrafficOptions, userSequence } from "../../../src/demo/traffic.ts";
+import { callsDue, rowsOf, Traffic, type TrafficOptions, userSequence } from "../../../src/demo/traffic.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { constantChance, ScriptedChance } from "../../support/scripted-chance.ts";
 
@@ -32,6 +32,7 @@ function setUp(more: Partial<TrafficOptions> = {}) {
     rows,
     users: 100,
     callsPerSecond: 100,
+    riseMs: 0,
     clock,
     chance: constantChance(0),
     onAnswer: (user) => answered.push(user),
@@ -102,6 +103,19 @@ describe("traffic", () => {
     clients[1].asked[0]?.done({ variant: "v1", rows: 1, scores: [] });
     await stopping;
   });
+});
+
+describe("the pace of the traffic", () => {
+  for (const [elapsedMs, due] of [
+    [0, 0],
+    [1000, 25],
+    [2000, 100],
+    [3000, 200],
+  ] as const) {
+    it(`makes ${due} calls due after ${elapsedMs} ms on its way to 100 a second within 2 s`, () => {
+      assert.equal(callsDue(elapsedMs, 100, 2000), due);
+    });
+  }
 });
 
 describe("the users of the traffic", () => {
