@@ -110,7 +110,6 @@ export class AdminServer {
   }
 
   #refuseBody(request: IncomingMessage, response: ServerResponse): void {
-    response.setHeader("connection", "close");
     this.#send(request, response, text(413, `want a body of at most ${this.#limits.maxBodyBytes} bytes`));
     let dropped = 0;
     request.on("data", (chunk: Buffer) => {

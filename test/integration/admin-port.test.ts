@@ -178,16 +178,16 @@ describe("admin port", () => {
       assert.equal(port.drains, 0);
     });
 
-    it("a body over the limit with 413, declared or not, and begins no drain", async () => {
+    it("a body over the limit with 413, declared or not, begins no drain, and goes on with the connection", async () => {
       const port = insides();
       const { port: number } = await start(port);
       const body = "x".repeat(2_000);
       const head = "POST /drain HTTP/1.1\r\nHost: a\r\n";
-      const declared = await raw(number, `${head}Content-Length: 2000\r\n\r\n${body}`);
-      const chunked = await raw(number, `${head}Transfer-Encoding: chunked\r\n\r\n7d0\r\n${body}\r\n0\r\n\r\n`);
+      const next = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+      const declared = await raw(number, `${head}Content-Length: 2000\r\n\r\n${body}`, next);
+      const chunked = await raw(number, `${head}Transfer-Encoding: chunked\r\n\r\n7d0\r\n${body}\r\n0\r\n\r\n`, next);
       for (const answer of [declared, chunked]) {
-        assert.match(answer, /^HTTP\/1\.1 413 /);
-        assert.match(answer, /\r\nconnection: close\r\n/i);
+        assert.deepEqual(answer.match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 413", "HTTP/1.1 200"]);
       }
       assert.equal(port.drains, 0);
     });
@@ -198,11 +198,12 @@ describe("admin port", () => {
       sockets.push(socket);
       socket.write("POST /drain HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n");
       const [first] = (await once(socket, "data")) as [Buffer];
-      assert.match(first.toString(), /^HTTP\/1\.1 413 /);
+      assert.match(first.toString(), /^HTTP\/1\.1 413 .*\r\nconnection: close\r\n/is);
     });
 
     it("to read a body without end: the connection is cut", async () => {
-      const { port: number } = await start(insides());
+      // Far more time than the test has: only the bytes can end it.
+      const { port: number } = await start(insides(), { requestTimeoutMs: 60_000, stalledTimeoutMs: 60_000 });
       const head = "POST /drain HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n";
       const answer = await raw(number, head, Buffer.alloc(4_000_000));
       assert.match(answer, /^HTTP\/1\.1 413 |^$/);
@@ -270,6 +271,13 @@ describe("admin port", () => {
       await asked;
       clock.advance(500);
       assert.equal((await answer).status, 503);
+      assert.equal(clock.pending, 0);
+    });
+
+    it("without a timer left behind by an answer in time", async () => {
+      const clock = new ManualClock();
+      const { url } = await start(insides(), {}, clock);
+      await (await fetch(`${url}/metrics`)).text();
       assert.equal(clock.pending, 0);
     });
 

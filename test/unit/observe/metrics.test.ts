@@ -71,27 +71,27 @@ describe("metrics", () => {
     assert.equal(valueAt(await scrape(metrics), "contender_requests_total", labels), 3);
   });
 
-  it("begin a new score histogram when the rule's bounds or output change, and keep the old call's score out of it", async () => {
-    const metrics = newMetrics();
-    const score = { output: "scores", reduce: "element", index: 0, range: undefined, buckets: [1] } as const;
-    const before = metrics.routeVariant(routeSpec({ score }), "v41");
-    before.score(live, 0.5);
-    for (const changed of [
-      { ...score, buckets: [2] },
-      { ...score, output: "logits" },
-    ]) {
+  const score = { output: "scores", reduce: "element", index: 0, range: undefined, buckets: [1, 2] } as const;
+  for (const [what, changed] of [
+    ["a bound", { ...score, buckets: [1, 3] }],
+    ["the number of bounds", { ...score, buckets: [1] }],
+    ["the output", { ...score, output: "logits" }],
+  ] as const) {
+    it(`begin a new score histogram when ${what} changes, and keep older calls' scores out of it`, async () => {
+      const metrics = newMetrics();
+      const before = metrics.routeVariant(routeSpec({ score }), "v41");
+      before.score(live, 0.5);
       const after = metrics.routeVariant(routeSpec({ score: changed }), "v41");
       before.score(live, 0.5);
       after.score(live, 0.5);
       const exposed = await scrape(metrics);
       assert.equal(valueAt(exposed, "contender_score_count", { output: changed.output }), 1);
       assert.equal(samplesOf(exposed, "contender_score_count").length, 1);
-    }
-  });
+    });
+  }
 
   it("keep a score histogram whose rule stayed the same", () => {
     const metrics = newMetrics();
-    const score = { output: "scores", reduce: "element", index: 0, range: undefined, buckets: [1, 2] } as const;
     for (let i = 0; i < 3; i++) metrics.routeVariant(routeSpec({ score }), "v41").score(live, 0.5);
     assert.equal(metrics.snapshot().variants[0]?.traffic.live.score?.count, 3);
   });
@@ -109,6 +109,27 @@ describe("metrics", () => {
     assert.equal(kept.length, maxRetired + 1);
     assert.deepEqual([kept[0], kept.at(-1)], [`v${extra}`, `v${maxRetired + extra}`]);
     assert.equal(samplesOf(exposed, "contender_variant_info").length, 1);
+  });
+
+  it("keep a variant by when it left, not by when it came", () => {
+    const metrics = newMetrics();
+    const of = (...names: string[]): RouteSpec =>
+      routeSpec({ variants: names.map((name) => variantSpec(name)), champion: names[0] ?? "", weights: {} });
+    // `old` is there from the beginning to the end of a hundred changes.
+    for (let i = 0; i < 100; i++) metrics.setGeneration(snapshotOf([of("old", `v${i}`)], String(i)));
+    metrics.setGeneration(snapshotOf([of("last")]));
+    const kept = metrics.snapshot().variants.map(({ variant }) => variant);
+    assert.ok(kept.includes("old"));
+    assert.equal(kept.length, maxRetired + 1);
+  });
+
+  it("keep what the configuration in force has, however many candidates are given up", () => {
+    const metrics = newMetrics();
+    metrics.setGeneration(snapshotOf([routeSpec()]));
+    for (let i = 0; i < 5_000; i++) metrics.routeVariant(routeSpec(), `candidate-${i}`);
+    const { variants } = metrics.snapshot();
+    assert.equal(variants.filter(({ current }) => current).length, routeSpec().variants.length);
+    assert.ok(variants.length < 5_000, `${variants.length} kept`);
   });
 
   it("keep what the configuration in force has, however many that are", () => {
@@ -169,6 +190,17 @@ describe("metrics before the first call", () => {
       "contender_route_weight_ratio",
       "contender_variant_info",
     ]);
+  });
+
+  it("show no zero of a variant that left without a call", async () => {
+    const metrics = newMetrics();
+    metrics.routeVariant(routeSpec(), "v41", ["Predict"]);
+    metrics.setGeneration(snapshotOf([routeSpec()]));
+    metrics.setGeneration(snapshotOf([routeSpec({ variants: [variantSpec("v50")], champion: "v50" })]));
+    const variants = samplesOf(await scrape(metrics), "contender_assignments_total").map(
+      ({ labels }) => labels.variant,
+    );
+    assert.deepEqual(variants, ["v50"]);
   });
 
   it("show no configuration where there is none yet", async () => {
@@ -283,11 +315,11 @@ describe("exposition", () => {
 
   it("is made once for scrapes at the same time, and anew for the next", async () => {
     const metrics = newMetrics();
-    const cells = metrics.routeVariant(routeSpec(), "v41");
+    let reads = 0;
+    metrics.register("contender_streams_active", () => [{ labels: ["upstream"], value: ++reads }]);
     const [first, second] = await Promise.all([metrics.exposition(), metrics.exposition()]);
-    assert.equal(first, second);
-    cells.resent();
-    assert.equal(valueAt(await scrape(metrics), "contender_resends_total"), 1);
+    assert.deepEqual([first, reads], [second, 1]);
+    assert.equal(valueAt(await scrape(metrics), "contender_streams_active"), 2);
   });
 
   it("is the same through prom-client's own ways: the registry's text and JSON", async () => {
