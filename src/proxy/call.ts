@@ -116,8 +116,9 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     const head = readRequestHead(block);
     if (!head.isPost)
       return this.#refuseHttp(405, `want POST, which is what gRPC calls are; this port speaks gRPC only`);
-    if (!head.isGrpc) return this.#refuseHttp(415, "want content-type application/grpc; this port speaks gRPC only");
+    // Asked first: the content type may be among the fields that are missing.
     if (block.tooLarge) return this.refuse(grpcStatus.RESOURCE_EXHAUSTED, "headers_too_large", "header list too large");
+    if (!head.isGrpc) return this.#refuseHttp(415, "want content-type application/grpc; this port speaks gRPC only");
     if (head.timeoutMs === illegalTimeout) {
       return this.refuse(
         grpcStatus.INTERNAL,
@@ -254,6 +255,7 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
 
   #open(connection: Connection, fields: readonly HeaderField[], count: number): void {
     const held = this.fields !== undefined;
+    this.state = callState.waiting;
     const timeout = this.#remaining(held);
     if (timeout === null) return;
     const up = connection.openStream(this);
@@ -426,7 +428,8 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     if (this.state === callState.done) return;
     const { proxy, assigned } = this;
     const nowMs = proxy.clock.nowMs();
-    if (this.reason !== "hop") {
+    // A call that ends before it has a variant (its deadline passed, its caller left) counts for none.
+    if (this.reason !== "hop" && this.state !== callState.peeking) {
       const upstreamMs = this.upstreamStartMs < 0 ? -1 : nowMs - this.upstreamStartMs;
       const insured = this.insuredCode >= 0;
       const counted = insured ? this.insuredCode : code;
