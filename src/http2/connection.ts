@@ -64,6 +64,8 @@ export class Connection implements SenderOwner {
   readonly sender: Sender;
   /** For whoever made the connection: its pool, its listener's entry. */
   context: unknown = undefined;
+  /** Takes the output at once; set by the transport. */
+  onFull: (() => void) | undefined = undefined;
   /** Streams open now. */
   get streamCount(): number {
     return this.#streams.size;
@@ -274,6 +276,10 @@ export class Connection implements SenderOwner {
 
   localEnd(stream: H2Stream): void {
     if (stream.remoteEnded) this.#close(stream, closedHow.ended);
+  }
+
+  relieve(): void {
+    if (this.output.bytes > 0) this.onFull?.();
   }
 
   delivered(stream: H2Stream, bytes: number): void {

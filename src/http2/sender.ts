@@ -23,6 +23,8 @@ const quantumBytes = defaultMaxFrame;
 export interface SenderOwner {
   /** Our half of the stream has ended. */
   localEnd(stream: H2Stream): void;
+  /** There is so much output that it should go to the socket now, not at the end of the turn. */
+  relieve(): void;
   /** Queued bytes of the stream went out. */
   delivered(stream: H2Stream, bytes: number): void;
 }
@@ -95,6 +97,7 @@ export class Sender {
         if (endStream) this.#frames(stream, buf, start, end, true);
         return 0;
       }
+      if (this.stalled) this.#owner.relieve();
       if (this.#readyHead === undefined && !this.stalled) {
         const length = end - start;
         const room = stream.sendWindow < this.window ? stream.sendWindow : this.window;

@@ -19,6 +19,9 @@ import { callState } from "./call-state.ts";
 import type { BoundRoute, BoundVariant } from "./generation.ts";
 import type { RequestHead } from "./request-head.ts";
 
+/** Bytes of a long message after which its beginning is looked into: one socket read. */
+const earlyBytes = 16_384;
+
 const assignment = new Assignment();
 const facts = newRequestFacts();
 const anyFacts = newRequestFacts();
@@ -87,22 +90,31 @@ function messageFirst(call: Call, route: BoundRoute): boolean {
 /**
  * By the first message, once it is complete, too long, or will never come.
  *
+ * A long message is looked into as soon as its beginning is here: encoders write the model, the parameters and small
+ * inputs before large tensors, and what is found there need not wait for a megabyte.
+ *
  * @returns as `assignByHead`.
  */
 export function assignByMessage(call: Call): boolean {
   const { request, method } = call;
   const length = request.messageBytes();
   const whole = length >= 0 && request.bytes >= prefixBytes + length;
-  const limit = peekLimit(call);
-  if (!whole && !call.request.ended && request.bytes <= limit) return false;
+  const tooLong = request.bytes > peekLimit(call);
+  if (!whole && !request.ended && !tooLong && (request.bytes < earlyBytes || call.lookedEarly)) return false;
   const known = method.plan.method;
-  if (!whole || known === undefined) {
-    const reason = request.bytes > limit ? "peek_limit" : "malformed";
-    return decide(call, method.route ?? call.generation.fallback, undefined, reason);
-  }
-  if ((request.flag & 1) === 1) return decide(call, method.route ?? call.generation.fallback, undefined, "compressed");
+  if (known === undefined || length < 0) return decide(call, somewhere(call), undefined, "malformed");
+  if ((request.flag & 1) === 1) return decide(call, somewhere(call), undefined, "compressed");
   request.flatten();
-  return byMessage(call, known, request.head, request.start + prefixBytes, request.start + prefixBytes + length);
+  const start = request.start + prefixBytes;
+  if (whole) return byMessage(call, known, request.head, start, start + length, "whole");
+  if (request.ended) return decide(call, somewhere(call), undefined, "malformed");
+  call.lookedEarly = true;
+  return byMessage(call, known, request.head, start, request.end, tooLong ? "last" : "early");
+}
+
+/** Where a call goes whose model can't be known. */
+function somewhere(call: Call): BoundRoute {
+  return call.method.route ?? call.generation.fallback;
 }
 
 function peekLimit(call: Call): number {
@@ -112,27 +124,39 @@ function peekLimit(call: Call): number {
   return limit + prefixBytes;
 }
 
-function byMessage(call: Call, known: Method, bytes: Buffer, start: number, end: number): boolean {
+/** How much of a message is looked into: all, its beginning while more may come, or its beginning and no more. */
+type Look = "whole" | "early" | "last";
+
+function byMessage(call: Call, known: Method, bytes: Buffer, start: number, end: number, look: Look): boolean {
   const { method, generation } = call;
   const dialect = (method.plan.dialect as Dialect).name;
   const first = (method.route ?? generation.fallback).plan.factsReaders.get(dialect);
   clearRequestFacts(anyFacts);
-  first?.read(known, bytes, start, end, anyFacts);
+  first?.read(known, bytes, start, end, anyFacts, look !== "whole");
+  const named = anyFacts.model === undefined ? undefined : method.byModel?.get(anyFacts.model);
+  if (named === undefined && method.byModel !== undefined && anyFacts.model === undefined && look === "early") return false;
   call.model = anyFacts.model;
   call.version = anyFacts.version;
   if (anyFacts.sequence) call.copyable = "sequence";
   else if (anyFacts.sharedMemory) call.copyable = "shared_memory";
-  const named = anyFacts.model === undefined ? undefined : method.byModel?.get(anyFacts.model);
   const route = named ?? method.route;
   if (route === undefined) {
     const reason = anyFacts.exception === "malformed" ? "malformed" : "no_model";
-    return decide(call, generation.fallback, undefined, reason);
+    return decide(call, generation.fallback, undefined, look === "last" ? "peek_limit" : reason);
   }
   if (anyFacts.sequence) return decide(call, route, anyFacts.key, anyFacts.exception);
-  return byKeySteps(call, route, known, bytes, start, end);
+  return byKeySteps(call, route, known, bytes, start, end, look);
 }
 
-function byKeySteps(call: Call, route: BoundRoute, known: Method, bytes: Buffer, start: number, end: number): boolean {
+function byKeySteps(
+  call: Call,
+  route: BoundRoute,
+  known: Method,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  look: Look,
+): boolean {
   const dialect = (call.method.plan.dialect as Dialect).name;
   metadata.fields = call.fields as readonly HeaderField[];
   metadata.count = metadata.fields.length;
@@ -143,9 +167,12 @@ function byKeySteps(call: Call, route: BoundRoute, known: Method, bytes: Buffer,
       continue;
     }
     clearRequestFacts(facts);
-    step.readers.get(dialect)?.read(known, bytes, start, end, facts);
+    step.readers.get(dialect)?.read(known, bytes, start, end, facts, look !== "whole");
     if (facts.exception !== undefined) return decide(call, route, undefined, facts.exception);
     if (facts.key !== undefined) return decide(call, route, facts.key, undefined);
+    // The key may stand in the part that is not here.
+    if (look === "early") return false;
+    if (look === "last") return decide(call, route, undefined, "peek_limit");
   }
   return decide(call, route, undefined, anyFacts.exception);
 }

@@ -62,6 +62,8 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   pin: string | undefined = undefined;
   /** Whether the message forbids that it is copied, and why. */
   copyable: "yes" | "sequence" | "shared_memory" = "yes";
+  /** The beginning of a long first message has been looked into. */
+  lookedEarly = false;
   key: string | undefined = undefined;
   model: string | undefined = undefined;
   version: string | undefined = undefined;

@@ -55,7 +55,7 @@ export class RequestFlow extends RequestBuffer {
       this.flatten();
       this.#credit(up.sendData(this.head, this.start, this.end, this.ended));
     }
-    if (this.bytes > this.keepBytes) this.forget();
+    if (this.exceeds(this.keepBytes)) this.forget();
   }
 
   /** Sends the next bytes. @returns false where they can't be rewritten. */

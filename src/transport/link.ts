@@ -34,6 +34,7 @@ export class Link {
     this.#limitBytes = options.outputLimitBytes;
     this.#onGone = onGone;
     this.connection = new Connection(role, options, handler, budget, () => loop.add(this));
+    this.connection.onFull = () => this.flush();
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.receive(chunk));
     socket.on("drain", () => this.#onDrain());

@@ -47,17 +47,27 @@ export function decodeHuffman(bytes: Uint8Array, start: number, end: number, out
   let row = 0;
   let length = 0;
   let flags = 0;
-  for (let i = start; i < end; i++) {
+  let i = start;
+  // Both symbols of a step are stored at once, whether there are any or not: what is not counted, the next step
+  // overwrites. Two steps a turn: the loop's own work is a third of what a step costs.
+  for (const last = end - 1; i < last; i += 2) {
     const at = row | bytes[i]!;
-    let step = steps[at]!;
-    if (step <= 0) {
-      if (step === notFilled) {
-        fillRow(row >> 8);
-        step = steps[at]!;
-      }
-      if (step < 0) return huffmanFailed;
-    }
-    // Both symbols are stored at once, whether there are any or not: what is not counted, the next step overwrites.
+    const step = steps[at]!;
+    if (step <= 0) return fillOrFail(at, bytes, start, end, out);
+    out.setUint16(length, step >> 16, true);
+    length += step & countBits;
+    const nextAt = (step & nodeBits) | bytes[i + 1]!;
+    const next = steps[nextAt]!;
+    if (next <= 0) return fillOrFail(nextAt, bytes, start, end, out);
+    out.setUint16(length, next >> 16, true);
+    length += next & countBits;
+    flags |= step | next;
+    row = next & nodeBits;
+  }
+  if (i < end) {
+    const at = row | bytes[i]!;
+    const step = steps[at]!;
+    if (step <= 0) return fillOrFail(at, bytes, start, end, out);
     out.setUint16(length, step >> 16, true);
     length += step & countBits;
     flags |= step;
@@ -65,6 +75,13 @@ export function decodeHuffman(bytes: Uint8Array, start: number, end: number, out
   }
   if (row > lastPadding << 8) return huffmanFailed;
   return length * 2 + (flags & forbiddenBit) / forbiddenBit;
+}
+
+/** A step that can't be taken: begins again with its row filled, which happens once for each row, or gives up. */
+function fillOrFail(at: number, bytes: Uint8Array, start: number, end: number, out: DataView): number {
+  if (steps[at] !== notFilled) return huffmanFailed;
+  fillRow(at >> 8);
+  return decodeHuffman(bytes, start, end, out);
 }
 
 export function decodedLength(result: number): number {

@@ -17,17 +17,15 @@ const nothing = Buffer.alloc(0);
 
 export class LiteralMemo {
   readonly #fields = new Array<HeaderField | undefined>(lines).fill(undefined);
+  /** By line: the literal with its length in front, and perhaps the rest of a longer one behind it. */
   readonly #copies = new Array<Buffer>(lines).fill(nothing);
-  readonly #lengths = new Array<number>(lines).fill(0);
 
   /** The field that `bytes[start, stop)`, a whole string literal, is the value of; undefined if it was not the last one. */
   find(name: string, sensitive: boolean, bytes: Buffer, start: number, stop: number): HeaderField | undefined {
     const line = lineOf(name);
     const length = stop - start;
     const field = this.#fields[line];
-    if (field === undefined || this.#lengths[line] !== length || field.sensitive !== sensitive || field.name !== name) {
-      return undefined;
-    }
+    if (field === undefined || field.sensitive !== sensitive || field.name !== name) return undefined;
     const copy = this.#copies[line]!;
     // Tokens of one issuer begin alike and end differently.
     if (copy[length - 1] !== bytes[stop - 1] || copy[length - 2] !== bytes[stop - 2]) return undefined;
@@ -41,7 +39,6 @@ export class LiteralMemo {
     const line = lineOf(field.name);
     if (this.#copies[line]!.length < length) this.#copies[line] = Buffer.allocUnsafeSlow(roomFor(length));
     bytes.copy(this.#copies[line]!, 0, start, stop);
-    this.#lengths[line] = length;
     this.#fields[line] = field;
   }
 }
