@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
-import { performance } from "node:perf_hooks";
-import { systemClock } from "../../../src/base/clock.ts";
 import type { RouteSpec, Snapshot } from "../../../src/model/route.ts";
-import { catalogue, type MetricDefinition } from "../../../src/observe/catalogue.ts";
 import { assignmentIndex, outcomeIndex, trafficIndex } from "../../../src/observe/labels.ts";
 import { Metrics } from "../../../src/observe/metrics.ts";
 import { maxRetired } from "../../../src/observe/series-store.ts";
 import { type ExposedMetric, parseExposition, samplesOf, valueAt } from "../../support/exposition.ts";
-import { fullMetrics } from "../../support/full-metrics.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { routeSpec, shadowSpec, variantSpec } from "../../support/routes.ts";
 
-const { live, shadow } = trafficIndex;
+const { live } = trafficIndex;
 const { ok } = outcomeIndex;
 
 function newMetrics(clock = new ManualClock()): Metrics {
@@ -27,37 +23,6 @@ async function scrape(metrics: Metrics): Promise<Map<string, ExposedMetric>> {
 }
 
 describe("metrics", () => {
-  it("expose every metric of the catalogue with its type, help and labels", async () => {
-    const { metrics } = fullMetrics({ clock: systemClock });
-    const exposed = await scrape(metrics);
-    assert.deepEqual([...exposed.keys()].sort(), Object.keys(catalogue).sort());
-    for (const [name, { type, help, labels }] of Object.entries<MetricDefinition>(catalogue)) {
-      const metric = exposed.get(name);
-      assert.deepEqual([metric?.type, metric?.help], [type, help], name);
-      const seen = new Set(metric?.samples.flatMap((sample) => Object.keys(sample.labels)));
-      seen.delete("le");
-      assert.deepEqual([...seen].sort(), [...labels].sort(), name);
-    }
-  });
-
-  it("expose histograms as cumulative buckets whose last equals the count", async () => {
-    const metrics = newMetrics();
-    const cells = metrics.routeVariant(routeSpec(), "v41");
-    for (const ms of [0.04, 0.04, 7, 90_000]) cells.request(live, 0, 0, ok, ms, ms);
-    const exposed = await scrape(metrics);
-    const name = "contender_request_duration_seconds";
-    const buckets = samplesOf(exposed, `${name}_bucket`);
-    const at = (le: string): number | undefined => buckets.find((sample) => sample.labels.le === le)?.value;
-    assert.equal(buckets.length, 21);
-    assert.deepEqual([at("0.00005"), at("0.005"), at("0.01"), at("60"), at("+Inf")], [2, 2, 3, 3, 4]);
-    assert.equal(valueAt(exposed, `${name}_count`), 4);
-    assert.equal(valueAt(exposed, `${name}_sum`)?.toFixed(6), "90.007080");
-    assert.deepEqual(
-      buckets.map(({ value }) => value),
-      buckets.map(({ value }) => value).sort((a, b) => a - b),
-    );
-  });
-
   it("go on counting where the last configuration stopped", async () => {
     const metrics = newMetrics();
     const before = metrics.routeVariant(routeSpec(), "v41");
@@ -297,133 +262,5 @@ describe("metrics read at scrape", () => {
     assert.equal(valueAt(exposed, "contender_streams_active", { side: "downstream" }), 7);
     // Three at each of two scrapes; this metric comes after those that failed.
     assert.equal(valueAt(exposed, "contender_hook_failures_total", { hook: "scrape" }), 6);
-  });
-});
-
-describe("exposition", () => {
-  it("escapes whatever a name holds", async () => {
-    const metrics = newMetrics();
-    const hostile = 'a"b\\c\nd{e="f"} 1';
-    metrics.routeVariant(routeSpec({ name: hostile }), "v41").versionMismatch();
-    const [sample] = samplesOf(await scrape(metrics), "contender_version_mismatch_total");
-    assert.equal(sample?.labels.route, hostile);
-  });
-
-  it("is text format 0.0.4", () => {
-    assert.equal(newMetrics().contentType, "text/plain; version=0.0.4; charset=utf-8");
-  });
-
-  it("is made once for scrapes at the same time, and anew for the next", async () => {
-    const metrics = newMetrics();
-    let reads = 0;
-    metrics.register("contender_streams_active", () => [{ labels: ["upstream"], value: ++reads }]);
-    const [first, second] = await Promise.all([metrics.exposition(), metrics.exposition()]);
-    assert.deepEqual([first, reads], [second, 1]);
-    assert.equal(valueAt(await scrape(metrics), "contender_streams_active"), 2);
-  });
-
-  it("is the same through prom-client's own ways: the registry's text and JSON", async () => {
-    const { metrics } = fullMetrics({ clock: systemClock });
-    assert.equal(await metrics.registry.metrics(), await metrics.exposition());
-    const json = await metrics.registry.getMetricsAsJSON();
-    const labels = new Set(
-      json.find(({ name }) => name === "contender_score")?.values.flatMap(({ labels: all }) => Object.keys(all)),
-    );
-    assert.deepEqual([...labels].sort(), ["le", "output", "route", "traffic", "variant"]);
-  });
-
-  it("has at most 2,500 series for a route of three variants, when all that can happen has happened", async () => {
-    const { metrics } = fullMetrics({ clock: systemClock, scoreBuckets: 60 });
-    const exposed = await scrape(metrics);
-    const ofRoute = [...exposed.values()].flatMap(({ samples }) => samples).filter(({ labels }) => "route" in labels);
-    assert.ok(ofRoute.length > 2_000, `only ${ofRoute.length}: the case is not the worst`);
-    assert.ok(ofRoute.length <= 2_500, `${ofRoute.length} series`);
-  });
-
-  it("gives way to other work between pieces, and needs no turn of the clock where it is small", async () => {
-    const clock = new ManualClock();
-    await newMetrics(clock).exposition();
-    const { metrics } = fullMetrics({ clock, routes: 3 });
-    let done = false;
-    const scraping = metrics.exposition().then((text) => {
-      done = true;
-      return text;
-    });
-    let turns = 0;
-    while (!done) {
-      // Every microtask of the scrape runs before this continues; then it either waits for the clock or is done.
-      await new Promise((resolve) => setImmediate(resolve));
-      turns += clock.pending;
-      clock.advance(0);
-    }
-    const pieces = Math.floor((await scraping).length / 65_536);
-    assert.ok(turns > 1 && turns <= pieces, `${turns} turns for ${pieces} pieces of text`);
-  });
-
-  it("holds the event loop for less than 5 ms with three routes of three variants", async () => {
-    const { metrics } = fullMetrics({
-      clock: systemClock,
-      routes: 3,
-      scoreBuckets: 20,
-      methods: 2,
-      codes: 4,
-      traffic: "live",
-    });
-    const heldMs: number[] = [];
-    for (let i = 0; i < 30; i++) {
-      let worst = 0;
-      let last = performance.now();
-      let done = false;
-      const tick = (): void => {
-        worst = Math.max(worst, performance.now() - last);
-        last = performance.now();
-        if (!done) setImmediate(tick);
-      };
-      setImmediate(tick);
-      await metrics.exposition();
-      done = true;
-      heldMs.push(Math.max(worst, performance.now() - last));
-    }
-    // The least of them: what else the machine is busy with must not decide.
-    const least = Math.min(...heldMs);
-    assert.ok(least < 5, `${least} ms at least`);
-  });
-});
-
-describe("snapshot of the metrics", () => {
-  it("is plain data, by route, variant and traffic, that later calls do not move", () => {
-    const { metrics, cells } = fullMetrics({ clock: systemClock, methods: 1, codes: 1 });
-    const before = metrics.snapshot();
-    const copy = structuredClone(before);
-    for (const each of cells) each.request(shadow, 0, 0, ok, 1, 1);
-    assert.deepEqual(before, copy);
-    assert.deepEqual(JSON.parse(JSON.stringify(before)), copy);
-    assert.equal(before.version, "7");
-    assert.deepEqual(
-      before.variants.map(({ route, variant, current }) => [route, variant, current]),
-      [
-        ["route-0", "v41", true],
-        ["route-0", "v42", true],
-        ["route-0", "v43", true],
-      ],
-    );
-  });
-
-  it("agrees with the exposition", async () => {
-    const { metrics } = fullMetrics({ clock: systemClock });
-    const exposed = await scrape(metrics);
-    for (const { route, variant, traffic, assignments, fallbacks } of metrics.snapshot().variants) {
-      const total = (name: string, labels: Record<string, string> = {}): number =>
-        samplesOf(exposed, name, { route, variant, ...labels }).reduce((sum, { value }) => sum + value, 0);
-      for (const kind of ["live", "shadow"] as const) {
-        const { requests, durations } = traffic[kind];
-        assert.equal(total("contender_requests_total", { traffic: kind }), requests);
-        const timed = Object.values(durations).reduce((sum, { count }) => sum + count, 0);
-        assert.equal(total("contender_request_duration_seconds_count", { traffic: kind }), timed);
-        assert.equal(timed, requests);
-      }
-      assert.equal(total("contender_assignments_total", { reason: "pinned" }), assignments.pinned);
-      assert.equal(total("contender_fallbacks_total", { result: "ok" }), fallbacks.ok);
-    }
   });
 });
