@@ -632,7 +632,8 @@ export class Connection implements SenderOwner {
     }
     if (stream.remoteEnded) return this.#streamError(stream, errorCode.STREAM_CLOSED);
     if (stream.gotHeaders) return this.#onTrailers(stream, block, endStream);
-    if (!isResponse(block, facts)) return this.#streamError(stream, errorCode.PROTOCOL_ERROR);
+    // An answer with fields missing must not pass for the whole one.
+    if (block.tooLarge || !isResponse(block, facts)) return this.#streamError(stream, errorCode.PROTOCOL_ERROR);
     if (facts.status < 200) {
       // An interim answer says nothing a gRPC caller could use; a final one follows (RFC 9113, 8.1).
       if (endStream || facts.status === 101) this.#streamError(stream, errorCode.PROTOCOL_ERROR);

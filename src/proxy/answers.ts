@@ -8,7 +8,7 @@ import { encodeGrpcMessage } from "../grpc/percent.ts";
 import { parseGrpcStatus } from "../grpc/status.ts";
 import { HeaderBlock, HeaderField, headerId } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";
-import { isOurs, isOursId } from "./request-head.ts";
+import { isGrpcType, isOurs, isOursId } from "./request-head.ts";
 
 const status200 = new HeaderField(":status", "200");
 const grpcType = new HeaderField("content-type", "application/grpc");
@@ -28,6 +28,17 @@ export function passOn(block: HeaderBlock, answeredBy: HeaderField | undefined):
   }
   if (answeredBy !== undefined) out.add(answeredBy);
   return out;
+}
+
+/**
+ * Whether an answer's head is gRPC's. A status of its own counts whatever HTTP says beside it; HTTP's is only for answers
+ * that have none (http-grpc-status-mapping.md).
+ */
+export function isGrpcAnswer(block: HeaderBlock, status: number, endStream: boolean): boolean {
+  if (endStream && block.find(headerId["grpc-status"]) !== undefined) return true;
+  if (status !== 200) return false;
+  const type = block.find(headerId["content-type"]);
+  return type === undefined || isGrpcType(type.value);
 }
 
 /** The gRPC status in a header list: UNKNOWN where there is none, or not a number; the first, where there are several. */

@@ -18,7 +18,7 @@ import type { AssignmentReason, LocalReplyReason } from "../model/call.ts";
 import { outcomeIndex, trafficIndex } from "../observe/labels.ts";
 import type { Waiter } from "../transport/pool.ts";
 import { AnswerTap } from "./answer-tap.ts";
-import { passOn, replyHttp, replyStatus, statusOf } from "./answers.ts";
+import { isGrpcAnswer, passOn, replyHttp, replyStatus, statusOf } from "./answers.ts";
 import { assignByHead, assignByMessage } from "./assign.ts";
 import { callState } from "./call-state.ts";
 import type { BoundMethod, BoundRoute, BoundVariant, Generation } from "./generation.ts";
@@ -26,14 +26,7 @@ import type { MessageRewriter } from "./message-rewriter.ts";
 import { answerRewriter, prepareRequest } from "./model-override.ts";
 import type { ProxyPorts } from "./ports.ts";
 import { RequestFlow } from "./request-flow.ts";
-import {
-  illegalTimeout,
-  isGrpcType,
-  noTimeout,
-  type RequestHead,
-  readRequestHead,
-  writeRequestHead,
-} from "./request-head.ts";
+import { illegalTimeout, noTimeout, type RequestHead, readRequestHead, writeRequestHead } from "./request-head.ts";
 import type { StreamUser } from "./upstream-handler.ts";
 
 /** A deadline this short has passed by the time the call could be on its way. */
@@ -289,8 +282,7 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
 
   onResponse(block: HeaderBlock, status: number, endStream: boolean): void {
     if (this.state === callState.done) return;
-    const type = block.find(headerId["content-type"]);
-    if (status !== 200 || (type !== undefined && !isGrpcType(type.value))) {
+    if (!isGrpcAnswer(block, status, endStream)) {
       const code = status === 200 ? grpcStatus.UNKNOWN : grpcStatusOfHttp(status);
       return this.upstreamFailed(code, "upstream_http_status", `${this.target.name} answered HTTP ${status}, not gRPC`);
     }

@@ -17,7 +17,7 @@ import type { H2Stream } from "../http2/stream.ts";
 import { outcomeIndex, trafficIndex } from "../observe/labels.ts";
 import { breakerVerdict, type TransportEnd } from "../resilience/classify.ts";
 import { AnswerTap } from "./answer-tap.ts";
-import { statusOf } from "./answers.ts";
+import { isGrpcAnswer, statusOf } from "./answers.ts";
 import type { BoundMethod, BoundRoute, BoundShadow } from "./generation.ts";
 import { writeRequestHead } from "./request-head.ts";
 import type { StreamUser } from "./upstream-handler.ts";
@@ -113,7 +113,10 @@ class ShadowCopy extends WheelEntry implements StreamUser {
   }
 
   onResponse(head: HeaderBlock, status: number, endStream: boolean): void {
-    if (status !== 200) return this.#finish(grpcStatusOfHttp(status), outcomeIndex.error, "protocol");
+    if (!isGrpcAnswer(head, status, endStream)) {
+      const code = status === 200 ? grpcStatus.UNKNOWN : grpcStatusOfHttp(status);
+      return this.#finish(code, outcomeIndex.error, "protocol");
+    }
     if (endStream) return this.#finishWith(statusOf(head));
     const { dialect, method } = this.#method.plan;
     if (dialect === undefined || method === undefined || !method.scored) return;
