@@ -31,7 +31,7 @@ export interface ClientOptions {
   readonly dialect: DialectName;
   readonly model: string;
   readonly clock: Clock;
-  /** Most a call may take, in milliseconds. Default 5000: a stuck call must end before the demo does. */
+  /** Most a call may take, in milliseconds. Default 10000: long enough for a machine that is busy with more than the demo. */
   readonly timeoutMs?: number;
 }
 
@@ -90,7 +90,7 @@ const openInference: Codec = {
 
 /** Opens a client with a connection of its own. */
 export function openClient(options: ClientOptions): PredictClient {
-  const { target, dialect, model, clock, timeoutMs = 5000 } = options;
+  const { target, dialect, model, clock, timeoutMs = 10_000 } = options;
   const tensorflow = dialect === "tensorflow-serving";
   const codec = tensorflow ? tensorflowServing : openInference;
   const protos = tensorflow ? tensorflowServingProtos() : openInferenceProtos();

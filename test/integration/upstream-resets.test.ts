@@ -19,6 +19,26 @@ function frameTypes(bytes: Buffer): number[] {
   return types;
 }
 
+/** Calls one after the other, each of which must end with status OK. */
+async function callInTurn(target: string, calls: number): Promise<void> {
+  const client = connect(`http://${target}`);
+  try {
+    for (let i = 0; i < calls; i++) {
+      const call = client.request({
+        ":method": "POST",
+        ":path": "/tensorflow.serving.PredictionService/Predict",
+        "content-type": "application/grpc",
+        te: "trailers",
+      });
+      call.end(Buffer.alloc(5));
+      const [[trailers]] = await Promise.all([once(call, "trailers"), once(call.resume(), "close")]);
+      assert.equal(trailers["grpc-status"], "0");
+    }
+  } finally {
+    client.destroy();
+  }
+}
+
 describe("a call that ended well", function () {
   this.timeout(30_000);
 
@@ -51,26 +71,17 @@ describe("a call that ended well", function () {
       clock: systemClock,
       startTimeoutMs: 20_000,
     });
-    const client = connect(`http://${(await sidecar.ready).listen}`);
     const calls = 5;
-    for (let i = 0; i < calls; i++) {
-      const call = client.request({
-        ":method": "POST",
-        ":path": "/tensorflow.serving.PredictionService/Predict",
-        "content-type": "application/grpc",
-        te: "trailers",
-      });
-      call.end(Buffer.alloc(5));
-      const [[trailers]] = await Promise.all([once(call, "trailers"), once(call.resume(), "close")]);
-      assert.equal(trailers["grpc-status"], "0");
+    try {
+      await callInTurn(String((await sidecar.ready).listen), calls);
+    } finally {
+      // Its end closes the connection to the relay: then all that it sent is there.
+      sidecar.kill();
+      await sidecar.ended;
+      relay.close();
+      await once(relay, "close");
+      upstream.close();
     }
-    client.close();
-    // Its end closes the connection to the relay: then all that it sent is there.
-    sidecar.kill();
-    await sidecar.ended;
-    relay.close();
-    await once(relay, "close");
-    upstream.close();
 
     const types = frameTypes(Buffer.concat(sent));
     assert.equal(types.filter((type) => type === 1).length, calls, "every call came through the relay");
