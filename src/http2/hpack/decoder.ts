@@ -60,9 +60,9 @@ export class HpackDecoder {
   }
 
   /**
-   * The table size in bytes that our settings allow. To be called when the peer has acknowledged them, not before: until
-   * then it may send what the settings before allowed. A size below the table's obliges the peer to begin its next block
-   * with an update (RFC 7541, 4.2).
+   * The table size in bytes that our settings allow. To be called when the peer has acknowledged them, not before:
+   * until then it may send what the settings before allowed. A size below the table's obliges the peer to begin its
+   * next block with an update (RFC 7541, 4.2).
    */
   setMaxTableSize(size: number): void {
     this.#maxTableSize = size;

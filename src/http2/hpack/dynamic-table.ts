@@ -69,7 +69,7 @@ export class DynamicTable {
     if (slots > this.#mask + 1) this.#allot(slots);
   }
 
-  /** Evicts the oldest entries until the rest takes at most `room` bytes. Slots are emptied: a ghost would pin strings. */
+  /** Evicts the oldest entries until the rest takes at most `room` bytes. Empties slots: a ghost would pin strings. */
   #evict(room: number): void {
     while (this.#count > 0 && this.#size > room) {
       const oldest = (this.#newest - this.#count + 1) & this.#mask;

@@ -6,8 +6,8 @@
  * name, a cache line) can therefore tell by itself whether the entry is still there, and eviction has nothing to tidy.
  *
  * A field is looked for by identity first: one that a decoder's table hands out is the same object call after call.
- * Then by name and value, hashing the value's length and a few of its characters instead of all of them: to hash a token
- * of 600 bytes takes longer than to compare it. Values made to collide end the search early and are sent as literals.
+ * Then by name and value, hashing the value's length and a few of its characters instead of all of them: to hash a
+ * token of 600 bytes takes longer than to compare it. Values made to collide end the search early and are sent as literals.
  */
 import type { HeaderField } from "../header-block.ts";
 import { ringSlots } from "./dynamic-table.ts";
@@ -122,7 +122,7 @@ export class EncoderTable {
     this.maxSize = maxSize;
   }
 
-  /** Evicts the oldest entries until the rest takes at most `room` bytes. Slots are emptied: a ghost would pin strings. */
+  /** Evicts the oldest entries until the rest takes at most `room` bytes. Empties slots: a ghost would pin strings. */
   #evict(room: number): void {
     while (this.size > room) {
       const oldest = (this.#inserted - this.count + 1) & this.#mask;

@@ -15,7 +15,7 @@ import type { NamePolicy } from "./name-policy.ts";
 import { firstDynamicIndex, staticFields } from "./static-table.ts";
 
 export interface HpackEncoderOptions {
-  /** The table in bytes that we use at most, however much a peer allows: it takes our memory. Default 4096, the protocol's. */
+  /** The table in bytes that we use at most, whatever a peer allows: it takes our memory. Default 4096, the protocol's. */
   readonly maxTableSize?: number;
 }
 
@@ -31,7 +31,7 @@ const plainFlag = 0x00;
 const literalMax = 0x0f;
 const stringMax = 0x7f;
 
-/** A value that is made per call goes into the table once, for its name's sake, where it takes this part of it at most. */
+/** A value made per call goes into the table once, for its name's sake, where it takes at most this part of it. */
 const anchorPart = 16;
 
 /** Names kept beyond those that the table holds. */

@@ -29,6 +29,8 @@ const children = buildTree();
  */
 const steps = new Int32Array(256 * 256);
 const notFilled = 0;
+/** Bytes of a string that may be decoded again for each row it meets first: at most 256 times, in a process's life. */
+const longestRepeated = 1_024;
 const countBits = 3;
 const forbiddenBit = 4;
 const nodeBits = 0xff00;
@@ -40,8 +42,8 @@ export function decodedBound(encodedLength: number): number {
 
 /**
  * Decodes `bytes[start, end)` into `out` from 0 on; `out` has room for `decodedBound(end - start)` bytes.
- * Returns the result for `decodedLength` and `decodedForbidden`, or `huffmanFailed`: the end-of-string symbol within the string, padding of more
- * than 7 bits or of anything but ones.
+ * Returns what `decodedLength` and `decodedForbidden` read, or `huffmanFailed`: the end-of-string symbol is in the
+ * string, or its padding has more than 7 bits or others than ones.
  */
 export function decodeHuffman(bytes: Uint8Array, start: number, end: number, out: DataView): number {
   let row = 0;
@@ -77,10 +79,15 @@ export function decodeHuffman(bytes: Uint8Array, start: number, end: number, out
   return length * 2 + (flags & forbiddenBit) / forbiddenBit;
 }
 
-/** A step that can't be taken: begins again with its row filled, which happens once for each row, or gives up. */
+/**
+ * For a step that can't be taken: the string is wrong, or it begins again with the row filled. To go on in the middle
+ * would take more variables than there are registers, and that, in each step of each string. So that a long string does
+ * not begin again 256 times, it has all rows filled at once.
+ */
 function fillOrFail(at: number, bytes: Uint8Array, start: number, end: number, out: DataView): number {
   if (steps[at] !== notFilled) return huffmanFailed;
-  fillRow(at >> 8);
+  if (end - start <= longestRepeated) fillRow(at >> 8);
+  else for (let node = 0; node < 256; node++) fillRow(node);
   return decodeHuffman(bytes, start, end, out);
 }
 

@@ -1,10 +1,11 @@
 /**
  * Long values that a peer writes out in every call, though they stay the same.
  *
- * Some clients never index bearer tokens: Rust's h2 sends them Huffman-coded each time, gRPC's C core plain. To compare
- * the bytes with those of the last such literal takes a twentieth of decoding them, and gives back the same object,
- * which the encoder then knows by identity. That the connection keeps the last few such values is no more than a table
- * would do; a value that is new each time costs a copy of its bytes.
+ * Some clients never index bearer tokens: nghttp2 (and so node:http2, grpc-js and Envoy) and Rust's h2
+ * (`Header::skip_value_index`) send them Huffman-coded each time, gRPC's C core plain. To compare the bytes with those of
+ * the last such literal takes a twentieth of decoding them, and gives back the same object, which the encoder then knows
+ * by identity. That the connection keeps the last few such values is no more than a table would do; a value that is new
+ * each time costs a copy of its bytes.
  */
 import type { HeaderField } from "../header-block.ts";
 
@@ -20,7 +21,7 @@ export class LiteralMemo {
   /** By line: the literal with its length in front, and perhaps the rest of a longer one behind it. */
   readonly #copies = new Array<Buffer>(lines).fill(nothing);
 
-  /** The field that `bytes[start, stop)`, a whole string literal, is the value of; undefined if it was not the last one. */
+  /** The field whose value is `bytes[start, stop)`, a whole string literal; undefined where it was not the last one. */
   find(name: string, sensitive: boolean, bytes: Buffer, start: number, stop: number): HeaderField | undefined {
     const line = lineOf(name);
     const length = stop - start;

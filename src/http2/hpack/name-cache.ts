@@ -1,9 +1,9 @@
 /**
  * Names as strings, without making them anew.
  *
- * Some clients write every name of their metadata out in every call (gRPC's C core, and with it Python's and C++'s, does
- * so). To make the string, to judge it and to look its id up takes several times what it takes to see that the bytes are
- * those of a name met before. One cache serves the process, so that a name is one string wherever it comes from, which
+ * Some clients write every name of their metadata out in every call: gRPC's C core, and with it Python's and C++'s
+ * clients (`EmitLitHdrWithNonBinaryStringKeyNotIdx` in its hpack_encoder). To make the string, to judge it and to look
+ * its id up takes several times what it takes to see that the bytes are those of a name met before. One cache serves the process, so that a name is one string wherever it comes from, which
  * makes later look-ups by it comparisons of pointers.
  *
  * Callers choose names: a line holds one, and a caller can only push others out, at the cost of a miss each.

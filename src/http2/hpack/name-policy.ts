@@ -4,8 +4,8 @@
  * An entry pays when it is referred to before it is evicted. Values that are made per call never are, and each one
  * inserted pushes out an entry that was. Some such names are known; for the rest, a name has credit: inserting costs
  * some, the more the larger the field, and the first time that the entry is referred to gives it back with interest. A
- * name without credit pauses, for twice as many fields each time, and then gets a little to try again. So a bearer token
- * that repeats is inserted once, and one that changes with each call soon no more.
+ * name without credit pauses, for twice as many fields each time, and then gets a little to try again. So a bearer
+ * token that repeats is inserted once, and one that changes with each call soon no more.
  */
 import type { HeaderField } from "../header-block.ts";
 import { staticNames } from "./static-table.ts";
@@ -57,7 +57,7 @@ export class NamePolicy {
   #pause: number;
   #nextPause = firstPause;
 
-  /** `trusted`: a name that the proxy knows. Any other must come twice, or a caller with random names would fill the table. */
+  /** `trusted`: a name that the proxy knows. Any other must come twice, or random names would fill the table. */
   constructor(name: string, trusted: boolean) {
     const entries = staticNames.get(name);
     this.staticFirst = entries?.first ?? 0;

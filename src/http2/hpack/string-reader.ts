@@ -39,14 +39,28 @@ export class StringReader {
   value = "";
   /** Whether HTTP allows it. */
   valueOk = false;
-  /** Where the bytes of the string at hand begin. */
+  /** Where the bytes of the string begin whose length was read last. */
   #at = 0;
   readonly #cursor = new Cursor();
   readonly #scratch = new Scratch(scratchSize);
 
+  /** Reads the length only. Returns the position behind the string, or the negative of an `hpackError`. */
+  endOf(bytes: Buffer, start: number, end: number): number {
+    if (start >= end) return -hpackError.truncated;
+    let at = start + 1;
+    let length = bytes[start]! & lengthMax;
+    if (length === lengthMax) {
+      length = readInteger(bytes, at, end, lengthMax, this.#cursor);
+      if (length < 0) return length === integerTooLarge ? -hpackError.integer : -hpackError.truncated;
+      at = this.#cursor.position;
+    }
+    this.#at = at;
+    return length > end - at ? -hpackError.truncated : at + length;
+  }
+
   /** Reads a name. Returns the position behind it, or the negative of an `hpackError`. */
   readName(bytes: Buffer, start: number, end: number): number {
-    const stop = this.#frame(bytes, start, end);
+    const stop = this.endOf(bytes, start, end);
     if (stop < 0) return stop;
     const at = this.#at;
     if (bytes[start]! < huffmanFlag) {
@@ -62,7 +76,7 @@ export class StringReader {
 
   /** Reads a value. Returns the position behind it, or the negative of an `hpackError`. */
   readValue(bytes: Buffer, start: number, end: number): number {
-    const stop = this.#frame(bytes, start, end);
+    const stop = this.endOf(bytes, start, end);
     if (stop < 0) return stop;
     const at = this.#at;
     if (bytes[start]! < huffmanFlag) {
@@ -79,31 +93,13 @@ export class StringReader {
     this.valueOk = tidyEnds(value) && !decodedForbidden(result);
     return stop;
   }
-  /** Where the literal at `start` ends, or the negative of an `hpackError`; nothing of it is read. */
-  endOf(bytes: Buffer, start: number, end: number): number {
-    return this.#frame(bytes, start, end);
-  }
 
   /** Finds a string's end and errors without making it. Returns as the others do. */
   skip(bytes: Buffer, start: number, end: number): number {
-    const stop = this.#frame(bytes, start, end);
+    const stop = this.endOf(bytes, start, end);
     if (stop < 0 || bytes[start]! < huffmanFlag) return stop;
     const scratch = this.#scratchFor(stop - this.#at);
     return decodeHuffman(bytes, this.#at, stop, scratch.view) === huffmanFailed ? -hpackError.huffman : stop;
-  }
-
-  /** Reads a string's length: returns where it stops, or the negative of an error, and sets `#at`. */
-  #frame(bytes: Buffer, start: number, end: number): number {
-    if (start >= end) return -hpackError.truncated;
-    let at = start + 1;
-    let length = bytes[start]! & lengthMax;
-    if (length === lengthMax) {
-      length = readInteger(bytes, at, end, lengthMax, this.#cursor);
-      if (length < 0) return length === integerTooLarge ? -hpackError.integer : -hpackError.truncated;
-      at = this.#cursor.position;
-    }
-    this.#at = at;
-    return length > end - at ? -hpackError.truncated : at + length;
   }
 
   #scratchFor(encodedLength: number): Scratch {

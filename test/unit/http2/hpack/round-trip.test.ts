@@ -1,4 +1,4 @@
-/** Encoder and decoder against each other and, both ways, against hpack.js: an implementation that shares nothing with them. */
+/** Encoder and decoder against each other and, both ways, against hpack.js, which shares nothing with them. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import hpack from "hpack.js";
