@@ -1,11 +1,12 @@
 /** Routes from files, watched: on a real file system, since that is what differs. */
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Loaded } from "../../src/config/snapshot.ts";
 import { type FileSource, type FileSourceOptions, openFileSource } from "../../src/config/sources/file.ts";
+import { readRouteTexts } from "../../src/config/sources/route-files.ts";
 import { ConfigMap } from "../support/config-map.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { parsedValue, problemsOf } from "../support/parsed.ts";
@@ -98,15 +99,22 @@ describe("a source of route files", () => {
     });
   }
 
-  it("is silent about a swap to the same routes, comments and all", async () => {
-    const map = await configMap({ "fraud.yaml": route(1) });
-    const { deliveries } = await open(map.path("fraud.yaml"));
-    await map.swap({ "fraud.yaml": route(1) });
-    await map.swap({ "fraud.yaml": `# the same\n${route(1)}` });
-    await map.swap({ "fraud.yaml": route(2) });
-    assert.equal(weightIn(await deliveries.at(0)), 2);
-    assert.equal(deliveries.all.length, 1);
-  });
+  for (const [what, text] of [
+    ["the same contents", route(1)],
+    ["the same routes under another comment", `# the same\n${route(1)}`],
+  ] as const) {
+    it(`is silent about a swap to ${what}`, async () => {
+      const map = await configMap({ "fraud.yaml": route(1) });
+      const clock = new ManualClock();
+      const { source, deliveries } = await open(map.path("fraud.yaml"), { clock });
+      for (const contents of [text, route(2)]) {
+        await map.swap({ "fraud.yaml": contents });
+        clock.advance(10_000);
+        await source.settled();
+      }
+      assert.deepEqual(deliveries.all.map(weightIn), [2]);
+    });
+  }
 
   it("delivers the problems of a half-written file, then the whole one, even where that is what there was", async () => {
     const path = join(await directory(), "fraud.yaml");
@@ -117,6 +125,38 @@ describe("a source of route files", () => {
     assert.match(problem?.where ?? "", /fraud\.yaml:\d+$/);
     await put(path, route(1));
     assert.equal(weightIn(await deliveries.at(1)), 1);
+  });
+
+  it("tells what is wrong once, not at every poll", async () => {
+    const path = join(await directory(), "fraud.yaml");
+    await writeFile(path, route(1));
+    const clock = new ManualClock();
+    const { source, deliveries } = await open(path, { clock });
+    await put(path, "{");
+    for (let poll = 0; poll < 3; poll++) {
+      clock.advance(10_000);
+      await source.settled();
+    }
+    assert.equal(deliveries.all.length, 1);
+    assert.ok(deliveries.all[0]?.ok === false);
+  });
+
+  it("never mixes files of two generations of a ConfigMap", async () => {
+    const files = (weight: number) => ({ "a.yaml": `# ${weight}`, "b.yaml": `# ${weight}`, "c.yaml": `# ${weight}` });
+    const map = await configMap(files(0));
+    const seen = new Set<string>();
+    for (let weight = 1; weight <= 100; weight++) {
+      const commit = await map.prepare(files(weight));
+      const reading = readRouteTexts(map.directory);
+      // The swap comes the later into the read the more steps the file system takes before it.
+      for (let step = 0; step < weight % 10; step++) await stat(map.directory);
+      await commit();
+      const texts = await reading;
+      const contents = parsedValue(texts).map(({ text }) => text);
+      assert.equal(new Set(contents).size, 1, contents.join(", "));
+      for (const text of contents) seen.add(text);
+    }
+    assert.ok(seen.size > 1, "the reads met several generations");
   });
 
   it("delivers a problem where the file is deleted, and the routes when it is back", async () => {

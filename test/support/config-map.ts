@@ -26,14 +26,22 @@ export class ConfigMap {
   }
 
   async swap(files: Readonly<Record<string, string>>): Promise<void> {
+    const commit = await this.prepare(files);
+    await commit();
+  }
+
+  /** Writes the next generation; what it returns puts that in the place of the present one. */
+  async prepare(files: Readonly<Record<string, string>>): Promise<() => Promise<void>> {
     this.#generation += 1;
     const before = `..generation-${this.#generation - 1}`;
     const next = `..generation-${this.#generation}`;
     await mkdir(join(this.directory, next));
     for (const [name, text] of Object.entries(files)) await writeFile(join(this.directory, next, name), text);
     await symlink(next, join(this.directory, "..data_tmp"));
-    await rename(join(this.directory, "..data_tmp"), join(this.directory, "..data"));
-    await rm(join(this.directory, before), { recursive: true, force: true });
+    return async () => {
+      await rename(join(this.directory, "..data_tmp"), join(this.directory, "..data"));
+      await rm(join(this.directory, before), { recursive: true, force: true });
+    };
   }
 
   async remove(): Promise<void> {

@@ -89,6 +89,11 @@ export class FileSource {
     this.#watcher?.close();
     this.#cancelDebounce?.();
     this.#cancelPoll?.();
+    await this.settled();
+  }
+
+  /** Resolves once nothing is being read. */
+  async settled(): Promise<void> {
     await this.#reading;
   }
 

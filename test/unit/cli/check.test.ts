@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { contender } from "../../support/cli.ts";
 import { routeFixtures } from "../../support/route-fixtures.ts";
+
+const examples = new URL("../../../config/examples/", import.meta.url);
 
 const fixture = (kind: "valid" | "invalid", name: string) =>
   routeFixtures(kind).find((each) => each.name === name)?.text ?? "";
@@ -104,6 +107,13 @@ spec: { variants: { v1: { address: local }, v2: { address: "10.0.0.1:1" } }, cha
     assert.equal(code, 64);
     assert.match(err, /missing required argument 'FILE'/);
   });
+
+  for (const name of readdirSync(examples)) {
+    it(`has nothing to say against the shipped example ${name}`, async () => {
+      const { code, err } = await contender(["check", fileURLToPath(new URL(name, examples))]);
+      assert.deepEqual([code, err], [0, ""]);
+    });
+  }
 
   for (const { name, text } of routeFixtures("valid")) {
     it(`admits the fixture ${name}, and so does the planner`, async () => {

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import fc from "fast-check";
 import { parseAllDocuments } from "yaml";
 import type { Fault } from "../../../src/config/decode.ts";
 import { loadTexts } from "../../../src/config/files.ts";
@@ -55,25 +54,21 @@ describe("config/route.schema.json", () => {
   }
 
   it("sees whatever the decoder sees in a document that was damaged anywhere, and nothing else", () => {
-    const bases = ["everything", "design-example"].map((name) => {
-      const fixture = routeFixtures("valid").find((each) => each.name === name);
-      return parseAllDocuments(fixture?.text ?? "")[0]?.toJS() as unknown;
-    });
-    const damage = fc.oneof(
-      fc.constantFrom(null, true, "", "x", "2s", -1, 0, 1, 2.5, 101, [], {}, [1], ["a"], { a: 1 }),
-      fc.constantFrom("remove", "rename"),
-    );
+    const values = [null, true, "", "x", "2s", -1, 0, 1, 2.5, 101, [], {}, [1], ["a"], { a: 1 }];
     let refused = 0;
-    fc.assert(
-      fc.property(fc.constantFrom(...bases), fc.nat(), damage, (base, place, what) => {
-        const document = damaged(base, place, what);
-        const admitted = decoderAdmits(document);
-        refused += admitted ? 0 : 1;
-        assert.equal(admitted, admits(document), JSON.stringify(document));
-      }),
-      { numRuns: 1_500, seed: 7 },
-    );
-    assert.ok(refused > 300, `only ${refused} documents were damaged enough to be refused`);
+    for (const name of ["everything", "design-example"]) {
+      const text = routeFixtures("valid").find((fixture) => fixture.name === name)?.text ?? "";
+      const base = parseAllDocuments(text)[0]?.toJS() as unknown;
+      for (let place = 0; place < spotsOf(base).length; place++) {
+        for (const what of [...values, "remove", "rename"]) {
+          const document = damaged(base, place, what);
+          const admitted = decoderAdmits(document);
+          refused += admitted ? 0 : 1;
+          assert.equal(admitted, admits(document), JSON.stringify(document));
+        }
+      }
+    }
+    assert.ok(refused > 1_000, `only ${refused} documents were damaged enough to be refused`);
   });
 
   it("tells the defaults that the decoder fills in", () => {
@@ -132,7 +127,7 @@ function defaultsOf(given: SchemaNode, path: readonly string[]): [string[], unkn
 function damaged(base: unknown, place: number, what: unknown): unknown {
   const copy = structuredClone(base);
   const spots = spotsOf(copy);
-  const spot = spots[place % spots.length];
+  const spot = spots[place];
   assert.ok(spot !== undefined);
   const { holder, key } = spot;
   const value = holder[key];
