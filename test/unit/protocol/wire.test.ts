@@ -135,6 +135,66 @@ describe("MapEntry", () => {
   });
 });
 
+describe("MapEntry of a long key", () => {
+  it("is not misled by a length of two bytes, of which the first looks like the length", () => {
+    const entry = new MapEntry();
+    const key = `${"k".repeat(128)}\x12`;
+    const reader = readerOf(bytesField(1, bytesField(1, key), bytesField(2, "v".repeat(17))));
+    reader.tag();
+    entry.read(reader);
+    assert.deepEqual([entry.keyEnd - entry.keyStart, entry.valueEnd - entry.valueStart], [129, 17]);
+  });
+});
+
+describe("MapEntry, with its short cut for what encoders write", () => {
+  /** The same by the general rules alone, over a copy of nothing but the entry. */
+  function partsByRules(bytes: Uint8Array): number[] | undefined {
+    const reader = readerOf(bytes);
+    const outer = reader.enter();
+    const parts = [reader.at, reader.at, reader.at, reader.at];
+    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+      const length = tag === 0x0a || tag === 0x12 ? reader.length() : -1;
+      const place = tag === 0x0a ? 0 : 2;
+      if (length < 0) {
+        reader.skip(tag);
+      } else {
+        parts[place] = reader.at;
+        parts[place + 1] = reader.at += length;
+      }
+    }
+    return reader.bad || outer < 0 ? undefined : parts;
+  }
+
+  it("finds what the general rules find, in any bytes, and none where they find a fault", () => {
+    const entry = new MapEntry();
+    const field = fc
+      .tuple(fc.constantFrom(1, 1, 2, 2, 3), fc.uint8Array({ maxLength: 5 }))
+      .map(([number, payload]) => bytesField(number, payload));
+    const long = fc.constantFrom(
+      bytesField(1, "k".repeat(130)),
+      bytesField(2, "v".repeat(130)),
+      Buffer.from([0x12, 0x81, 0x80, 0x00, 0x61]),
+    );
+    const entries = fc
+      .array(fc.oneof({ weight: 6, arbitrary: field }, long), { maxLength: 3 })
+      .map((fields) => bytesField(1, ...fields).subarray(1));
+    const changes = fc.array(fc.tuple(fc.nat(40), fc.constantFrom(0, 1, 2, 3, 4, 5, 0x0a, 0x12, 0x80, 0xff)), {
+      maxLength: 2,
+    });
+    fc.assert(
+      fc.property(entries, changes, (whole, mutations) => {
+        const bytes = Uint8Array.from([...whole, 0x12, 1, 0x12, 0, 0x0a, 0]);
+        for (const [at, value] of mutations) bytes[at % whole.length] = value;
+        const reader = readerOf(bytes);
+        entry.read(reader);
+        const parts = [entry.keyStart, entry.keyEnd, entry.valueStart, entry.valueEnd];
+        assert.deepEqual(reader.bad ? undefined : parts, partsByRules(bytes));
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
+
 describe("Counting varints", () => {
   it("counts those of a packed field, and refuses one that is cut off", () => {
     const bytes = Buffer.concat([varint(1), varint(300), varint(-1)]);

@@ -299,6 +299,16 @@ describe("A damaged Open Inference request", () => {
     assert.ok(keyed > 0 && keyed < named);
   });
 
+  it("has no key and no fault where the raw contents of its tensor are cut off", () => {
+    const facts = newRequestFacts();
+    openInference.requestReader(byInput, []).read(modelInfer, whole, 0, whole.length, facts, true);
+    assert.equal(facts.key, "5");
+    for (let end = whole.length - 16; end < whole.length; end++) {
+      openInference.requestReader(byInput, []).read(modelInfer, whole, 0, end, facts, true);
+      assert.deepEqual([facts.key, facts.exception, facts.model], [undefined, undefined, "fraud"]);
+    }
+  });
+
   it("never throws, and gives a key or an exception, never both, for any bytes", () => {
     const reader = openInference.requestReader([...byInput, ...byParameter], ["x"]);
     const facts = newRequestFacts();

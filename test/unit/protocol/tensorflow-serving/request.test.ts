@@ -210,6 +210,22 @@ describe("A TensorFlow Serving request's key", () => {
   }
 });
 
+describe("A feature that carries two lists", () => {
+  it("has the last one's first value, as members of a oneof do", () => {
+    const texts = bytesField(1, bytesField(1, "u"), bytesField(1, "v"));
+    const integers = bytesField(3, bytesField(1, Buffer.from([7, 8])));
+    const feature = (...lists: Buffer[]) =>
+      bytesField(
+        2,
+        bytesField(1, bytesField(1, bytesField(1, bytesField(1, bytesField(1, "user_id"), bytesField(2, ...lists))))),
+      );
+    const keyFor = (...lists: Buffer[]) => read(feature(...lists), userId, [], methodNamed("Classify")).key;
+    assert.equal(keyFor(texts, integers), "7");
+    assert.equal(keyFor(integers, texts), "u");
+    assert.equal(keyFor(texts, bytesField(2)), undefined);
+  });
+});
+
 describe("A damaged TensorFlow Serving request", () => {
   const whole = Buffer.from(withTensor({ dtype: "DT_INT64", int64Val: [1, 1], tensorShape: { dim: [{ size: 2 }] } }));
 
@@ -239,6 +255,17 @@ describe("A damaged TensorFlow Serving request", () => {
     assert.equal(named.length, whole.length - specEnd);
     assert.equal(keyed[0], keyEnd);
     assert.equal(keyed.length, whole.length - keyEnd);
+  });
+
+  it("keeps the key of a whole tensor where another of its name is cut off", () => {
+    const facts = newRequestFacts();
+    const tensor = (value: number) =>
+      bytesField(2, bytesField(1, "user_id"), bytesField(2, varintField(1, 9), varintField(10, value)));
+    const twice = Buffer.concat([tensor(1), tensor(2)]);
+    for (let end = tensor(1).length; end < twice.length; end++) {
+      tensorflowServing.requestReader(userId, []).read(predict, twice, 0, end, facts, true);
+      assert.deepEqual([facts.key, facts.exception], ["1", undefined], `${end}`);
+    }
   });
 
   it("has no key from a list of examples that is cut off, and is malformed if a whole tensor is", () => {

@@ -111,6 +111,7 @@ describe("A Predict answer's rows", () => {
     assert.deepEqual(rowsOf(floats([0.5, 0.25], 1, 3), specOf("margin")), [0.25]);
     assert.deepEqual(rowsOf(floats([0.25], 1, 4), specOf("entropy")), [Math.log(4)]);
     assert.deepEqual(rowsOf(floats([], 2, 1)), [0, 0]);
+    assert.deepEqual(rowsOf(floats([], 1, 3), specOf("margin")), [0]);
     assert.deepEqual(rowsOf({ dtype: "DT_INT64", tensorShape: shapeOf(2, 2), int64Val: [7] }), [7, 7]);
   });
 
