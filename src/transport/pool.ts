@@ -233,21 +233,30 @@ export class Pool {
     const livedMs = slot.connected ? this.#ports.clock.nowMs() - slot.connectedAtMs : 0;
     if (livedMs < steadyMs) return this.#backOff();
     this.#backoff.failures = 0;
-    if (this.count("ready") + this.count("connecting") === 0) this.#open();
+    if (this.#alive === 0) this.#open();
   }
 
   #backOff(): void {
-    if (this.#retry !== undefined) return;
+    if (this.#retry === undefined) this.#armRetry();
+    // A call that waits is only lost where there is nothing left to wait for.
+    if (this.#alive === 0) this.#failQueue("connect_failed");
+  }
+
+  #armRetry(): void {
     const pauseMs = nextPauseMs(this.#backoff, this.#options, this.#ports.chance);
     const cancel = this.#ports.clock.after(pauseMs, () => {
       this.#retry = undefined;
-      this.#open();
+      if (this.queued > 0 || this.#alive === 0) this.#open();
     });
     this.#retry = () => {
       cancel();
       this.#retry = undefined;
     };
-    if (this.count("ready") === 0) this.#failQueue("connect_failed");
+  }
+
+  /** Connections that take calls, or will. */
+  get #alive(): number {
+    return this.count("ready") + this.count("connecting");
   }
 
   #failQueue(reason: "connect_failed" | "draining"): void {
