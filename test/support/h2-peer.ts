@@ -211,10 +211,12 @@ export class PeerCall {
 }
 
 export class ClientPeer extends Peer {
+  /** Fails where nobody is there. */
   static async connect(address: string, options: PeerOptions = {}): Promise<ClientPeer> {
     const socket = connectTo(address);
     const peer = new ClientPeer(socket, "client", options);
-    await until(() => peer.connection.ready, `connected to ${address}`);
+    await until(() => peer.connection.ready || peer.gone, `connected to ${address}`);
+    if (peer.gone) throw new Error(`no connection to ${address}`);
     return peer;
   }
 
