@@ -7,6 +7,7 @@
  * credit is returned when its bytes have found their place (`H2Stream.consumed`).
  */
 import type { ByteBudget } from "./byte-budget.ts";
+import { Carry } from "./carry.ts";
 import { ClosedStreams, closedHow } from "./closed-streams.ts";
 import {
   defaultWindow,
@@ -21,6 +22,7 @@ import {
 } from "./constants.ts";
 import { writeGoaway, writeGreeting, writeNumberFrame, writePing, writeSettingsAck } from "./frames.ts";
 import { HeaderBlock } from "./header-block.ts";
+import { HeaderFragments } from "./header-fragments.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
 import { isRequest, isResponse, isTrailers } from "./message-rules.ts";
 import type { ResolvedHttp2Options } from "./options.ts";
@@ -70,7 +72,7 @@ export class Connection implements SenderOwner {
   get streamCount(): number {
     return this.#streams.size;
   }
-  /** The peer's MAX_CONCURRENT_STREAMS; 100 until it says (RFC 9113 recommends no less). */
+  /** The peer's MAX_CONCURRENT_STREAMS: 100 until its SETTINGS are here (RFC 9113 recommends no less). */
   peerMaxStreams = 100;
   ready = false;
   /** No new streams: the peer said so, or we did, or ids have run out. */
@@ -103,9 +105,8 @@ export class Connection implements SenderOwner {
   #goawayLastId = maxWindow;
   #shutdown: "no" | "announced" | "final" = "no";
 
-  // A frame that is not DATA and has not arrived whole.
-  #carry: Buffer = Buffer.allocUnsafeSlow(1_024);
-  #carried = 0;
+  /** A frame that is not DATA and has not arrived whole. */
+  readonly #carry: Carry;
 
   // The DATA frame under way.
   #dataStream: H2Stream | undefined = undefined;
@@ -115,11 +116,9 @@ export class Connection implements SenderOwner {
   #inData = false;
   #dataEnds = false;
 
-  // The header block under way, where it takes CONTINUATION frames.
-  #headersStreamId = 0;
-  #headersEndStream = false;
-  #fragments: Buffer[] = [];
-  #fragmentBytes = 0;
+  readonly #fragments: HeaderFragments;
+  /** The HEADERS frame of the block at hand says that its stream depends on itself. */
+  #selfDependent = false;
 
   constructor(
     role: Role,
@@ -139,6 +138,8 @@ export class Connection implements SenderOwner {
       maxTableSize: Math.max(defaultTableBytes, options.decoderTableBytes),
       maxListSize: options.maxHeaderListBytes,
     });
+    this.#carry = new Carry(frameHeadBytes + options.maxFrameBytes);
+    this.#fragments = new HeaderFragments(options);
     this.#prefaceLeft = role === "server" ? preface.length : 0;
     this.#nextStreamId = options.firstStreamId;
     writeGreeting(this.output, role, options);
@@ -243,7 +244,7 @@ export class Connection implements SenderOwner {
     if (this.dead) return;
     this.failure = code;
     this.failureText = why;
-    writeGoaway(this.output, this.lastPeerStreamId, code, why);
+    writeGoaway(this.output, Math.min(this.lastPeerStreamId, this.#goawayLastId), code, why);
     this.#die(code, "protocol");
   }
 
@@ -255,11 +256,7 @@ export class Connection implements SenderOwner {
   #die(code: number, how: ResetHow): void {
     this.dead = true;
     this.goingAway = true;
-    const open = [...this.#streams.values()];
-    for (const stream of open) {
-      this.#close(stream, closedHow.resetByPeer);
-      this.#handler.onReset(stream, code, how);
-    }
+    for (const stream of [...this.#streams.values()]) this.#close(stream, closedHow.resetByPeer, code, how);
     this.#dataStream = undefined;
     this.#handler.onClosed(this);
   }
@@ -286,7 +283,8 @@ export class Connection implements SenderOwner {
     this.#handler.onDelivered(stream, bytes);
   }
 
-  #close(stream: H2Stream, how: number): void {
+  /** Ends a stream; with a `code`, its owner hears of it, before anything that follows from it. */
+  #close(stream: H2Stream, how: number, code = unreported, reset: ResetHow = "peer"): void {
     if (stream.closed) return;
     stream.closed = true;
     this.sender.drop(stream);
@@ -294,6 +292,7 @@ export class Connection implements SenderOwner {
     const wasFull = this.#streams.size >= this.peerMaxStreams;
     this.#streams.delete(stream.id);
     this.#closed.add(stream.id, how);
+    if (code !== unreported) this.#handler.onReset(stream, code, reset);
     if (this.dead) return;
     if (this.goingAway) this.#endIfIdle();
     else if (wasFull && this.role === "client") this.#handler.onCapacity(this);
@@ -301,8 +300,14 @@ export class Connection implements SenderOwner {
 
   /** A stream that the peer used wrongly, or that its connection took along. */
   #streamError(stream: H2Stream, code: number): void {
-    this.resetStream(stream, code);
-    this.#handler.onReset(stream, code, "protocol");
+    writeNumberFrame(this.output, frameType.RST_STREAM, stream.id, code);
+    this.#close(stream, closedHow.resetByUs, code, "protocol");
+  }
+
+  /** Resets a stream that never came to be. */
+  #refuse(id: number, code: number): void {
+    this.#closed.add(id, closedHow.resetByUs);
+    writeNumberFrame(this.output, frameType.RST_STREAM, id, code);
   }
 
   // === receiving ===
@@ -313,7 +318,7 @@ export class Connection implements SenderOwner {
     let pos = 0;
     if (this.dead) return;
     if (this.#prefaceLeft > 0) pos = this.#matchPreface(chunk);
-    if (this.#carried > 0 && !this.dead) pos = this.#fillCarry(chunk, pos, end);
+    if (this.#carry.count > 0 && !this.dead) pos = this.#fillCarry(chunk, pos, end);
     while (pos < end && !this.dead) {
       if (this.#inData) {
         pos = this.#dataPiece(chunk, pos, end);
@@ -336,7 +341,7 @@ export class Connection implements SenderOwner {
       this.#frame(type, chunk[pos + 4]!, streamIdAt(chunk, pos + 5), chunk, pos + frameHeadBytes, next);
       pos = next;
     }
-    if (pos < end && !this.dead) this.#keep(chunk, pos, end);
+    if (pos < end && !this.dead) this.#carry.add(chunk, pos, end);
   }
 
   #matchPreface(chunk: Buffer): number {
@@ -350,45 +355,28 @@ export class Connection implements SenderOwner {
     return take;
   }
 
-  #keep(chunk: Buffer, pos: number, end: number): void {
-    const count = end - pos;
-    if (this.#carried + count > this.#carry.length) {
-      const larger = Buffer.allocUnsafeSlow(frameHeadBytes + this.#options.maxFrameBytes);
-      this.#carry.copy(larger, 0, 0, this.#carried);
-      this.#carry = larger;
-    }
-    chunk.copy(this.#carry, this.#carried, pos, end);
-    this.#carried += count;
-  }
-
   /** Completes the carried frame from the new chunk. @returns how far the chunk is used up. */
   #fillCarry(chunk: Buffer, start: number, end: number): number {
-    let pos = start;
-    if (this.#carried < frameHeadBytes) {
-      const take = Math.min(frameHeadBytes - this.#carried, end - pos);
-      this.#keep(chunk, pos, pos + take);
-      pos += take;
-      if (this.#carried < frameHeadBytes) return pos;
-    }
     const carry = this.#carry;
-    const length = (carry[0]! << 16) | (carry[1]! << 8) | carry[2]!;
-    const type = carry[3]!;
+    let pos = carry.fillTo(frameHeadBytes, chunk, start, end);
+    if (carry.count < frameHeadBytes) return pos;
+    const head = carry.buf;
+    const length = (head[0]! << 16) | (head[1]! << 8) | head[2]!;
+    const type = head[3]!;
     if (type === frameType.DATA) {
-      this.#carried = 0;
-      this.#dataHead(length, carry[4]!, streamIdAt(carry, 5));
+      carry.count = 0;
+      this.#dataHead(length, head[4]!, streamIdAt(head, 5));
       return pos;
     }
     if (length > this.#options.maxFrameBytes) {
       this.fail(errorCode.FRAME_SIZE_ERROR, "frame larger than SETTINGS_MAX_FRAME_SIZE");
       return pos;
     }
-    const take = Math.min(frameHeadBytes + length - this.#carried, end - pos);
-    this.#keep(chunk, pos, pos + take);
-    pos += take;
-    if (this.#carried === frameHeadBytes + length) {
-      this.#carried = 0;
-      const whole = this.#carry;
-      this.#frame(type, whole[4]!, streamIdAt(whole, 5), whole, frameHeadBytes, frameHeadBytes + length);
+    const whole = frameHeadBytes + length;
+    pos = carry.fillTo(whole, chunk, pos, end);
+    if (carry.count === whole) {
+      carry.count = 0;
+      this.#frame(type, carry.buf[4]!, streamIdAt(carry.buf, 5), carry.buf, frameHeadBytes, whole);
     }
     return pos;
   }
@@ -399,7 +387,7 @@ export class Connection implements SenderOwner {
     if (length > this.#options.maxFrameBytes) {
       return this.fail(errorCode.FRAME_SIZE_ERROR, "frame larger than SETTINGS_MAX_FRAME_SIZE");
     }
-    if (this.#headersStreamId !== 0) return this.fail(errorCode.PROTOCOL_ERROR, "DATA inside a header block");
+    if (this.#fragments.streamId !== 0) return this.fail(errorCode.PROTOCOL_ERROR, "DATA inside a header block");
     if (!this.#gotSettings) return this.fail(errorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS");
     if (id === 0) return this.fail(errorCode.PROTOCOL_ERROR, "DATA on stream 0");
     this.#recvWindow -= length;
@@ -531,7 +519,8 @@ export class Connection implements SenderOwner {
   // --- every other frame ---
 
   #frame(type: number, flags: number, id: number, buf: Buffer, start: number, end: number): void {
-    if (this.#headersStreamId !== 0 && (type !== frameType.CONTINUATION || id !== this.#headersStreamId)) {
+    const { streamId } = this.#fragments;
+    if (streamId !== 0 && (type !== frameType.CONTINUATION || id !== streamId)) {
       return this.fail(errorCode.PROTOCOL_ERROR, "a frame inside a header block");
     }
     if (!this.#gotSettings && (type !== frameType.SETTINGS || (flags & frameFlag.ACK) !== 0)) {
@@ -578,44 +567,24 @@ export class Connection implements SenderOwner {
       from += 5;
     }
     if (to < from) return this.fail(errorCode.PROTOCOL_ERROR, "padding longer than its frame");
-    const endStream = (flags & frameFlag.END_STREAM) !== 0;
-    if (selfDependent) {
-      // The block must be decoded all the same, or the table is lost.
-      this.#block.clear();
-      if (this.#decoder.decode(buf, from, to, this.#block) !== 0) {
-        return this.fail(errorCode.COMPRESSION_ERROR, "header block");
-      }
-      this.lastPeerStreamId = Math.max(this.lastPeerStreamId, id);
-      const open = this.#streams.get(id);
-      if (open !== undefined) return this.#streamError(open, errorCode.PROTOCOL_ERROR);
-      this.#closed.add(id, closedHow.resetByUs);
-      return writeNumberFrame(this.output, frameType.RST_STREAM, id, errorCode.PROTOCOL_ERROR);
+    if (to - from > this.#options.maxHeaderBlockBytes) {
+      return this.fail(errorCode.ENHANCE_YOUR_CALM, "header block too long");
     }
-    if ((flags & frameFlag.END_HEADERS) !== 0) return this.#headerBlock(id, endStream, buf, from, to);
-    this.#headersStreamId = id;
-    this.#headersEndStream = endStream;
-    this.#fragmentBytes = to - from;
-    this.#fragments.push(Buffer.from(buf.subarray(from, to)));
+    this.#selfDependent = selfDependent;
+    const endStream = (flags & frameFlag.END_STREAM) !== 0;
+    if ((flags & frameFlag.END_HEADERS) !== 0) this.#headerBlock(id, endStream, buf, from, to);
+    else this.#fragments.begin(id, endStream, buf, from, to);
   }
 
   #onContinuation(flags: number, id: number, buf: Buffer, start: number, end: number): void {
-    if (this.#headersStreamId === 0 || id === 0) {
+    const fragments = this.#fragments;
+    if (fragments.streamId === 0 || id === 0) {
       return this.fail(errorCode.PROTOCOL_ERROR, "CONTINUATION without a header block");
     }
-    this.#fragmentBytes += end - start;
-    if (
-      this.#fragments.length > this.#options.maxContinuations ||
-      this.#fragmentBytes > this.#options.maxHeaderBlockBytes
-    ) {
-      return this.fail(errorCode.ENHANCE_YOUR_CALM, "header block too long");
-    }
-    this.#fragments.push(Buffer.from(buf.subarray(start, end)));
+    if (!fragments.add(buf, start, end)) return this.fail(errorCode.ENHANCE_YOUR_CALM, "header block too long");
     if ((flags & frameFlag.END_HEADERS) === 0) return;
-    const whole = Buffer.concat(this.#fragments);
-    const ends = this.#headersEndStream;
-    this.#fragments = [];
-    this.#headersStreamId = 0;
-    this.#headerBlock(id, ends, whole, 0, whole.length);
+    const whole = fragments.take();
+    this.#headerBlock(id, fragments.endStream, whole, 0, whole.length);
   }
 
   #headerBlock(id: number, endStream: boolean, buf: Buffer, start: number, end: number): void {
@@ -631,6 +600,7 @@ export class Connection implements SenderOwner {
       return;
     }
     if (stream.remoteEnded) return this.#streamError(stream, errorCode.STREAM_CLOSED);
+    if (this.#selfDependent) return this.#streamError(stream, errorCode.PROTOCOL_ERROR);
     if (stream.gotHeaders) return this.#onTrailers(stream, block, endStream);
     // An answer with fields missing must not pass for the whole one.
     if (block.tooLarge || !isResponse(block, facts)) return this.#streamError(stream, errorCode.PROTOCOL_ERROR);
@@ -653,15 +623,11 @@ export class Connection implements SenderOwner {
   }
 
   #newStream(id: number, block: HeaderBlock, endStream: boolean): void {
-    if (id > this.#goawayLastId) return; // the client was told: it sends the call elsewhere
     this.lastPeerStreamId = id;
-    if (this.#streams.size >= this.#options.maxConcurrentStreams) {
-      this.#closed.add(id, closedHow.resetByUs);
-      return writeNumberFrame(this.output, frameType.RST_STREAM, id, errorCode.REFUSED_STREAM);
-    }
-    if (!block.tooLarge && !isRequest(block, facts)) {
-      this.#closed.add(id, closedHow.resetByUs);
-      return writeNumberFrame(this.output, frameType.RST_STREAM, id, errorCode.PROTOCOL_ERROR);
+    if (id > this.#goawayLastId) return; // the client was told: it sends the call elsewhere
+    if (this.#streams.size >= this.#options.maxConcurrentStreams) return this.#refuse(id, errorCode.REFUSED_STREAM);
+    if (this.#selfDependent || (!block.tooLarge && !isRequest(block, facts))) {
+      return this.#refuse(id, errorCode.PROTOCOL_ERROR);
     }
     const stream = new H2Stream(id, this, this.#peerInitialWindow, this.#initialRecvWindow);
     this.#streams.set(id, stream);
@@ -689,17 +655,20 @@ export class Connection implements SenderOwner {
     const increment = streamIdAt(buf, start);
     if (id === 0) {
       if (increment === 0) return this.fail(errorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of 0");
-      if (!this.sender.grow(undefined, increment))
-        this.fail(errorCode.FLOW_CONTROL_ERROR, "connection window overflow");
-      return;
+      if (!this.sender.grow(undefined, increment)) {
+        return this.fail(errorCode.FLOW_CONTROL_ERROR, "connection window overflow");
+      }
+      return this.sender.pump();
     }
     const stream = this.#streams.get(id);
     if (stream === undefined) {
       if (this.#isIdle(id)) this.fail(errorCode.PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream");
+      else if (increment === 0) writeNumberFrame(this.output, frameType.RST_STREAM, id, errorCode.PROTOCOL_ERROR);
       return;
     }
     if (increment === 0) return this.#streamError(stream, errorCode.PROTOCOL_ERROR);
-    if (!this.sender.grow(stream, increment)) this.#streamError(stream, errorCode.FLOW_CONTROL_ERROR);
+    if (!this.sender.grow(stream, increment)) return this.#streamError(stream, errorCode.FLOW_CONTROL_ERROR);
+    this.sender.pump();
   }
 
   #onReset(id: number, buf: Buffer, start: number, end: number): void {
@@ -711,8 +680,8 @@ export class Connection implements SenderOwner {
       return;
     }
     const code = buf.readUInt32BE(start);
-    this.#close(stream, closedHow.resetByPeer);
-    this.#handler.onReset(stream, code, code === errorCode.REFUSED_STREAM ? "unprocessed" : "peer");
+    const how = code === errorCode.REFUSED_STREAM ? "unprocessed" : "peer";
+    this.#close(stream, closedHow.resetByPeer, code, how);
   }
 
   #onSettings(flags: number, id: number, buf: Buffer, start: number, end: number): void {
@@ -728,9 +697,11 @@ export class Connection implements SenderOwner {
     if (length % 6 !== 0) return this.fail(errorCode.FRAME_SIZE_ERROR, "SETTINGS of a wrong length");
     const first = !this.#gotSettings;
     this.#gotSettings = true;
+    if (first) this.peerMaxStreams = unlimitedStreams;
     const hadCapacity = this.hasCapacity;
     for (let at = start; at < end && !this.dead; at += 6) this.#setting(buf.readUInt16BE(at), buf.readUInt32BE(at + 2));
     if (this.dead) return;
+    // Before what the new windows let out: a peer may go by the order.
     writeSettingsAck(this.output);
     this.sender.pump();
     if (first) {
@@ -790,8 +761,7 @@ export class Connection implements SenderOwner {
     if (this.role === "client") {
       for (const stream of [...this.#streams.values()]) {
         if (stream.id <= lastId) continue;
-        this.#close(stream, closedHow.resetByUs);
-        this.#handler.onReset(stream, errorCode.REFUSED_STREAM, "unprocessed");
+        this.#close(stream, closedHow.resetByUs, errorCode.REFUSED_STREAM, "unprocessed");
       }
     }
     this.#endIfIdle();
@@ -811,6 +781,10 @@ export class Connection implements SenderOwner {
 }
 
 const emptyChunk = Buffer.alloc(0);
+/** In place of a code: the end of a stream that its owner knows of. */
+const unreported = -1;
+/** Of a peer that sets no limit (RFC 9113, 6.5.2). */
+const unlimitedStreams = maxWindow;
 /** Size of the peer's HPACK table before it has seen our SETTINGS (RFC 9113, 6.5.2). */
 const defaultTableBytes = 4_096;
 const pingPayload = Buffer.alloc(8);

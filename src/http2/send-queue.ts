@@ -7,8 +7,13 @@
  */
 const tailBytes = 16_384;
 
+/** Places of pieces that have left, before they are given up. */
+const longTrail = 64;
+/** Stands in such a place. */
+const spent = Buffer.alloc(0);
+
 export class SendQueue {
-  #pieces: Buffer[] = [];
+  readonly #pieces: Buffer[] = [];
   #head = 0;
   /** Bytes of the first piece already taken. */
   #offset = 0;
@@ -53,8 +58,13 @@ export class SendQueue {
       return part;
     }
     this.#offset = 0;
-    this.#pieces[this.#head++] = undefined as unknown as Buffer;
+    this.#pieces[this.#head++] = spent;
     if (this.#head === this.#pieces.length) this.clear();
+    else if (this.#head >= longTrail && this.#head * 2 >= this.#pieces.length) {
+      // A queue that is never empty, for as long as its stream lives, must not grow by what has left it.
+      this.#pieces.splice(0, this.#head);
+      this.#head = 0;
+    }
     return part;
   }
 

@@ -128,17 +128,15 @@ export class Sender {
     stream.endQueued = queuedEnd.trailers;
   }
 
-  /** The peer allows `increment` more bytes. @returns false where that overflows the window. */
+  /** The peer allows `increment` more bytes (or fewer); `pump` sends them. @returns false where that overflows the window. */
   grow(stream: H2Stream | undefined, increment: number): boolean {
     if (stream === undefined) {
       this.window += increment;
-      if (this.window > maxWindow) return false;
-    } else {
-      stream.sendWindow += increment;
-      if (stream.sendWindow > maxWindow) return false;
-      if (stream.sendWindow > 0 && stream.queuedBytes > 0) this.#ready(stream);
+      return this.window <= maxWindow;
     }
-    this.pump();
+    stream.sendWindow += increment;
+    if (stream.sendWindow > maxWindow) return false;
+    if (stream.sendWindow > 0 && stream.queuedBytes > 0) this.#ready(stream);
     return true;
   }
 
