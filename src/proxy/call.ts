@@ -26,7 +26,14 @@ import type { MessageRewriter } from "./message-rewriter.ts";
 import { answerRewriter, prepareRequest } from "./model-override.ts";
 import type { ProxyPorts } from "./ports.ts";
 import { RequestFlow } from "./request-flow.ts";
-import { illegalTimeout, noTimeout, type RequestHead, readRequestHead, writeRequestHead } from "./request-head.ts";
+import {
+  illegalTimeout,
+  keepTraffic,
+  noTimeout,
+  type RequestHead,
+  readRequestHead,
+  writeRequestHead,
+} from "./request-head.ts";
 import type { StreamUser } from "./upstream-handler.ts";
 
 /** A deadline this short has passed by the time the call could be on its way. */
@@ -258,6 +265,7 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     this.state = callState.open;
     this.upstreamStartMs = held ? this.proxy.clock.nowMs() : this.startMs;
     writeRequestHead(upstreamBlock, fields, count, this.target, this.route.hop, timeout);
+    if (this.reason === "hop") keepTraffic(upstreamBlock, fields, count);
     const { request } = this;
     const empty = request.bytes === 0;
     up.sendHeaders(upstreamBlock, empty && request.ended);

@@ -131,6 +131,14 @@ export function writeRequestHead(
   for (let i = 0; i < metadata.length; i++) out.add(metadata[i] as HeaderField);
 }
 
+/** A copy that another sidecar made stays marked as one: the server behind us may have side effects to leave out. */
+export function keepTraffic(out: HeaderBlock, fields: readonly HeaderField[], count: number): void {
+  for (let i = 0; i < count; i++) {
+    const field = fields[i] as HeaderField;
+    if (field.id === headerId["x-contender-traffic"]) out.add(field);
+  }
+}
+
 /** Names that only sidecars may set; whatever a caller or a model server puts there is stripped. */
 export function isOurs(name: string): boolean {
   return name.charCodeAt(0) === 0x78 && name.charCodeAt(2) === 0x63 && name.startsWith("x-contender-");
