@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { valueAt } from "../support/exposition.ts";
+import { ClientPeer, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
+import { Owned } from "../support/owned.ts";
+import { framed, oipStream, tfPredict, tfRequest } from "../support/predict.ts";
+import { snapshotOf, TestSidecar } from "../support/sidecar.ts";
+import { turns, until } from "../support/until.ts";
+
+const own = new Owned();
+const message = framed(tfRequest());
+const variantOf = (answer: PeerStream): string | undefined => answer.value("x-contender-variant");
+
+/** Two models that answer when the test lets them. */
+async function between() {
+  const v41 = own.add(await ServerPeer.start());
+  const v42 = own.add(await ServerPeer.start());
+  const variants = { v41: v41.address, v42: v42.address };
+  const weighted = (weights: Record<string, number>) => snapshotOf({ variants, weights });
+  const sidecar = own.add(await TestSidecar.start(weighted({ v41: 1 })));
+  const client = own.add(await ClientPeer.connect(sidecar.address));
+  return { v41, v42, variants, weighted, sidecar, client };
+}
+
+describe("a new configuration", () => {
+  afterEach(() => own.close());
+
+  it("leaves the calls that are open with their variant, and gives the next ones theirs", async () => {
+    const { v41, v42, weighted, sidecar, client } = await between();
+    const streams = Array.from({ length: 50 }, () => client.open(oipStream));
+    for (const call of streams) call.data(message);
+    await until(() => v41.streams.length === 50, "fifty streams are open");
+    sidecar.apply(weighted({ v42: 1 }));
+    const next = client.call(tfPredict, message);
+    (await v42.stream()).answer(message);
+    assert.equal(variantOf(await next.done()), "v42");
+
+    for (const call of streams) call.data(message, true);
+    for (const stream of v41.streams) {
+      assert.equal((await stream.done()).bytes, 2 * message.length);
+      stream.answer(message);
+    }
+    for (const call of streams) assert.equal(variantOf(await call.done()), "v41");
+    assert.deepEqual([v41.streams.length, v42.streams.length], [50, 1]);
+    assert.deepEqual([sidecar.live("v41").byCode, sidecar.live("v42").byCode], [{ OK: 50 }, { OK: 1 }]);
+    assert.equal(v41.peers.length, 1, "the connection is kept");
+  });
+
+  it("that drops a variant ends its connection once its calls have ended, and not before", async () => {
+    const { v41, v42, variants, sidecar, client } = await between();
+    const call = client.open(oipStream);
+    call.data(message);
+    const stream = await v41.stream();
+    sidecar.apply(snapshotOf({ variants: { v42: variants.v42 } }));
+    await until(() => v41.peers[0]?.goaways.length === 1, "the server is told that nothing new comes");
+    await turns();
+    assert.equal(v41.peers[0]?.gone, false);
+    call.data(message, true);
+    await stream.done();
+    stream.answer(message);
+    assert.equal(variantOf(await call.done()), "v41");
+    await until(() => v41.peers[0]?.gone === true, "the connection has ended");
+    const next = client.call(tfPredict, message);
+    (await v42.stream()).answer(message);
+    assert.equal(variantOf(await next.done()), "v42");
+  });
+
+  it("with another address for a variant sends the next calls there", async () => {
+    const { v41, v42, sidecar, client } = await between();
+    sidecar.apply(snapshotOf({ variants: { v41: v42.address } }));
+    const call = client.call(tfPredict, message);
+    (await v42.stream()).answer(message);
+    assert.equal(variantOf(await call.done()), "v41");
+    assert.equal(v41.streams.length, 0);
+  });
+
+  it("moves the champion: what is no prediction follows at once", async () => {
+    const { v41, v42, variants, sidecar, client } = await between();
+    for (const [champion, server] of [
+      ["v41", v41],
+      ["v42", v42],
+    ] as const) {
+      sidecar.apply(snapshotOf({ variants, champion, weights: { v41: 1 } }));
+      const call = client.call("/grpc.health.v1.Health/Check", message);
+      (await server.stream()).answer(message);
+      assert.equal(variantOf(await call.done()), champion);
+    }
+  });
+
+  it("keeps the counts of the one before", async () => {
+    const { v41, weighted, sidecar, client } = await between();
+    const ask = async (i: number) => {
+      const call = client.call(tfPredict, message);
+      (await v41.stream(i)).answer(message);
+      await call.done();
+    };
+    await ask(0);
+    sidecar.apply(weighted({ v41: 99, v42: 1 }));
+    const version = sidecar.metrics.snapshot().version;
+    sidecar.apply(weighted({ v41: 1 }));
+    await ask(1);
+    assert.deepEqual(sidecar.live("v41").byCode, { OK: 2 });
+    assert.notEqual(sidecar.metrics.snapshot().version, version);
+  });
+
+  it("that can't be planned changes nothing and is counted", async () => {
+    const { v41, weighted, sidecar, client } = await between();
+    const before = sidecar.metrics.snapshot().version;
+    const [route] = weighted({ v41: 1 }).routes;
+    assert.ok(route);
+    const broken = { version: "broken", source: "test", routes: [{ ...route, weights: { v41: Number.NaN } }] };
+    const applied = sidecar.sidecar.apply(broken);
+    assert.ok(!applied.ok && applied.problems.length > 0);
+    assert.equal(sidecar.metrics.snapshot().version, before);
+    assert.equal(valueAt(await sidecar.exposed(), "contender_config_rejected_total"), 1);
+    const call = client.call(tfPredict, message);
+    (await v41.stream()).answer(message);
+    assert.equal(variantOf(await call.done()), "v41");
+  });
+});
