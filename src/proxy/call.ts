@@ -447,6 +447,7 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
 
   #end(): void {
     if (this.state === callState.waiting) this.target.pool.leave(this);
+    if (this.copyTo !== 0) this.proxy.shadows.abandon(this);
     this.state = callState.done;
     this.proxy.wheel.cancel(this);
     const { up } = this;

@@ -69,6 +69,15 @@ export class Shadows implements Flushable {
     call.copyTo = 0;
   }
 
+  /** The call has ended before its request was complete: what there is of it is no request to copy. */
+  abandon(call: Call): void {
+    const { shadows } = call.route;
+    for (let i = 0; i < shadows.length; i++) {
+      if ((call.copyTo & (1 << i)) !== 0) (shadows[i] as BoundShadow).gate.drop("cancelled");
+    }
+    call.copyTo = 0;
+  }
+
   #admit(shadow: BoundShadow, call: Call, bytes: number): void {
     const permit = shadow.gate.admit(bytes);
     if (permit === 0) return;

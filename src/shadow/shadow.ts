@@ -5,6 +5,7 @@
  * is done, and where one is full the copy is dropped and counted by its reason; the call it is a copy of never notices.
  */
 import type { Clock } from "../base/clock.ts";
+import { prefixBytes } from "../grpc/framing.ts";
 import type { ShadowDropReason } from "../model/call.ts";
 import type { ShadowSpec } from "../model/route.ts";
 import type { Breaker } from "../resilience/breaker.ts";
@@ -32,7 +33,7 @@ export class Shadow {
     this.breaker = ports.breaker;
     this.#ports = ports;
     this.#inFlight = new Semaphore(spec.maxInFlight);
-    this.#bytes = new Semaphore(spec.maxBytes);
+    this.#bytes = new Semaphore(Math.max(spec.maxBytes, spec.maxMessageBytes + prefixBytes));
     this.#rate = spec.maxPerSecond === undefined ? undefined : new TokenBucket(spec.maxPerSecond, ports.clock);
   }
 
@@ -52,7 +53,8 @@ export class Shadow {
    * @returns a permit to be given to `settle`, once; 0 where the copy is dropped, which has been counted.
    */
   admit(bytes: number): number {
-    if (bytes > this.spec.maxMessageBytes) return this.drop("over_size");
+    // The limit is the message's own, `bytes` are those of the wire.
+    if (bytes > this.spec.maxMessageBytes + prefixBytes) return this.drop("over_size");
     if (!this.#inFlight.tryTake()) return this.drop("in_flight_full");
     if (!this.#bytes.tryTake(bytes)) return this.#refuse("bytes_full");
     const permit = this.breaker.tryAcquire();
