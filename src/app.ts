@@ -14,6 +14,8 @@ import { keyFromText } from "./base/hash.ts";
 import { type Problem, problemLine } from "./base/parsed.ts";
 import { trusts } from "./base/trust.ts";
 import type { Handlers } from "./cli/handlers.ts";
+import { standardOutput } from "./compare/line-sinks.ts";
+import { LineWriter } from "./compare/line-writer.ts";
 import { openRoutes } from "./config/routes.ts";
 import type { Settings, Strings } from "./config/settings.ts";
 import type { Loaded } from "./config/snapshot.ts";
@@ -25,6 +27,7 @@ import { Metrics } from "./observe/metrics.ts";
 import { collectProcessMetrics } from "./observe/process-metrics.ts";
 import { explain } from "./router/explain.ts";
 import { compileAssigner } from "./router/route-assigner.ts";
+import { openRecords, type Records } from "./runtime/records.ts";
 import { Sidecar } from "./runtime/sidecar.ts";
 
 /** What only the process itself can give. */
@@ -71,10 +74,17 @@ function explainKey(route: RouteSpec, key: string): ReturnType<Handlers["explain
   return explain(assigner.value, keyFromText(key));
 }
 
+/** Least time between two writes of log lines. The first goes at once; what follows closely on it goes together. */
+const logFlushMs = 10;
+/** For the last lines, once everything else has ended: beyond it nobody reads them. */
+const logCloseMs = 1_000;
+
 /** One `contender sidecar`, from its settings to its exit code. */
 class SidecarProcess {
   readonly #settings: Settings;
   readonly #ports: ProcessPorts;
+  readonly #stdout: LineWriter;
+  readonly #records: Records;
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #sidecar: Sidecar;
@@ -86,10 +96,29 @@ class SidecarProcess {
     this.#settings = settings;
     this.#ports = ports;
     const options = { level: settings.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-    // Asynchronous: a log that nobody reads must never make a call wait.
-    this.#log = pino(options, pino.destination({ dest: 1, sync: false }));
+    // A log that nobody reads, or that has no space, must neither make a call wait nor end the process.
+    this.#stdout = new LineWriter({ clock: systemClock, sink: standardOutput() }, { flushMs: logFlushMs });
+    this.#log = pino(options, {
+      write: (line) => this.#stdout.add(line, () => this.#metrics.hookFailed("log")),
+    });
     this.#metrics = new Metrics({ clock: systemClock, version: ports.version, node: ports.nodeVersion });
     collectProcessMetrics(this.#metrics.registry);
+    // Who asks for an access log gets one, whatever the level of everything else.
+    const accessLog = this.#log.child({}, { level: "info" });
+    this.#records = openRecords(
+      {
+        clock: systemClock,
+        chance: systemChance,
+        metrics: this.#metrics,
+        stdout: this.#stdout,
+        writeAccess: (line) => accessLog.info({ event: "call", ...line }),
+        onEvent: ({ kind, ...event }) => {
+          const level = kind === "prediction_log_failing" ? "warn" : "info";
+          this.#log[level]({ event: kind, ...event });
+        },
+      },
+      settings,
+    );
     const trusted = trusts(settings.trustHop);
     this.#sidecar = new Sidecar({
       clock: systemClock,
@@ -97,6 +126,7 @@ class SidecarProcess {
       metrics: this.#metrics,
       local: settings.local,
       trustsHop: trusted,
+      records: this.#records.calls,
       onEvent: ({ kind, ...event }) => {
         const level = kind === "connected" ? "info" : "warn";
         this.#log[level]({ event: kind, ...event });
@@ -106,6 +136,14 @@ class SidecarProcess {
   }
 
   async run(): Promise<number> {
+    try {
+      return await this.#run();
+    } finally {
+      await this.#stdout.close(logCloseMs);
+    }
+  }
+
+  async #run(): Promise<number> {
     const source = await openRoutes(this.#settings, systemClock, (loaded) => this.#reload(loaded));
     const { first } = source;
     if (!first.ok) return this.#refuseStart(first.problems);
@@ -142,8 +180,8 @@ class SidecarProcess {
     stopWatching();
     await source.close();
     await admin.close();
+    await this.#records.close(logCloseMs);
     this.#log.info({ event: "stopped", clean: code === 0 });
-    this.#log.flush();
     return code;
   }
 

@@ -269,7 +269,7 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     const { request } = this;
     const empty = request.bytes === 0;
     up.sendHeaders(upstreamBlock, empty && request.ended);
-    if (request.keepBytes > 0) this.fields ??= fields.slice(0, count);
+    if (request.keepBytes > 0 || this.proxy.records !== undefined) this.fields ??= fields.slice(0, count);
     if (!empty) request.sendHeld(up);
     if (request.ended) this.#requestComplete();
   }
@@ -440,8 +440,8 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
       // A score belongs to the variant that gave it: the champion's, where it answered in another's place.
       if (this.tap !== undefined && code === grpcStatus.OK) this.tap.read(this.target.sink);
       proxy.insurance.settle(this, code, outcome);
-      proxy.records?.add(this, code, nowMs);
     }
+    if (this.state !== callState.peeking) proxy.records?.add(this, code, nowMs);
     this.#end();
   }
 

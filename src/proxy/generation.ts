@@ -23,6 +23,7 @@ export class VariantSink implements ScoreSink {
   readonly #traffic: number;
   readonly #expected: string | undefined;
   /** Of the answer read last, for the prediction log. */
+  lastModel: string | undefined = undefined;
   lastVersion: string | undefined = undefined;
   lastScore: number | undefined = undefined;
 
@@ -41,7 +42,8 @@ export class VariantSink implements ScoreSink {
     this.#cells.scoreInvalid(this.#traffic, scoreInvalidIndex[reason]);
   }
 
-  effective(_model: string | undefined, version: string | undefined): void {
+  effective(model: string | undefined, version: string | undefined): void {
+    this.lastModel = model;
     this.lastVersion = version;
     if (this.#expected !== undefined && version !== undefined && version !== this.#expected)
       this.#cells.versionMismatch();
@@ -49,6 +51,7 @@ export class VariantSink implements ScoreSink {
 
   /** Forgets the answer before. */
   next(): void {
+    this.lastModel = undefined;
     this.lastVersion = undefined;
     this.lastScore = undefined;
   }

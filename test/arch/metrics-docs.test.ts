@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { dropReasons } from "../../src/compare/drop-reason.ts";
 import {
   assignmentReasons,
   localReplyReasons,
@@ -51,6 +52,7 @@ describe("docs/metrics.md", () => {
     ["`hook`", hooks],
     ["`reason` of `contender_assignments_total`", assignmentReasons],
     ["`reason` of `contender_shadow_dropped_total`", shadowDropReasons],
+    ["`reason` of `contender_prediction_log_dropped_total`", dropReasons],
     ["`reason` of `contender_score_invalid_total`", scoreInvalidReasons],
     ["`reason` of `contender_local_replies_total`", localReplyReasons],
   ];

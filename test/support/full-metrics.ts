@@ -1,5 +1,6 @@
 /** A sidecar's metrics with every series there can be: the worst case for size, the full case for judges and documents. */
 import type { Clock } from "../../src/base/clock.ts";
+import { dropReasons } from "../../src/compare/drop-reason.ts";
 import {
   assignmentReasons,
   localReplyReasons,
@@ -95,5 +96,5 @@ function registerReaders(metrics: Metrics, snapshot: Snapshot): void {
   metrics.register("contender_streams_active", perWord(sides));
   metrics.register("contender_connections_active", perWord(sides));
   metrics.register("contender_buffered_bytes", perWord(["received"]));
-  metrics.register("contender_prediction_log_dropped_total", perWord(["queue_full"]));
+  metrics.register("contender_prediction_log_dropped_total", perWord(dropReasons));
 }
