@@ -67,7 +67,7 @@ export const limitTable = {
     },
     outputHighWaterBytes: {
       default: 262_144,
-      least: 16_384,
+      least: 65_536,
       most: int31,
       doc: "Unsent output of a connection at which stream data is held back.",
     },

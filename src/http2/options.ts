@@ -73,7 +73,8 @@ const bounds: Record<keyof typeof defaults, readonly [number, number]> = {
   maxContinuations: [0, 1_000_000],
   decoderTableBytes: [0, 1_048_576],
   encoderTableBytes: [0, 1_048_576],
-  outputHighWaterBytes: [16_384, 0x7fffffff],
+  // Not less than a Node socket's own mark: below it the socket never says that it has drained.
+  outputHighWaterBytes: [65_536, 0x7fffffff],
   outputLimitBytes: [65_536, 0x7fffffff],
   sliceBytes: [256, 0x7fffffff],
   maxStreamId: [3, 0x7fffffff],
