@@ -40,6 +40,8 @@ import type { StreamUser } from "./upstream-handler.ts";
 const hopelessMs = 0.01;
 /** Time lost on the way that is not worth a new number: less than the network's own. */
 const unnoticedMs = 0.2;
+/** How long a request that was refused by its head may still be coming, before it is told to stop. */
+const refusedMs = 1_000;
 
 const upstreamBlock = new HeaderBlock();
 
@@ -92,6 +94,8 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   headSent = false;
   resent = false;
   tap: AnswerTap | undefined = undefined;
+  /** The caller may go on with its request although it has its answer. */
+  #patient = false;
   /** Sets the answer's messages back to the model that the caller asked for. */
   #answer: MessageRewriter | undefined = undefined;
 
@@ -392,14 +396,19 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     this.#end();
   }
 
+  /** What comes after such a head is not ours to judge, but still HTTP/2's: it is read to its end, for a while. */
   #refuseHttp(status: 405 | 415, text: string): void {
     this.proxy.metrics.localReply("not_grpc");
+    this.#patient = true;
     replyHttp(this.down, status, text);
     this.#end();
+    if (!this.down.closed) this.proxy.wheel.arm(this, this.startMs, refusedMs);
   }
 
   override onDeadline(): void {
-    if (this.state !== callState.done) this.#expire();
+    if (this.state !== callState.done) return this.#expire();
+    this.#patient = false;
+    this.#closeDown();
   }
 
   #expire(): void {
@@ -466,6 +475,6 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   /** The caller has all of its answer: a request that is still coming is told to stop (RFC 9113, 8.1). */
   #closeDown(): void {
     const { down } = this;
-    if (!down.closed && down.localEnded && !down.remoteEnded) down.reset(errorCode.NO_ERROR);
+    if (!this.#patient && !down.closed && down.localEnded && !down.remoteEnded) down.reset(errorCode.NO_ERROR);
   }
 }
