@@ -1,8 +1,8 @@
 /**
  * Insured canaries (`onFailure: champion`): a challenger's failure costs the challenger, not the user.
  *
- * A unary call that the challenger fails with UNAVAILABLE, or can't be sent to at all, is answered by the champion from
- * the bytes that were kept. It stays one observation, the challenger's. What the champion takes on is bounded, so that
+ * A unary call that the challenger fails with UNAVAILABLE, resets before its answer, or can't be sent to at all, is
+ * answered by the champion from the bytes that were kept. It stays one observation, the challenger's. What the champion takes on is bounded, so that
  * a dead challenger can't overload the model that has to answer everybody.
  */
 import { grpcStatus } from "../grpc/status.ts";
@@ -41,8 +41,7 @@ export class Insurance {
   take(call: Call, code: number, reason: LocalReplyReason | "answer"): boolean {
     const { assigned, route } = call;
     if (call.permit === 0 || call.insuredCode >= 0 || call.target !== assigned || call.headSent) return false;
-    if (code !== grpcStatus.UNAVAILABLE || reason === "draining" || call.method.plan.method?.unary !== true)
-      return false;
+    if (!isPayable(code, reason) || call.method.plan.method?.unary !== true) return false;
     if (!call.request.replayable || call.fields === undefined) {
       assigned.cells.fallback(fallbackIndex.over_size);
       return false;
@@ -78,11 +77,17 @@ export class Insurance {
       breaker.settle(permit, false);
       return;
     }
-    const end = outcome === outcomeIndex.cancelled ? "cancelled" : transportEnds[call.failure ?? "none"];
+    const byCaller = call.failure === undefined && outcome === outcomeIndex.cancelled;
+    const end = byCaller ? "cancelled" : transportEnds[call.failure ?? "none"];
     const verdict = end === undefined ? "neither" : breakerVerdict(code, end, call.deadlineOurs);
     if (verdict === "neither") breaker.giveBack(permit);
     else breaker.settle(permit, verdict === "success");
   }
+}
+
+/** Failures that are no answer of the model's; our own going away is not the challenger's fault. */
+function isPayable(code: number, reason: LocalReplyReason | "answer"): boolean {
+  return code === grpcStatus.UNAVAILABLE ? reason !== "draining" : reason === "upstream_reset";
 }
 
 /** What a failure of ours says of the transport; undefined for what is our own doing, and says nothing of the upstream. */
