@@ -35,6 +35,8 @@ export class Listener {
   readonly #http2: ResolvedHttp2Options;
   readonly #options: ResolvedTransportOptions;
   readonly #links = new Set<Link>();
+  /** Accepted sockets that have not begun to speak HTTP/2; no drain waits for them. */
+  readonly #strangers = new Set<Socket>();
   #emptied: (() => void) | undefined = undefined;
 
   constructor(ports: ListenerPorts, http2: ResolvedHttp2Options, options: ResolvedTransportOptions) {
@@ -94,6 +96,7 @@ export class Listener {
   destroy(): void {
     this.#server.close();
     for (const link of this.#links) link.destroy();
+    for (const socket of this.#strangers) socket.destroy();
   }
 
   #shutdown(link: Link): void {
@@ -106,7 +109,11 @@ export class Listener {
     // A socket that dies before it speaks must not take the process along.
     socket.on("error", () => undefined);
     const cancel = this.#ports.clock.after(this.#options.handshakeTimeoutMs, () => socket.destroy());
-    socket.once("close", cancel);
+    this.#strangers.add(socket);
+    socket.once("close", () => {
+      cancel();
+      this.#strangers.delete(socket);
+    });
     socket.once("data", (first: Buffer) => {
       if (looksLikeHttp1(first)) {
         this.#ports.onHttp1();
@@ -118,6 +125,7 @@ export class Listener {
       link.connection.context = peer;
       link.connection.onceReady(cancel);
       this.#links.add(link);
+      this.#strangers.delete(socket);
       if (!this.#server.listening) this.#shutdown(link);
       link.receive(first);
     });
