@@ -83,7 +83,11 @@ export class TimerWheel {
 
   #schedule(): void {
     this.#ticking = true;
-    this.#clock.after(this.#tickMs, () => this.#turn());
+    // To the tick's own boundary: a whole tick from now could be noticed two ticks late. Rounded up, because a timer that
+    // fires a fraction early would only have to be set again.
+    const elapsedMs = this.#clock.nowMs() - this.#startMs;
+    const boundaryMs = (Math.floor(elapsedMs / this.#tickMs) + 1) * this.#tickMs;
+    this.#clock.after(Math.ceil(boundaryMs - elapsedMs), () => this.#turn());
   }
 
   #turn(): void {
@@ -99,13 +103,15 @@ export class TimerWheel {
   #expire(index: number, now: number): void {
     let entry = (this.#slots[index] as Slot).wheelNext;
     while (entry !== undefined) {
-      const next = entry.wheelNext;
+      const next: WheelEntry | undefined = entry.wheelNext;
       if (entry.wheelTick <= now) {
         this.cancel(entry);
         entry.onDeadline();
       }
-      // What ran may have unlinked the next one: then start over, what is due has been taken out.
-      entry = next !== undefined && next.wheelTick < 0 ? (this.#slots[index] as Slot).wheelNext : next;
+      // What ran may have taken the next one out of this list, or put it into another: then start over, what was due
+      // before it is gone.
+      const moved = next !== undefined && (next.wheelTick < 0 || next.wheelTick % slotCount !== index);
+      entry = moved ? (this.#slots[index] as Slot).wheelNext : next;
     }
   }
 }
