@@ -19,18 +19,21 @@ const newline = Buffer.from("\n");
 
 export class FileSink implements LineSink {
   readonly #path: string;
+  readonly #open: typeof open;
   /** The file may end within a line: the disk was full, or a process before this one was killed. */
   #suspect = true;
 
-  constructor(path: string) {
+  /** @param openFile for tests of what a file system may answer */
+  constructor(path: string, openFile: typeof open = open) {
     this.#path = path;
+    this.#open = openFile;
   }
 
   async append(bytes: Buffer, from: number): Promise<Appended> {
     let at = from;
     try {
       const cut = from === 0 && this.#suspect && (await endsWithinLine(this.#path));
-      const file = await open(this.#path, appending, fileMode);
+      const file = await this.#open(this.#path, appending, fileMode);
       try {
         if (cut) await file.write(newline);
         while (at < bytes.length) at += await writeSome(file, bytes, at);

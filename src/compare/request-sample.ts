@@ -20,20 +20,23 @@ const seed = murmur3Text("contender/prediction-log", 0);
 const hashes = 2 ** 32;
 
 export class RequestSample {
+  /** Hashes below it are in. */
+  readonly #limit: number;
   readonly #ratio: number;
   readonly #chance: Chance;
 
   /** @param ratio 0 to 1 */
   constructor(ratio: number, chance: Chance) {
+    this.#limit = ratio * hashes;
     this.#ratio = ratio;
     this.#chance = chance;
   }
 
   /** Allocates nothing. Both texts hold one byte per character, as header values do. */
   includes(requestId: string | undefined, traceparent: string | undefined): boolean {
-    if (requestId !== undefined) return murmur3Latin1(requestId, seed) < this.#ratio * hashes;
+    if (requestId !== undefined) return murmur3Latin1(requestId, seed) < this.#limit;
     const hash = traceparent === undefined ? -1 : traceIdHash(traceparent, seed);
-    if (hash >= 0) return hash < this.#ratio * hashes;
+    if (hash >= 0) return hash < this.#limit;
     return this.#chance.next() < this.#ratio;
   }
 }

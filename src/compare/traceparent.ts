@@ -1,29 +1,42 @@
-/** The trace id of a `traceparent` (https://www.w3.org/TR/trace-context/#traceparent-header). */
+/**
+ * The trace id of a `traceparent` (https://www.w3.org/TR/trace-context/#traceparent-header).
+ *
+ * The hash is taken for calls that are then not recorded, so it reads the digits where they stand: a regular expression
+ * and a slice take ten times as long.
+ */
 import { murmur3Word } from "../base/hash.ts";
 
-/** Version, trace id, parent id, flags; a later version may have more. Version ff and an id of zeros are not legal. */
-const legal = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
+/** Version, trace id, parent id and flags, with dashes between; a later version may go on after another dash. */
+const leastLength = 55;
 const idFrom = 3;
 const idTo = 35;
 const wordDigits = 8;
 
-/** 32 hex digits; undefined where there is no legal one. */
+/** 32 lower-case hex digits, not all of them zero; undefined where there are none such. */
 export function traceIdOf(traceparent: string | undefined): string | undefined {
-  return traceparent !== undefined && legal.test(traceparent) ? traceparent.slice(idFrom, idTo) : undefined;
+  if (traceparent === undefined || traceIdHash(traceparent, 0) < 0) return undefined;
+  return traceparent.slice(idFrom, idTo);
 }
 
-/** A hash of the trace id alone, the same for every span of the trace; makes no string. -1 where there is no legal one. */
+/** A hash of the trace id alone, the same for every span of the trace. -1 where there is no trace id. */
 export function traceIdHash(traceparent: string, seed: number): number {
-  if (!legal.test(traceparent)) return -1;
+  if (traceparent.length < leastLength || traceparent[idFrom - 1] !== "-" || traceparent[idTo] !== "-") return -1;
   let hash = seed;
+  let any = 0;
   for (let at = idFrom; at < idTo; at += wordDigits) {
     let word = 0;
-    for (let i = at; i < at + wordDigits; i++) word = (word << 4) | digit(traceparent.charCodeAt(i));
+    for (let i = at; i < at + wordDigits; i++) {
+      const digit = hexDigit(traceparent.charCodeAt(i));
+      if (digit < 0) return -1;
+      word = (word << 4) | digit;
+    }
+    any |= word;
     hash = murmur3Word(word, hash);
   }
-  return hash;
+  return any === 0 ? -1 : hash;
 }
 
-function digit(character: number): number {
-  return character < 0x3a ? character - 0x30 : character - 0x57;
+function hexDigit(character: number): number {
+  if (character >= 0x30 && character <= 0x39) return character - 0x30;
+  return character >= 0x61 && character <= 0x66 ? character - 0x57 : -1;
 }

@@ -28,23 +28,20 @@ export class PredictionRecords implements CallRecords {
     if (call.reason === "hop" || call.reason === "not_prediction") return;
     const fields = fieldsOf(call);
     const requestId = fieldValue(fields, headerId["x-request-id"]);
-    const traceparent = fieldValue(fields, headerId.traceparent);
+    // Only looked for where it decides.
+    const traceparent = requestId === undefined ? fieldValue(fields, headerId.traceparent) : undefined;
     // A challenger's failure that the champion made good is a failure all the same: it is what the gates see.
     const failed = code !== grpcStatus.OK || call.insuredCode >= 0;
     if (failed || this.#sample.includes(requestId, traceparent)) {
-      this.#log.add(recordOf(call, code, nowMs, requestId, traceparent));
+      this.#log.add(recordOf(call, code, nowMs));
     }
   }
 }
 
-function recordOf(
-  call: Call,
-  code: number,
-  nowMs: number,
-  requestId: string | undefined,
-  traceparent: string | undefined,
-): PredictionRecord {
+function recordOf(call: Call, code: number, nowMs: number): PredictionRecord {
   const { assigned, key, target } = call;
+  const fields = fieldsOf(call);
+  const requestId = fieldValue(fields, headerId["x-request-id"]);
   const latencyMs = nowMs - call.startMs;
   // What the target's sink holds is of this call only where its answer has just been read.
   const answer = call.tap !== undefined && code === grpcStatus.OK ? target.sink : undefined;
@@ -52,11 +49,11 @@ function recordOf(
     event: "prediction",
     time: new Date(call.proxy.clock.wallMs() - latencyMs).toISOString(),
     route: call.route.spec.name,
-    method: pathOf(fieldsOf(call)),
+    method: pathOf(fields),
     keyed: call.keyed,
     keyHash: key === undefined || key === "" ? undefined : keyHash(call.route.spec.salt, key),
     requestId: requestId === key ? undefined : shortened(requestId),
-    traceId: traceIdOf(traceparent),
+    traceId: traceIdOf(fieldValue(fields, headerId.traceparent)),
     variant: assigned.name,
     reason: call.reason,
     answeredBy: target === assigned ? undefined : target.name,
