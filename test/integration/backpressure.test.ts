@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, constants, createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { valueAt } from "../support/exposition.ts";
 import { answerHead, ClientPeer, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
@@ -91,6 +94,23 @@ describe("a caller whose socket takes nothing any more", () => {
   });
 });
 
+describe("a low mark for unsent output", () => {
+  afterEach(() => own.close());
+
+  it("slows a caller down that reads late, and leaves nothing behind", async () => {
+    const server = own.add(await ServerPeer.start((stream) => void stream.done().then(() => stream.answer(large))));
+    const limits = { http2: { outputHighWaterBytes: 65_536, connectionWindowBytes: 16_777_216 } };
+    const sidecar = own.add(await TestSidecar.start(snapshotOf({ variants: { v41: server.address } }), { limits }));
+    const client = own.add(await ClientPeer.connect(sidecar.address, { connectionWindowBytes: 64 * window }));
+    const calls = Array.from({ length: 30 }, () => client.call(tfPredict, framed("x")));
+    await until(() => server.streams.length === calls.length, "all calls are there");
+    client.socket.pause();
+    await settled(() => server.streams.reduce((sum, { stream }) => sum + stream.queuedBytes, 0));
+    client.socket.resume();
+    for (const call of calls) assert.equal((await call.done()).bytes, large.length);
+  });
+});
+
 describe("a slow upstream", () => {
   afterEach(() => own.close());
 
@@ -158,5 +178,43 @@ describe("an answer that outruns its caller", () => {
     call.answer?.read(true);
     const answer = await call.done();
     assert.deepEqual([answer.bytes, answer.value("x-last")], [window + 5, "yes"]);
+  });
+});
+
+describe("padding", () => {
+  afterEach(() => own.close());
+
+  const options = { paddingStrategy: constants.PADDING_STRATEGY_MAX };
+
+  it("of a server's frames is taken out, and uses up no window", async () => {
+    const server = createServer(options, (request, response) => {
+      request.resume();
+      response.writeHead(200, { "content-type": "application/grpc", trailer: "grpc-status" });
+      for (let i = 0; i < 4_000; i++) response.write(large.subarray(0, 1_000));
+      response.addTrailers({ "grpc-status": "0" });
+      response.end();
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const sidecar = own.add(await TestSidecar.start(snapshotOf({ variants: { v41: `127.0.0.1:${port}` } })));
+    own.add({ close: () => server.close() });
+    const client = own.add(await ClientPeer.connect(sidecar.address));
+    for (let i = 0; i < 3; i++) {
+      const answer = await client.unary(tfPredict, framed("x"));
+      assert.deepEqual([answer.bytes, answer.value("grpc-status")], [4_000_000, "0"]);
+    }
+  });
+
+  it("of a caller's frames is too", async () => {
+    const { server, sidecar } = await between((stream) => void stream.done().then(() => stream.refuse(0)));
+    const session = connect(`http://${sidecar.address}`, options);
+    own.add({ close: () => session.destroy() });
+    const stream = session.request({ ":method": "POST", ":path": tfPredict, "content-type": "application/grpc" });
+    const answered = once(stream.resume(), "end");
+    for (let i = 0; i < 6_000; i++) stream.write(large.subarray(0, 1_000));
+    stream.end();
+    await answered;
+    assert.equal(server.streams[0]?.bytes, 6_000_000);
   });
 });

@@ -125,6 +125,13 @@ describe("on its way through the sidecar", () => {
     });
   }
 
+  it("a hundred thousand messages without a byte pass, every one", async () => {
+    const { server, client } = await between((stream) => void stream.done().then(() => stream.answer(stream.body)));
+    const empty = Buffer.alloc(5 * 100_000);
+    const answer = await client.unary("/test.Echo/Chat", empty);
+    assert.deepEqual([(await server.stream()).bytes, answer.bytes], [empty.length, empty.length]);
+  });
+
   it("a request without any message, and an answer without any, stay so", async () => {
     const { server, client } = await between((stream) => {
       stream.headers(answerHead);

@@ -199,6 +199,7 @@ describe("the split by a key in the message", () => {
     ["malformed", framed("x".repeat(90)).subarray(0, 50), [], "is cut off"],
     ["compressed", framed(gzipSync(tfRequest()), 1), [["grpc-encoding", "gzip"]], "is compressed"],
     ["peek_limit", framed(tfRequest({ inputs: { a: ["x".repeat(200_000)] } })), [], "is longer than may be held"],
+    ["peek_limit", Buffer.from("00ffffffff".padEnd(200_010, "0"), "hex"), [], "promises four gigabytes"],
   ] as const) {
     it(`gives a message that ${what} to the champion as ${reason}, unchanged`, async () => {
       const { client, sidecar, servers } = await between({ ...byInput, peekBytes: 65_536 });

@@ -273,6 +273,33 @@ describe("an upstream that can't be reached", () => {
     assert.equal(back.peers.length, 1);
   });
 
+  it("because it comes and goes is tried ever more seldom, and holds no more than one socket", async () => {
+    const open = new Set<Socket>();
+    let accepted = 0;
+    const flapping = createServer((socket) => {
+      accepted++;
+      open.add(socket);
+      socket.on("error", () => undefined).once("close", () => open.delete(socket));
+      socket.once("data", () => socket.destroy());
+    });
+    flapping.listen(0, "127.0.0.1");
+    await once(flapping, "listening");
+    own.add({ close: () => flapping.close() });
+    const { port } = flapping.address() as AddressInfo;
+    const clock = new ManualClock();
+    const snapshot = snapshotOf({ variants: { v41: `127.0.0.1:${port}` } });
+    const sidecar = own.add(await TestSidecar.listen(snapshot, { clock, chance: constantChance(0.5) }));
+    for (let second = 0; second < 60; second++) {
+      clock.advance(1_000);
+      await turns(5);
+      assert.ok(open.size <= 1);
+    }
+    await until(() => open.size === 0, "the last one is gone");
+    // Pauses of 0.1, 0.16, … up to 5 s, each as long as the seconds above let it be.
+    assert.ok(accepted >= 10 && accepted <= 25, `${accepted} connections in a minute`);
+    assert.equal(sidecar.events.filter(({ kind }) => kind === "connected").length, 0);
+  });
+
   it("for a moment, after a long time, is tried again at once", async () => {
     const { clock, server, client, sidecar } = await between({ onStream: (stream) => stream.answer(message) });
     clock.advance(60_000);
