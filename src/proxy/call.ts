@@ -274,7 +274,7 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     const empty = request.bytes === 0;
     up.sendHeaders(upstreamBlock, empty && request.ended);
     if (request.keepBytes > 0 || this.proxy.records !== undefined) this.fields ??= fields.slice(0, count);
-    if (!empty) request.sendHeld(up);
+    if (!empty && !request.sendHeld(up)) return this.#cannotOverride();
     if (request.ended) this.#requestComplete();
   }
 

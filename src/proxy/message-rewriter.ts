@@ -34,6 +34,11 @@ export class MessageRewriter {
     this.#limit = limitBytes;
   }
 
+  /** A message has begun and is not whole. */
+  get partial(): boolean {
+    return this.#bytes > 0;
+  }
+
   /** Takes the next piece. @returns the messages it completed, rewritten and framed; often none. */
   push(buf: Buffer, start: number, end: number): Buffer {
     if (this.failed || start === end) return nothing;

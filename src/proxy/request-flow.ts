@@ -37,25 +37,34 @@ export class RequestFlow extends RequestBuffer {
   /** Takes bytes that can't go out yet. `credit` where the caller may send as many again meanwhile. */
   hold(buf: Buffer, start: number, end: number, credit: boolean): void {
     this.push(buf, start, end);
-    if (!credit) return;
     const count = end - start;
+    if (this.rewritten !== undefined) {
+      // Their target is known, and has no connection yet: it is to get them as it gets all others.
+      const more = (this.rewriter as MessageRewriter).push(buf, start, end);
+      if (more.length > 0) this.rewritten = Buffer.concat([this.rewritten, more]);
+      this.#deferred += count;
+      return;
+    }
+    if (!credit) return;
     this.#debt += count;
     this.#credited += count;
     this.#down.consumed(count);
   }
 
-  /** Sends what was held, all of it, as the first bytes of `up`. */
-  sendHeld(up: H2Stream): void {
+  /** Sends what was held, all of it, as the first bytes of `up`. @returns as `relay`. */
+  sendHeld(up: H2Stream): boolean {
+    let sent = true;
     if (this.rewriter !== undefined) {
       const body = this.rewritten as Buffer;
       this.rewritten = undefined;
       this.#debt = 0;
-      up.sendData(body, 0, body.length, this.ended);
+      sent = this.#sendRewritten(up, body, this.rewriter);
     } else {
       this.flatten();
       this.#credit(up.sendData(this.head, this.start, this.end, this.ended));
     }
     if (this.exceeds(this.keepBytes)) this.forget();
+    return sent;
   }
 
   /** Sends the next bytes. @returns false where they can't be rewritten. */
@@ -68,11 +77,16 @@ export class RequestFlow extends RequestBuffer {
       this.#credit(up.sendData(buf, start, end, this.ended));
       return true;
     }
-    const body = this.rewriter.push(buf, start, end);
-    if (body.length > 0 || this.ended) up.sendData(body, 0, body.length, this.ended);
     this.#deferred += end - start;
+    return this.#sendRewritten(up, this.rewriter.push(buf, start, end), this.rewriter);
+  }
+
+  /** A request that ends within a message must not look as if it ended before it. */
+  #sendRewritten(up: H2Stream, body: Buffer, rewriter: MessageRewriter): boolean {
+    const whole = !rewriter.failed && !(this.ended && rewriter.partial);
+    if (body.length > 0 || (this.ended && whole)) up.sendData(body, 0, body.length, this.ended && whole);
     this.#creditDeferred(up);
-    return !this.rewriter.failed;
+    return whole;
   }
 
   /** `bytes` that had waited for the upstream went out. */
