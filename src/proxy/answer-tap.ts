@@ -26,7 +26,7 @@ export class AnswerTap {
       this.#overflown = true;
       this.#bytes.clear();
     } else {
-      this.#bytes.push(buf, start, end);
+      this.#bytes.push(buf, start, end, true);
     }
   }
 

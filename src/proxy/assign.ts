@@ -134,7 +134,8 @@ function byMessage(call: Call, known: Method, bytes: Buffer, start: number, end:
   clearRequestFacts(anyFacts);
   first?.read(known, bytes, start, end, anyFacts, look !== "whole");
   const named = anyFacts.model === undefined ? undefined : method.byModel?.get(anyFacts.model);
-  if (named === undefined && method.byModel !== undefined && anyFacts.model === undefined && look === "early") return false;
+  if (named === undefined && method.byModel !== undefined && anyFacts.model === undefined && look === "early")
+    return false;
   call.model = anyFacts.model;
   call.version = anyFacts.version;
   if (anyFacts.sequence) call.copyable = "sequence";

@@ -19,12 +19,13 @@ export class RequestBuffer {
   #more: Buffer[] | undefined = undefined;
   bytes = 0;
 
-  push(buf: Buffer, start: number, end: number): void {
+  /** @param brief it is held so briefly that what it pins does not matter. */
+  push(buf: Buffer, start: number, end: number, brief = false): void {
     const length = end - start;
     if (length === 0) return;
     if (this.bytes === 0) {
       const pinned = buf.buffer.byteLength;
-      if (pinned <= smallRead || length * 2 >= pinned) {
+      if (brief || pinned <= smallRead || length * 2 >= pinned) {
         this.head = buf;
         this.start = start;
         this.end = end;

@@ -68,7 +68,7 @@ export class Sidecar {
     const transport = resolveTransportOptions(limits.transport);
     const options = resolveProxyOptions(limits.proxy);
     this.#ports = ports;
-    const loop = new FlushLoop();
+    const loop = new FlushLoop(clock);
     const wheel = new TimerWheel(clock);
     this.#budget = new ByteBudget();
     const upstream = upstreamHandler(metrics);

@@ -2,37 +2,71 @@
  * Sends what a turn of the event loop produced, once, at its end.
  *
  * The sockets that were readable in this turn have all been read by then, so calls that came together leave together:
- * one system call per connection and turn instead of one per call.
+ * one system call per connection and turn instead of one per call. Where reads come one at a time there is nothing to
+ * gather, and waiting for the end of the turn only costs another phase of the loop: then what a read produced is sent
+ * as soon as it has been read.
  */
+import type { Clock } from "../base/clock.ts";
+
 export interface Flushable {
   flush(): void;
 }
+
+/** A read this long after the one before stands alone: those of one turn follow each other within microseconds. */
+const aloneMs = 0.1;
 
 export class FlushLoop {
   #dirty: Flushable[] = [];
   #spare: Flushable[] = [];
   #late: Flushable[] = [];
   #scheduled = false;
+  /** Reads under way: what they add is looked at when they end. */
+  #reading = 0;
+  #lastReadMs = 0;
+  readonly #clock: Clock;
   readonly #run = (): void => {
     this.#scheduled = false;
+    this.#flushAll();
+  };
+
+  #flushAll(): void {
     const dirty = this.#dirty;
     this.#dirty = this.#spare;
     this.#spare = dirty;
     for (let i = 0; i < dirty.length; i++) (dirty[i] as Flushable).flush();
     dirty.length = 0;
     if (this.#late.length > 0) this.#runLate();
-  };
+  }
 
-  /** Asks for one `flush` at the end of this turn. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Asks for one `flush`, at the end of this read or of this turn. */
   add(link: Flushable): void {
     this.#dirty.push(link);
-    this.#schedule();
+    if (this.#reading === 0) this.#schedule();
+  }
+
+  /** Around what a socket's read sets in motion. */
+  beginRead(): void {
+    this.#reading++;
+  }
+
+  endRead(): void {
+    if (--this.#reading > 0) return;
+    const nowMs = this.#clock.nowMs();
+    const alone = nowMs - this.#lastReadMs > aloneMs;
+    this.#lastReadMs = nowMs;
+    if (this.#dirty.length === 0 && this.#late.length === 0) return;
+    if (alone && !this.#scheduled) this.#flushAll();
+    else this.#schedule();
   }
 
   /** Asks for one `flush` after all the others of this turn: for what nobody waits for. */
   addLate(extra: Flushable): void {
     this.#late.push(extra);
-    this.#schedule();
+    if (this.#reading === 0) this.#schedule();
   }
 
   #runLate(): void {

@@ -16,6 +16,7 @@ export class Link {
   /** What we ended with, where it was the socket's fault. */
   error: Error | undefined = undefined;
   readonly #limitBytes: number;
+  readonly #loop: FlushLoop;
   readonly #onGone: (link: Link) => void;
   #paused = false;
   #ended = false;
@@ -33,9 +34,11 @@ export class Link {
     this.socket = socket;
     this.#limitBytes = options.outputLimitBytes;
     this.#onGone = onGone;
+    this.#loop = loop;
     this.connection = new Connection(role, options, handler, budget, () => loop.add(this));
     this.connection.onFull = () => this.flush();
     socket.setNoDelay(true);
+    // Sockets with a reader of their own (`socket-reader.ts`) never emit it; the listener lets them flow all the same.
     socket.on("data", (chunk: Buffer) => this.receive(chunk));
     socket.on("drain", () => this.#onDrain());
     socket.on("error", (error) => {
@@ -46,7 +49,9 @@ export class Link {
   }
 
   receive(chunk: Buffer): void {
+    this.#loop.beginRead();
     this.connection.receive(chunk);
+    this.#loop.endRead();
     if (this.connection.dead) this.#finish();
     else if (this.connection.output.bytes + this.connection.sender.socketBacklog > this.#limitBytes) this.#pause();
   }

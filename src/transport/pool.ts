@@ -14,6 +14,7 @@ import { type Backoff, newBackoff, nextPauseMs } from "./backoff.ts";
 import type { FlushLoop } from "./flush-loop.ts";
 import { Link } from "./link.ts";
 import type { ResolvedTransportOptions } from "./options.ts";
+import { readInto } from "./socket-reader.ts";
 
 /** A call that waits for a stream. */
 export interface Waiter {
@@ -208,9 +209,10 @@ export class Pool {
   #open(): boolean {
     if (this.#closed || this.#retry !== undefined) return false;
     const { host, port, path } = targetOf(this.address);
-    const socket = createConnection(path === undefined ? { host, port, noDelay: true } : { path });
+    const onread = readInto((chunk) => link.receive(chunk));
+    const socket = createConnection(path === undefined ? { host, port, noDelay: true, onread } : { path, onread });
     const { handler, budget, loop, clock } = this.#ports;
-    const link = new Link(socket, "client", this.#http2, handler, budget, loop, (gone) => this.#gone(slot, gone));
+    const link: Link = new Link(socket, "client", this.#http2, handler, budget, loop, (gone) => this.#gone(slot, gone));
     link.connection.context = this;
     const cancelTimeout = clock.after(this.#options.connectTimeoutMs, () => {
       link.error ??= new Error(`no answer within ${this.#options.connectTimeoutMs} ms`);

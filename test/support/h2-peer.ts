@@ -2,8 +2,10 @@
  * HTTP/2 peers of which a test decides every frame: header lists as they stand on the wire, credit withheld, resets and
  * GOAWAYs at will. They speak by our own codec; what has to be shown by another implementation is shown with grpc-js.
  */
+
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { systemClock } from "../../src/base/clock.ts";
 import { ByteBudget } from "../../src/http2/byte-budget.ts";
 import type { Connection, ConnectionHandler, ResetHow } from "../../src/http2/connection.ts";
 import { writeGoaway } from "../../src/http2/frames.ts";
@@ -165,7 +167,7 @@ export class Peer {
       onClosed: () => undefined,
     };
     const resolved = resolveHttp2Options(http2);
-    const link = new Link(socket, role, resolved, handler, new ByteBudget(), new FlushLoop(), () => {
+    const link = new Link(socket, role, resolved, handler, new ByteBudget(), new FlushLoop(systemClock), () => {
       this.gone = true;
     });
     this.connection = link.connection;
