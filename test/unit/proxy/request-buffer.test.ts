@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { RequestBuffer } from "../../../src/proxy/request-buffer.ts";
+import { pattern } from "../../support/h2-pair.ts";
+import { framed } from "../../support/predict.ts";
+
+/** A buffer that lies alone in its memory, as a socket's read does. */
+function read(length: number): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  pattern(length).copy(bytes);
+  return bytes;
+}
+
+function contents(buffer: RequestBuffer): Buffer {
+  buffer.flatten();
+  return buffer.head.subarray(buffer.start, buffer.end);
+}
+
+describe("a request buffer", () => {
+  it("keeps one piece where it lies", () => {
+    const buffer = new RequestBuffer();
+    const bytes = read(1_000);
+    buffer.push(bytes, 100, 600);
+    assert.equal(buffer.head, bytes);
+    assert.deepEqual([buffer.start, buffer.end, buffer.bytes], [100, 600, 500]);
+  });
+
+  it("copies a short piece of a long read, which it would pin", () => {
+    const bytes = read(65_536);
+    const short = new RequestBuffer();
+    short.push(bytes, 10, 110);
+    assert.notEqual(short.head.buffer, bytes.buffer);
+    assert.equal(short.head.buffer.byteLength, 100);
+    assert.deepEqual(contents(short), bytes.subarray(10, 110));
+    const long = new RequestBuffer();
+    long.push(bytes, 0, 32_768);
+    assert.equal(long.head.buffer, bytes.buffer);
+  });
+
+  it("makes one piece of several, in order", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 10 }), fc.nat(10), (lengths, early) => {
+        const buffer = new RequestBuffer();
+        const total = lengths.reduce((sum, length) => sum + length, 0);
+        const bytes = read(total);
+        let at = 0;
+        for (const [i, length] of lengths.entries()) {
+          if (i === early) buffer.flatten();
+          buffer.push(bytes, at, at + length);
+          at += length;
+        }
+        assert.equal(buffer.bytes, total);
+        assert.deepEqual(contents(buffer), bytes);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("knows the first message's length and flag once its prefix is here, however it is cut", () => {
+    const message = framed("hello", 1);
+    const buffer = new RequestBuffer();
+    for (let i = 0; i < 5; i++) {
+      assert.equal(buffer.messageBytes(), -1, `${i} bytes`);
+      buffer.push(message, i, i + 1);
+    }
+    assert.equal(buffer.messageBytes(), 5);
+    assert.equal(buffer.flag, 1);
+  });
+
+  it("knows that a message is longer than a limit by its prefix or by its bytes", () => {
+    const buffer = new RequestBuffer();
+    buffer.push(framed("x".repeat(95)), 0, 20);
+    assert.equal(buffer.exceeds(100), false);
+    assert.equal(buffer.exceeds(99), true);
+    const several = new RequestBuffer();
+    several.push(Buffer.concat([framed("a"), framed("b")]), 0, 12);
+    assert.equal(several.exceeds(12), false);
+    assert.equal(several.exceeds(11), true);
+  });
+
+  it("reads a length of 32 bits without a sign", () => {
+    const buffer = new RequestBuffer();
+    buffer.push(Buffer.from([0, 0xff, 0xff, 0xff, 0xff]), 0, 5);
+    assert.equal(buffer.messageBytes(), 0xffff_ffff);
+  });
+
+  it("is empty once it was cleared", () => {
+    const buffer = new RequestBuffer();
+    buffer.push(Buffer.from("abc"), 0, 3);
+    buffer.push(Buffer.from("def"), 0, 3);
+    buffer.clear();
+    assert.deepEqual([buffer.bytes, contents(buffer).length, buffer.messageBytes(), buffer.flag], [0, 0, -1, 0]);
+    buffer.push(Buffer.from("abc"), 1, 3);
+    assert.equal(contents(buffer).toString(), "bc");
+  });
+});
