@@ -14,6 +14,7 @@ import { parseSettings, type Strings } from "../../src/config/settings.ts";
 import type { Snapshot } from "../../src/model/route.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import type { TrafficSnapshot, VariantSnapshot } from "../../src/observe/snapshot.ts";
+import type { CallRecords } from "../../src/proxy/ports.ts";
 import type { SidecarEvent } from "../../src/runtime/events.ts";
 import { Sidecar, type SidecarLimits } from "../../src/runtime/sidecar.ts";
 import { type ExposedMetric, parseExposition } from "./exposition.ts";
@@ -37,6 +38,8 @@ export interface SidecarOptions {
   readonly trustHop?: string;
   /** The pod's own model server. */
   readonly local?: string;
+  /** Makes whoever records calls. */
+  readonly records?: (metrics: Metrics) => CallRecords | undefined;
 }
 
 /** Reads routes as a route file says them. */
@@ -92,6 +95,7 @@ export class TestSidecar {
       metrics: this.metrics,
       local: addressOf(options.local ?? "127.0.0.1:8500"),
       trustsHop: trusts(networks.value),
+      records: options.records?.(this.metrics),
       onEvent: (event) => this.events.push(event),
       limits: options.limits ?? {},
     });
