@@ -19,6 +19,8 @@ export class Pools {
   #entries = new Map<string, PoolEntry>();
   /** What the generation that is being made has asked for. */
   #wanted = new Map<string, PoolEntry>();
+  /** No configuration wants them any more; their last calls are under way. */
+  readonly #leaving = new Map<Pool, Promise<void>>();
 
   constructor(make: (plan: VariantPlan, route: string) => Pool) {
     this.#make = make;
@@ -39,8 +41,15 @@ export class Pools {
 
   /** The generation is in force: pools that it did not ask for take no new calls and go when theirs have ended. */
   commit(): void {
-    for (const [key, { pool }] of this.#entries) if (!this.#wanted.has(key)) void pool.drain();
+    for (const [key, { pool }] of this.#entries) if (!this.#wanted.has(key)) this.#leave(pool);
     this.#entries = this.#wanted;
+  }
+
+  #leave(pool: Pool): void {
+    this.#leaving.set(
+      pool,
+      pool.drain().then(() => void this.#leaving.delete(pool)),
+    );
   }
 
   all(): Iterable<PoolEntry> {
@@ -48,10 +57,11 @@ export class Pools {
   }
 
   async drain(): Promise<void> {
-    await Promise.all([...this.#entries.values()].map(({ pool }) => pool.drain()));
+    await Promise.all([...this.#leaving.values(), ...[...this.#entries.values()].map(({ pool }) => pool.drain())]);
   }
 
   destroy(): void {
     for (const { pool } of this.#entries.values()) pool.destroy();
+    for (const pool of this.#leaving.keys()) pool.destroy();
   }
 }
