@@ -83,6 +83,7 @@ describe("a copy of a call", () => {
     assert.deepEqual(copy.values(":authority"), [shadow.address]);
     const differing = ["x-contender-traffic", "authorization", "cookie", "grpc-timeout", ":authority"];
     assert.deepEqual(without(copy, ...differing), without(original, ...differing));
+    assert.deepEqual([copy.values("authorization"), copy.values("cookie")], [[], []]);
     assert.deepEqual(original.values("authorization"), ["Bearer secret"]);
     assert.deepEqual(original.values("x-contender-traffic"), []);
   });

@@ -192,6 +192,17 @@ describe("an upstream that fails a call", () => {
     });
   }
 
+  for (const type of ["application/grpc", undefined]) {
+    it(`by HTTP status 503 and type ${type ?? "none"} without a gRPC status gives UNAVAILABLE, and no body`, async () => {
+      const { client } = await between((stream) => {
+        stream.headers([[":status", "503"], ...(type === undefined ? [] : [["content-type", type] as const])]);
+        stream.data(Buffer.from("upstream connect error"), true);
+      });
+      const answer = await client.unary(tfPredict, message);
+      assert.deepEqual([statusOf(answer), answer.bytes], [14, 0]);
+    });
+  }
+
   it("by a page with HTTP status 200 gives UNKNOWN", async () => {
     const { client } = await between((stream) => {
       stream.headers([
