@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   closeSync,
   mkdirSync,
@@ -181,5 +182,29 @@ describe("a descriptor as a place for lines", () => {
     await sink.append(Buffer.from("one\n"), 0);
     await sink.append(Buffer.from("two\n"), 0);
     assert.equal(text(folder.at("log")), "cu\none\ntwo\n");
+  });
+});
+
+describe("standard output as a place for lines", () => {
+  it("that nobody reads doesn't keep a process from ending", async () => {
+    const of = (path: string): string => new URL(`../../../src/${path}`, import.meta.url).href;
+    const script = `
+      import { systemClock } from "${of("base/clock.ts")}";
+      import { standardOutput } from "${of("compare/line-sinks.ts")}";
+      import { LineWriter } from "${of("compare/line-writer.ts")}";
+      const writer = new LineWriter({ clock: systemClock, sink: standardOutput() });
+      let dropped = 0;
+      for (let i = 0; i < 1_000; i++) writer.add("x".repeat(1_023) + "\\n", (_, lines) => { dropped += lines; });
+      await writer.close(100);
+      process.exit(dropped > 0 ? 7 : 8);
+    `;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    try {
+      assert.deepEqual(await once(child, "exit", { signal: AbortSignal.timeout(8_000) }), [7, null]);
+    } finally {
+      child.kill("SIGKILL");
+    }
   });
 });

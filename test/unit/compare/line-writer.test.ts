@@ -148,15 +148,34 @@ describe("a line writer that can't write", () => {
     });
   }
 
-  it("counts only the lines that were not taken whole", async () => {
-    const { clock, sink, add, settled, dropped } = writing({}, "all", { code: "ENOSPC", written: 16 });
-    add("first\n");
+  for (const [written, whole] of [
+    [0, 0],
+    [6, 0],
+    [7, 1],
+    [16, 2],
+  ] as const) {
+    it(`after ${written} bytes of four lines counts only those that were not taken whole`, async () => {
+      const { clock, add, settled, dropped } = writing({}, "all", { code: "ENOSPC", written });
+      add("first\n");
+      await settled();
+      add(...lines(4));
+      clock.advance(200);
+      await settled();
+      assert.deepEqual(dropped, { no_space: 4 - whole });
+    });
+  }
+
+  it("pauses also where a full batch waits", async () => {
+    const { clock, sink, add, settled } = writing({ batchBytes: 7 }, { code: "ENOSPC" });
+    add("lost\n");
     await settled();
-    add(...lines(4));
-    clock.advance(200);
+    add(...lines(3));
+    clock.advance(999);
+    await turns();
+    assert.equal(sink.starts.length, 1);
+    clock.advance(1);
     await settled();
-    assert.equal(sink.text, "first\nline 0\nline 1\nli");
-    assert.deepEqual(dropped, { no_space: 2 });
+    assert.equal(sink.text, lines(3).join(""));
   });
 
   it("holds what comes during the pause, and gives the trouble as the reason for what doesn't fit", async () => {
@@ -223,6 +242,18 @@ describe("a line writer that is closed", () => {
     sink.release();
     await turns();
     assert.deepEqual(dropped, { closing: 3 });
+  });
+
+  it("has given up for good: a batch that fails after that is counted no second time", async () => {
+    const { clock, sink, add, writer, dropped, states } = writing({}, { code: "EPIPE" });
+    sink.hold();
+    add(...lines(3));
+    const closed = writer.close(1_000);
+    clock.advance(1_000);
+    await closed;
+    sink.release();
+    await turns();
+    assert.deepEqual([dropped, states], [{ closing: 3 }, []]);
   });
 
   it("gives up at the first failure, and counts what is left", async () => {
