@@ -38,7 +38,7 @@ export function planSnapshot(snapshot: Snapshot): Parsed<Plan> {
     else problems.push(...route.problems.map((p) => ({ path: `${spec.name}.${p.path}`, message: p.message })));
   }
   const fallback = routes.find(({ spec }) => spec.default) ?? routes[0];
-  if (fallback === undefined) problems.push({ path: "routes", message: "want at least one route" });
+  if (snapshot.routes.length === 0) problems.push({ path: "routes", message: "want at least one route" });
   if (problems.length > 0 || fallback === undefined) return { ok: false, problems };
   return { ok: true, value: compile(snapshot, routes, fallback) };
 }
