@@ -197,7 +197,7 @@ function decide(call: Call, route: BoundRoute, key: string | undefined, undrawn:
   if (variant.breaker === undefined || !call.proxy.insurance.admit(call)) {
     variant.cells.assigned(assignmentIndex[call.reason]);
   }
-  call.capDeadline(route.spec.maxTimeoutMs);
+  call.capDeadline(call.proxy.wheel, route.spec.maxTimeoutMs);
   return call.state !== callState.done;
 }
 

@@ -7,48 +7,35 @@
  * It keeps its generation and its variant for life, whatever happens to the weights. What it reports, it reports once,
  * in `finish`.
  */
-import { WheelEntry } from "../base/timer-wheel.ts";
-import { grpcStatus, grpcStatusOfHttp, grpcStatusOfReset } from "../grpc/status.ts";
-import { formatTimeout } from "../grpc/timeout.ts";
+import { grpcStatus, grpcStatusOfHttp } from "../grpc/status.ts";
 import type { Connection, ResetHow } from "../http2/connection.ts";
-import { errorCode, errorCodeNames } from "../http2/constants.ts";
-import { HeaderBlock, HeaderField, headerId } from "../http2/header-block.ts";
+import { errorCode } from "../http2/constants.ts";
+import { HeaderBlock, type HeaderField } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import type { AssignmentReason, LocalReplyReason } from "../model/call.ts";
 import { outcomeIndex, trafficIndex } from "../observe/labels.ts";
 import type { Waiter } from "../transport/pool.ts";
-import { AnswerTap } from "./answer-tap.ts";
+import { AnswerFlow } from "./answer-flow.ts";
 import { isGrpcAnswer, passOn, replyHttp, replyStatus, statusOf } from "./answers.ts";
 import { assignByHead, assignByMessage } from "./assign.ts";
+import { CallDeadline } from "./call-deadline.ts";
 import { callState } from "./call-state.ts";
+import { failureOfReset, type HttpRefusal, refusalOf } from "./failures.ts";
 import type { BoundMethod, BoundRoute, BoundVariant, Generation } from "./generation.ts";
-import type { MessageRewriter } from "./message-rewriter.ts";
-import { answerRewriter, prepareRequest } from "./model-override.ts";
+import { prepareRequest } from "./model-override.ts";
 import type { ProxyPorts } from "./ports.ts";
 import { RequestFlow } from "./request-flow.ts";
-import {
-  illegalTimeout,
-  keepTraffic,
-  noTimeout,
-  type RequestHead,
-  readRequestHead,
-  writeRequestHead,
-} from "./request-head.ts";
+import { keepTraffic, readRequestHead, writeRequestHead } from "./request-head.ts";
 import type { StreamUser } from "./upstream-handler.ts";
 
-/** A deadline this short has passed by the time the call could be on its way. */
-const hopelessMs = 0.01;
-/** Time lost on the way that is not worth a new number: less than the network's own. */
-const unnoticedMs = 0.2;
 /** How long a request that was refused by its head may still be coming, before it is told to stop. */
 const refusedMs = 1_000;
 
 const upstreamBlock = new HeaderBlock();
 
-export class Call extends WheelEntry implements StreamUser, Waiter {
+export class Call extends CallDeadline implements StreamUser, Waiter {
   readonly proxy: ProxyPorts;
   readonly down: H2Stream;
-  readonly startMs: number;
   /** One of `callState`. */
   state: number = callState.peeking;
   generation: Generation;
@@ -70,14 +57,8 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   model: string | undefined = undefined;
   version: string | undefined = undefined;
 
-  /** Milliseconds from `startMs`; -1 where there is no deadline. */
-  timeoutMs = noTimeout;
-  /** Of the caller's deadline and the route's limit, the route's is the one in force. */
-  deadlineOurs = false;
   /** The reason of the answer we gave in the upstream's place; undefined where it answered itself. */
   failure: LocalReplyReason | undefined = undefined;
-  /** The caller's own timeout field, which may be passed on as it is while no time has been lost. */
-  timeout: HeaderField | undefined = undefined;
   /** The request's fields, kept where the call has to wait. */
   fields: HeaderField[] | undefined = undefined;
   readonly request: RequestFlow;
@@ -93,21 +74,18 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   /** The answer's head is out: no second try, and a failure ends in trailers. */
   headSent = false;
   resent = false;
-  tap: AnswerTap | undefined = undefined;
+  readonly answer = new AnswerFlow();
   /** The caller may go on with its request although it has its answer. */
   #patient = false;
-  /** Sets the answer's messages back to the model that the caller asked for. */
-  #answer: MessageRewriter | undefined = undefined;
 
   // Waiter
   queuedAtMs = 0;
   waiting = false;
 
   constructor(proxy: ProxyPorts, down: H2Stream, generation: Generation) {
-    super();
+    super(proxy.clock.nowMs());
     this.proxy = proxy;
     this.down = down;
-    this.startMs = proxy.clock.nowMs();
     this.request = new RequestFlow(down, proxy.options.replayBytes);
     this.generation = generation;
     this.route = generation.fallback;
@@ -120,46 +98,17 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
 
   begin(block: HeaderBlock, endStream: boolean): void {
     const head = readRequestHead(block);
-    if (!head.isPost)
-      return this.#refuseHttp(405, `want POST, which is what gRPC calls are; this port speaks gRPC only`);
-    // Asked first: the content type may be among the fields that are missing.
-    if (block.tooLarge) return this.refuse(grpcStatus.RESOURCE_EXHAUSTED, "headers_too_large", "header list too large");
-    if (!head.isGrpc) return this.#refuseHttp(415, "want content-type application/grpc; this port speaks gRPC only");
-    if (head.timeoutMs === illegalTimeout) {
-      return this.refuse(
-        grpcStatus.INTERNAL,
-        "bad_timeout",
-        "grpc-timeout is not of the form 1 to 8 digits and H, M, S, m, u or n",
-      );
+    const refusal = refusalOf(head, block.tooLarge);
+    if (refusal !== undefined) {
+      if ("status" in refusal) return this.#refuseHttp(refusal);
+      return this.refuse(refusal.code, refusal.reason, refusal.text);
     }
     this.request.ended = endStream;
     this.method = this.generation.method(head.path.value);
-    if (!this.#setDeadline(head)) return;
+    if (!this.setDeadline(this.proxy.wheel, head.timeoutMs, head.timeout)) return this.#expire();
     if (assignByHead(this, head, block.fields, block.count)) return this.connect(block.fields, block.count);
     this.fields = block.fields.slice(0, block.count);
     if (endStream && this.state === callState.peeking) this.#assignHeld();
-  }
-
-  /** @returns false where there is nothing left to wait for. */
-  #setDeadline(head: RequestHead): boolean {
-    this.timeoutMs = head.timeoutMs;
-    this.timeout = head.timeout;
-    if (head.timeoutMs === noTimeout) return true;
-    if (head.timeoutMs <= hopelessMs) {
-      this.#expire();
-      return false;
-    }
-    this.proxy.wheel.arm(this, this.startMs, head.timeoutMs);
-    return true;
-  }
-
-  /** The route's own longest deadline, once the route is known. */
-  capDeadline(maxTimeoutMs: number | undefined): void {
-    if (maxTimeoutMs === undefined || (this.timeoutMs !== noTimeout && this.timeoutMs <= maxTimeoutMs)) return;
-    this.timeoutMs = maxTimeoutMs;
-    this.timeout = undefined;
-    this.deadlineOurs = true;
-    this.proxy.wheel.arm(this, this.startMs, maxTimeoutMs);
   }
 
   // === request bytes ===
@@ -262,8 +211,8 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   #open(connection: Connection, fields: readonly HeaderField[], count: number): void {
     const held = this.fields !== undefined;
     this.state = callState.waiting;
-    const timeout = this.#remaining(held);
-    if (timeout === null) return;
+    const timeout = this.remaining(this.proxy.clock, held);
+    if (timeout === null) return this.#expire();
     const up = connection.openStream(this);
     this.up = up;
     this.state = callState.open;
@@ -276,18 +225,6 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     if (request.keepBytes > 0 || this.proxy.records !== undefined) this.fields ??= fields.slice(0, count);
     if (!empty && !request.sendHeld(up)) return this.#cannotOverride();
     if (request.ended) this.#requestComplete();
-  }
-
-  /** What is left of the deadline, as a field; null where nothing is (and the call has ended). */
-  #remaining(held: boolean): HeaderField | undefined | null {
-    if (this.timeoutMs === noTimeout) return undefined;
-    if (!held && this.timeout !== undefined) return this.timeout; // still the turn in which the call came
-    const lostMs = this.proxy.clock.nowMs() - this.startMs;
-    if (lostMs < unnoticedMs && this.timeout !== undefined) return this.timeout;
-    const left = this.timeoutMs - lostMs;
-    if (left > 0) return new HeaderField("grpc-timeout", formatTimeout(left), false, headerId["grpc-timeout"]);
-    this.onDeadline();
-    return null;
   }
 
   // === answer ===
@@ -306,31 +243,13 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     }
     this.headSent = true;
     this.request.forget();
-    this.#tapAnswer();
-    if (this.request.rewriter !== undefined) {
-      this.#answer = answerRewriter(this, block.find(headerId["grpc-encoding"])?.value);
-    }
+    this.answer.begin(this, block);
     this.down.sendHeaders(passOn(block, this.target.answeredBy), false);
-  }
-
-  #tapAnswer(): void {
-    const { dialect, method } = this.method.plan;
-    if (dialect === undefined || method === undefined || !method.scored || this.reason === "hop") return;
-    const reader = this.route.scoreReaders.get(dialect.name);
-    if (reader !== undefined) this.tap = new AnswerTap(reader, method, this.proxy.options.scoreBytes);
   }
 
   onData(buf: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.state === callState.done) return;
-    if (this.#answer === undefined) {
-      const sent = this.down.sendData(buf, start, end, endStream);
-      (this.up as H2Stream).consumed(sent);
-    } else {
-      const body = this.#answer.push(buf, start, end);
-      if (body.length > 0 || endStream) this.down.sendData(body, 0, body.length, endStream);
-      (this.up as H2Stream).consumed(end - start);
-    }
-    this.tap?.push(buf, start, end);
+    if (!this.answer.relay(this.up as H2Stream, this.down, buf, start, end, endStream)) return this.#cannotOverride();
     // An answer that ends without trailers has no status, and that is what the caller will make of it.
     if (endStream) this.finish(grpcStatus.UNKNOWN, outcomeIndex.error);
   }
@@ -347,14 +266,8 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
     if (this.state === callState.done) return;
     this.up = undefined;
     if (how === "unprocessed" && this.#resend()) return;
-    if (how === "lost") {
-      return this.upstreamFailed(grpcStatus.UNAVAILABLE, "upstream_gone", `connection to ${this.target.name} lost`);
-    }
-    const name = errorCodeNames[code] ?? String(code);
-    if (how === "protocol") {
-      return this.upstreamFailed(grpcStatus.INTERNAL, "upstream_protocol", `${this.target.name} broke HTTP/2: ${name}`);
-    }
-    this.upstreamFailed(grpcStatusOfReset(code), "upstream_reset", `${this.target.name} reset the call: ${name}`);
+    const failure = failureOfReset(this.target.name, code, how);
+    this.upstreamFailed(failure.code, failure.reason, failure.text);
   }
 
   /** A stream that the upstream never looked at is sent again, once. */
@@ -397,7 +310,7 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
   }
 
   /** What comes after such a head is not ours to judge, but still HTTP/2's: it is read to its end, for a while. */
-  #refuseHttp(status: 405 | 415, text: string): void {
+  #refuseHttp({ status, text }: HttpRefusal): void {
     this.proxy.metrics.localReply("not_grpc");
     this.#patient = true;
     replyHttp(this.down, status, text);
@@ -447,7 +360,7 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
       const how = insured ? outcomeIndex.error : outcome;
       assigned.cells.request(trafficIndex.live, this.method.index, counted, how, nowMs - this.startMs, upstreamMs);
       // A score belongs to the variant that gave it: the champion's, where it answered in another's place.
-      if (this.tap !== undefined && code === grpcStatus.OK) this.tap.read(this.target.sink);
+      if (code === grpcStatus.OK) this.answer.read(this.target.sink);
       proxy.insurance.settle(this, code, outcome);
     }
     if (this.state !== callState.peeking) proxy.records?.add(this, code, nowMs);
@@ -466,9 +379,8 @@ export class Call extends WheelEntry implements StreamUser, Waiter {
       up.reset(up.remoteEnded ? errorCode.NO_ERROR : errorCode.CANCEL);
     }
     this.request.forget();
-    this.#answer = undefined;
+    this.answer.drop();
     this.fields = undefined;
-    this.tap = undefined;
     this.#closeDown();
   }
 

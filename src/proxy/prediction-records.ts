@@ -44,7 +44,7 @@ function recordOf(call: Call, code: number, nowMs: number): PredictionRecord {
   const requestId = fieldValue(fields, headerId["x-request-id"]);
   const latencyMs = nowMs - call.startMs;
   // What the target's sink holds is of this call only where its answer has just been read.
-  const answer = call.tap !== undefined && code === grpcStatus.OK ? target.sink : undefined;
+  const answer = call.answer.tapped && code === grpcStatus.OK ? target.sink : undefined;
   return {
     event: "prediction",
     time: new Date(call.proxy.clock.wallMs() - latencyMs).toISOString(),
