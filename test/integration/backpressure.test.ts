@@ -13,6 +13,8 @@ const own = new Owned();
 
 const window = 262_144;
 const large = Buffer.alloc(8 * window, "large ");
+/** More than a window, so that it needs credit to arrive. */
+const long = large.subarray(0, window + 100_000);
 
 async function between(
   onStream: (stream: PeerStream) => void,
@@ -46,12 +48,14 @@ describe("a caller that reads one of its calls no more", () => {
   afterEach(() => own.close());
 
   it("delays none of its 99 others on the same connection, and gets the rest when it reads again", async () => {
-    const { server, sidecar, client } = await between((stream) => void stream.done().then(() => stream.answer(large)));
-    const stalled = client.open(tfPredict, [], { reading: false });
+    const { server, sidecar, client } = await between(
+      (stream) => void stream.done().then(() => stream.answer(stream.value("x-long") === "1" ? large : long)),
+    );
+    const stalled = client.open(tfPredict, [["x-long", "1"]], { reading: false });
     stalled.data(framed("x"), true);
     await until(() => stalled.answer !== undefined, "the stalled answer has begun");
     const others = Array.from({ length: 99 }, () => client.call(tfPredict, framed("x")));
-    for (const call of others) assert.equal((await call.done()).bytes, large.length);
+    for (const call of others) assert.equal((await call.done()).bytes, long.length);
 
     assert.equal(await settled(() => stalled.answer?.bytes ?? 0), window, "as much as it allowed");
     const unsent = server.streams[0]?.stream.queuedBytes ?? 0;

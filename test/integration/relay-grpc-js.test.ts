@@ -176,10 +176,9 @@ describe("between a grpc-js caller and a grpc-js server, the sidecar passes", ()
     assert.ok(gunzipSync(body.subarray(5)).equals(message));
   });
 
-  it("a message of 64 MiB", async function () {
-    this.timeout(20_000);
+  it("a message of 16 MiB", async () => {
     const client = await between();
-    const message = Buffer.alloc(64 * 1024 * 1024, noise(1_000_003));
+    const message = Buffer.alloc(16 * 1024 * 1024, noise(1_000_003));
     const { messages, status: end } = await client.unary(echo.unary, message);
     assert.equal(end.code, status.OK, end.details);
     assert.ok(messages[0]?.equals(message));
