@@ -5,6 +5,7 @@
  * stream data back, and a peer that makes us talk without reading is not read from until it does.
  */
 import type { Socket } from "node:net";
+import type { Clock } from "../base/clock.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import { Connection, type ConnectionHandler, type Role } from "../http2/connection.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
@@ -17,10 +18,12 @@ export class Link {
   error: Error | undefined = undefined;
   readonly #limitBytes: number;
   readonly #loop: FlushLoop;
+  readonly #clock: Clock;
   readonly #onGone: (link: Link) => void;
   #paused = false;
   #ended = false;
   #gone = false;
+  #cancelLinger: () => void = () => undefined;
 
   constructor(
     socket: Socket,
@@ -29,12 +32,14 @@ export class Link {
     handler: ConnectionHandler,
     budget: ByteBudget,
     loop: FlushLoop,
+    clock: Clock,
     onGone: (link: Link) => void,
   ) {
     this.socket = socket;
     this.#limitBytes = options.outputLimitBytes;
     this.#onGone = onGone;
     this.#loop = loop;
+    this.#clock = clock;
     this.connection = new Connection(role, options, handler, budget, () => loop.add(this));
     this.connection.onFull = () => this.flush();
     socket.setNoDelay(true);
@@ -50,15 +55,18 @@ export class Link {
 
   receive(chunk: Buffer): void {
     this.#loop.beginRead();
-    this.connection.receive(chunk);
-    this.#loop.endRead();
+    try {
+      this.connection.receive(chunk);
+    } finally {
+      this.#loop.endRead();
+    }
     if (this.connection.dead) this.#finish();
     else if (this.connection.output.bytes + this.connection.sender.socketBacklog > this.#limitBytes) this.#pause();
   }
 
   /** Gives the socket what the connection has written. */
   flush(): void {
-    const { output, sender, dead } = this.connection;
+    const { output, dead } = this.connection;
     const socket = this.socket;
     if (this.#ended || this.#gone) {
       output.take();
@@ -72,22 +80,44 @@ export class Link {
       for (const each of output.take()) socket.write(each);
       socket.uncork();
     }
-    sender.socketBacklog = socket.writableLength;
-    if (sender.socketBacklog === 0) output.rewind();
+    this.#settle();
     if (dead) this.#finish();
-    else sender.pump(); // what the high-water mark held back may go out in the next turn
+    else this.connection.sender.pump(); // what the high-water mark held back may go out in the next turn
+  }
+
+  /** Looks at how far the socket is: it may have taken all, without any event that says so. */
+  #settle(): void {
+    const { output, sender } = this.connection;
+    sender.socketBacklog = this.socket.writableLength;
+    if (sender.socketBacklog === 0) output.rewind();
+    if (!this.#paused || output.bytes + sender.socketBacklog > this.#limitBytes) return;
+    this.#paused = false;
+    this.socket.resume();
   }
 
   /** The connection is dead: what it still has to say is sent, then the socket is closed. */
   #finish(): void {
     if (this.#ended) return;
     if (this.connection.output.bytes > 0) this.flush();
+    this.#end();
+  }
+
+  /**
+   * Ends the socket, and sees to it that it is gone in the end. First the peer takes what is left, as long as it takes
+   * anything: its own bytes, which are not read meanwhile, count for nothing. Then it has a while to end its half; what
+   * it still sends is read and dropped, because a socket closed over unread bytes would take our last words along.
+   */
+  #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.socket.end();
-    // A peer that never closes its half must not keep the socket: what it still sends is read and dropped.
-    this.socket.resume();
-    this.socket.setTimeout(lingerMs, () => this.socket.destroy());
+    const { socket } = this;
+    socket.pause();
+    socket.setTimeout(lingerMs, () => socket.destroy());
+    socket.end(() => {
+      if (this.#gone) return;
+      socket.resume();
+      this.#cancelLinger = this.#clock.after(lingerMs, () => socket.destroy());
+    });
   }
 
   /** Ends everything now. */
@@ -102,31 +132,23 @@ export class Link {
   }
 
   #onDrain(): void {
-    const { output, sender } = this.connection;
-    sender.socketBacklog = this.socket.writableLength;
-    if (sender.socketBacklog === 0) output.rewind();
-    sender.pump();
-    if (this.#paused && output.bytes + sender.socketBacklog <= this.#limitBytes) {
-      this.#paused = false;
-      this.socket.resume();
-    }
+    this.#settle();
+    this.connection.sender.pump();
   }
 
   #onEnd(): void {
     this.connection.lost();
-    if (!this.#ended) {
-      this.#ended = true;
-      this.socket.end();
-    }
+    this.#end();
   }
 
   #onClose(): void {
     this.#gone = true;
     this.#ended = true;
+    this.#cancelLinger();
     this.connection.lost();
     this.#onGone(this);
   }
 }
 
-/** How long a peer may keep a socket half open after we have ended the connection. */
+/** How long a peer may take nothing of what is left for it, and how long it may keep its half open after that. */
 const lingerMs = 1_000;
