@@ -101,7 +101,11 @@ export class Listener {
 
   #shutdown(link: Link): void {
     link.connection.shutdown();
-    this.#ports.clock.after(this.#options.goawayPingTimeoutMs, () => link.connection.finishShutdown());
+    const { goawayPingTimeoutMs } = this.#options;
+    link.socket.once(
+      "close",
+      this.#ports.clock.after(goawayPingTimeoutMs, () => link.connection.finishShutdown()),
+    );
   }
 
   #accept(socket: Socket): void {
@@ -114,14 +118,16 @@ export class Listener {
       cancel();
       this.#strangers.delete(socket);
     });
+    // Who has said all and said nothing gets the same answer.
+    socket.once("end", () => socket.end());
     socket.once("data", (first: Buffer) => {
       if (looksLikeHttp1(first)) {
         this.#ports.onHttp1();
         refuseHttp1(socket);
         return;
       }
-      const { handler, budget, loop } = this.#ports;
-      const link = new Link(socket, "server", this.#http2, handler, budget, loop, (gone) => this.#gone(gone));
+      const { handler, budget, loop, clock } = this.#ports;
+      const link = new Link(socket, "server", this.#http2, handler, budget, loop, clock, (gone) => this.#gone(gone));
       link.connection.context = peer;
       link.connection.onceReady(cancel);
       this.#links.add(link);

@@ -62,8 +62,11 @@ export class Pool {
   readonly #backoff: Backoff;
   #retry: (() => void) | undefined = undefined;
   #sweep: (() => void) | undefined = undefined;
+  #drained: Promise<void> | undefined = undefined;
   #closed = false;
-  #emptied: (() => void) | undefined = undefined;
+  #emptied: () => void = () => undefined;
+  /** The event that was told last. */
+  #told = "";
 
   constructor(address: Address, ports: PoolPorts, http2: ResolvedHttp2Options, options: ResolvedTransportOptions) {
     this.address = address;
@@ -98,9 +101,9 @@ export class Pool {
     return bytes;
   }
 
-  /** Whether there is a connection that works. */
+  /** Whether there is a connection that works, be it full. */
   get ready(): boolean {
-    for (const slot of this.#slots) if (slot.link.connection.hasCapacity) return true;
+    for (const slot of this.#slots) if (stateOf(slot) === "ready") return true;
     return false;
   }
 
@@ -138,11 +141,12 @@ export class Pool {
 
   /** Opens no new streams, and resolves once the last one has ended. Waiting calls are told. */
   drain(): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    this.#closed = true;
-    this.#retry?.();
-    this.#sweep?.();
-    this.#failQueue("draining");
+    this.#drained ??= this.#drain();
+    return this.#drained;
+  }
+
+  #drain(): Promise<void> {
+    this.#close();
     for (const slot of [...this.#slots]) {
       if (slot.connected) slot.link.connection.shutdown();
       else slot.link.destroy();
@@ -155,11 +159,15 @@ export class Pool {
   }
 
   destroy(): void {
+    this.#close();
+    for (const slot of [...this.#slots]) slot.link.destroy();
+  }
+
+  #close(): void {
     this.#closed = true;
     this.#retry?.();
     this.#sweep?.();
     this.#failQueue("draining");
-    for (const slot of [...this.#slots]) slot.link.destroy();
   }
 
   /** A connection has room again, or for the first time. */
@@ -212,7 +220,8 @@ export class Pool {
     const onread = readInto((chunk) => link.receive(chunk));
     const socket = createConnection(path === undefined ? { host, port, noDelay: true, onread } : { path, onread });
     const { handler, budget, loop, clock } = this.#ports;
-    const link: Link = new Link(socket, "client", this.#http2, handler, budget, loop, (gone) => this.#gone(slot, gone));
+    const gone = (link: Link): void => this.#gone(slot, link);
+    const link: Link = new Link(socket, "client", this.#http2, handler, budget, loop, clock, gone);
     link.connection.context = this;
     const cancelTimeout = clock.after(this.#options.connectTimeoutMs, () => {
       link.error ??= new Error(`no answer within ${this.#options.connectTimeoutMs} ms`);
@@ -226,10 +235,10 @@ export class Pool {
   #gone(slot: Slot, link: Link): void {
     slot.cancelTimeout();
     this.#slots.delete(slot);
-    const detail = link.error?.message ?? link.connection.failureText;
+    const detail = link.error === undefined ? link.connection.failureText : reasonOf(link.error);
     this.#event(slot.connected ? "disconnected" : "connect_failed", detail);
     if (this.#closed) {
-      if (this.#slots.size === 0) this.#emptied?.();
+      if (this.#slots.size === 0) this.#emptied();
       return;
     }
     const livedMs = slot.connected ? this.#ports.clock.nowMs() - slot.connectedAtMs : 0;
@@ -248,7 +257,8 @@ export class Pool {
     const pauseMs = nextPauseMs(this.#backoff, this.#options, this.#ports.chance);
     const cancel = this.#ports.clock.after(pauseMs, () => {
       this.#retry = undefined;
-      if (this.queued > 0 || this.#alive === 0) this.#open();
+      if (this.#alive === 0) this.#open();
+      else if (this.queued > 0) this.#growIfFull();
     });
     this.#retry = () => {
       cancel();
@@ -285,7 +295,11 @@ export class Pool {
     };
   }
 
+  /** Tells what has changed: an address that fails again as it did before is nothing new. */
   #event(kind: PoolEvent["kind"], detail: string): void {
+    const told = `${kind} ${detail}`;
+    if (kind === "connect_failed" && told === this.#told) return;
+    this.#told = told;
     this.#ports.onEvent({ kind, address: formatAddress(this.address), detail });
   }
 }
@@ -297,6 +311,11 @@ function stateOf(slot: Slot): "ready" | "connecting" | "draining" {
   const { connection } = slot.link;
   if (connection.goingAway || connection.dead) return "draining";
   return slot.connected ? "ready" : "connecting";
+}
+
+/** Where a name has several addresses, the error for all of them has a code and no words. */
+function reasonOf(error: NodeJS.ErrnoException): string {
+  return error.message === "" ? (error.code ?? error.name) : error.message;
 }
 
 function targetOf(address: Address): { host: string; port: number; path: string | undefined } {

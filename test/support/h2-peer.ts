@@ -167,9 +167,18 @@ export class Peer {
       onClosed: () => undefined,
     };
     const resolved = resolveHttp2Options(http2);
-    const link = new Link(socket, role, resolved, handler, new ByteBudget(), new FlushLoop(systemClock), () => {
-      this.gone = true;
-    });
+    const link = new Link(
+      socket,
+      role,
+      resolved,
+      handler,
+      new ByteBudget(),
+      new FlushLoop(systemClock),
+      systemClock,
+      () => {
+        this.gone = true;
+      },
+    );
     this.connection = link.connection;
   }
 
