@@ -9,13 +9,14 @@
  */
 import { parseArgs } from "node:util";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { ReflectionService } from "@grpc/reflection";
-import { HealthImplementation } from "grpc-health-check";
+import { loadSync } from "@grpc/proto-loader";
+import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import { systemClock } from "../base/clock.ts";
 import { addOpenInference } from "./oip-service.ts";
 import { loadOnnx } from "./onnx.ts";
 import type { Served } from "./predictor.ts";
 import { openInferenceProtos, tensorflowServingProtos } from "./protos.ts";
+import { reflectionOf } from "./reflection.ts";
 import { addTensorflowServing } from "./tfs-service.ts";
 
 const dialects = ["tfs", "oip", "both"] as const;
@@ -73,7 +74,7 @@ async function buildServer(options: Options): Promise<Server> {
   await model.predict(new Float32Array(model.rowLength));
   const served: Served = { ...options, model, clock: systemClock };
   const health = new HealthImplementation({ "": "SERVING" });
-  let protos = {};
+  let protos = loadSync(healthProto);
   if (options.dialect !== "oip") {
     const definition = tensorflowServingProtos();
     addTensorflowServing(server, definition, served);
@@ -87,7 +88,7 @@ async function buildServer(options: Options): Promise<Server> {
     protos = { ...protos, ...definition };
   }
   health.addToServer(server);
-  new ReflectionService(protos).addToServer(server);
+  reflectionOf(protos).addToServer(server);
   return server;
 }
 
