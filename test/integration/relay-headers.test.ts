@@ -30,6 +30,8 @@ const awkward: Fields = [
   ["x-many", "second"],
   ["x-one", "again"],
   ["x-invalid", invalid],
+  ["x-blank", " \t"],
+  ["x-blank", " at both ends "],
   ["x-key-bin", "q6urAP8="],
   ["x-key-bin", "not base64!"],
   ["cookie", "a=1"],

@@ -3,7 +3,7 @@
  *
  * One instance serves all connections: what it holds is used up before anything else can run.
  */
-import { hasForbidden, tidyEnds } from "../header-rules.ts";
+import { hasForbidden } from "../header-rules.ts";
 import { hpackError } from "./hpack-error.ts";
 import { decodedBound, decodedForbidden, decodedLength, decodeHuffman, huffmanFailed } from "./huffman-decoder.ts";
 import { Cursor, integerTooLarge, readInteger } from "./integer.ts";
@@ -82,7 +82,7 @@ export class StringReader {
     if (bytes[start]! < huffmanFlag) {
       const value = latin1Of(bytes, at, stop - at);
       this.value = value;
-      this.valueOk = tidyEnds(value) && !hasForbidden(value);
+      this.valueOk = !hasForbidden(value);
       return stop;
     }
     const scratch = this.#scratchFor(stop - at);
@@ -90,7 +90,7 @@ export class StringReader {
     if (result === huffmanFailed) return -hpackError.huffman;
     const value = latin1Of(scratch.bytes, 0, decodedLength(result));
     this.value = value;
-    this.valueOk = tidyEnds(value) && !decodedForbidden(result);
+    this.valueOk = !decodedForbidden(result);
     return stop;
   }
 

@@ -32,24 +32,27 @@ describe("header rules", () => {
     fc.assert(fc.property(latin1, (name) => validName(name) === /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)));
   });
 
-  for (const value of ["", "x", "a b", "a\tb", "\x01", "\x7f", "\xff", '"', "a,b;c"]) {
-    it(`allow the value ${JSON.stringify(value)}`, () => assert.equal(validValue(value), true));
-  }
-
   for (const value of [
+    "",
+    "x",
+    "a b",
+    "a\tb",
+    "\x01",
+    "\x7f",
+    "\xff",
+    '"',
+    "a,b;c",
     " ",
     "\t",
     " a",
     "a ",
     "\ta",
     "a\t",
-    "a\0b",
-    "a\rb",
-    "a\nb",
-    "\n",
-    "\u0161",
-    `${"a".repeat(99)}\r`,
   ]) {
+    it(`allow the value ${JSON.stringify(value)}`, () => assert.equal(validValue(value), true));
+  }
+
+  for (const value of ["a\0b", "a\rb", "a\nb", "\n", "\u0161", `${"a".repeat(99)}\r`]) {
     it(`forbid the value ${JSON.stringify(value)}`, () => assert.equal(validValue(value), false));
   }
 
