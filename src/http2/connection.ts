@@ -153,9 +153,10 @@ export class Connection implements SenderOwner {
     this.#onceReady = fn;
   }
 
-  /** Whether a client may open a stream now. */
+  /** Whether a client may open a stream now. Heads are never held back, so a peer that reads nothing gets no more of them. */
   get hasCapacity(): boolean {
-    return this.ready && !this.goingAway && !this.dead && this.#streams.size < this.peerMaxStreams;
+    const reads = this.sender.socketBacklog < this.#options.outputLimitBytes;
+    return reads && this.ready && !this.goingAway && !this.dead && this.#streams.size < this.peerMaxStreams;
   }
 
   /** Client: opens a stream; `hasCapacity` must hold. Its headers must be sent before another stream is opened. */

@@ -17,6 +17,7 @@ export class Link {
   /** What we ended with, where it was the socket's fault. */
   error: Error | undefined = undefined;
   readonly #limitBytes: number;
+  readonly #handler: ConnectionHandler;
   readonly #loop: FlushLoop;
   readonly #clock: Clock;
   readonly #onGone: (link: Link) => void;
@@ -38,6 +39,7 @@ export class Link {
     this.socket = socket;
     this.#limitBytes = options.outputLimitBytes;
     this.#onGone = onGone;
+    this.#handler = handler;
     this.#loop = loop;
     this.#clock = clock;
     this.connection = new Connection(role, options, handler, budget, () => loop.add(this));
@@ -134,6 +136,7 @@ export class Link {
   #onDrain(): void {
     this.#settle();
     this.connection.sender.pump();
+    if (this.connection.hasCapacity) this.#handler.onCapacity(this.connection);
   }
 
   #onEnd(): void {

@@ -4,6 +4,7 @@ import { connect, constants, createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { valueAt } from "../support/exposition.ts";
 import { answerHead, ClientPeer, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict } from "../support/predict.ts";
 import { type RouteSource, snapshotOf, TestSidecar } from "../support/sidecar.ts";
@@ -159,6 +160,41 @@ describe("a slow upstream", () => {
     assert.equal(stream.bytes, large.length + 5);
     stream.answer(framed("late"));
     assert.equal((await call.done()).value("grpc-status"), "0");
+  });
+});
+
+describe("an upstream whose socket takes nothing any more", () => {
+  afterEach(() => own.close());
+
+  it("costs a bounded number of bytes however many calls are tried, and is used again when it reads", async () => {
+    const clock = new ManualClock();
+    const server = own.add(await ServerPeer.start((stream) => void stream.done().then(() => stream.refuse(0))));
+    const snapshot = snapshotOf({ variants: { v41: server.address } });
+    const limits = { transport: { maxConnections: 1 } };
+    const sidecar = own.add(await TestSidecar.start(snapshot, { clock, limits }));
+    const client = own.add(await ClientPeer.connect(sidecar.address));
+    await until(() => server.peers[0]?.connection.ready === true, "the server is greeted");
+    server.peers[0]?.socket.pause();
+    const field = ["x-long", "y".repeat(20_000)] as const;
+    const codes = new Map<string | undefined, number>();
+    for (let i = 0; i < 600; i++) {
+      const call = client.call(tfPredict, framed("x"), [
+        field,
+        ["x-call", `${i}`.padEnd(10_000, "z")],
+        ["grpc-timeout", "1S"],
+      ]);
+      await client.unary(tfPredict, framed("x"), [["grpc-timeout", "-"]]); // the sidecar has seen it
+      clock.advance(1_010);
+      const code = (await call.done()).value("grpc-status");
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+    // First they run out of time there, then there is no stream to be had any more.
+    assert.deepEqual([...codes.keys()], ["4", "14"]);
+    const unsent = await held(sidecar, "unsent_upstream");
+    assert.ok(unsent <= 1_048_576 + 65_536, `${unsent} bytes are held`);
+    const waiting = client.call(tfPredict, framed("x"));
+    server.peers[0]?.socket.resume();
+    assert.equal((await waiting.done()).value("grpc-status"), "0");
   });
 });
 
