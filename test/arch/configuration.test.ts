@@ -83,7 +83,7 @@ describe("docs/configuration.md", () => {
   it("has an environment that works", () => {
     const [, block = ""] = /```sh\n([^`]*)```/.exec(page) ?? [];
     const env = Object.fromEntries(
-      [...block.matchAll(/^(CONTENDER_\w+)=(\S+)/gm)].map(([, name, text]) => [name, text]),
+      [...block.matchAll(/^(CONTENDER_\w+)=(\S+)/gm)].map(([, name, text = ""]) => [name, text.replaceAll("'", "")]),
     );
     assert.equal(Object.keys(env).length, 7);
     const loaded = environmentSnapshot(parsedValue(parseSettings(env)));
