@@ -1,7 +1,9 @@
 /** One request to a sidecar's admin port: what the commands `drain`, `healthcheck` and `why --admin` ask. */
-import { request } from "node:http";
 import { type Address, formatAddress } from "../base/address.ts";
 import { ContenderError } from "../base/errors.ts";
+
+/** As in `server.ts`: an import would load much more than this. */
+const { request } = process.getBuiltinModule("node:http");
 
 export interface AdminAnswer {
   readonly status: number;

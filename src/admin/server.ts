@@ -4,13 +4,19 @@
  * It runs on the event loop of the data path, so what it may cost is bounded: connections, bytes, time. Nothing that
  * comes in by the network throws out of here.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { type Address, formatAddress } from "../base/address.ts";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { type AdminPort, type Answer, endpoints, text } from "./endpoints.ts";
 import { isLocalAsker } from "./local-asker.ts";
 import { type AdminOptions, resolveAdminOptions } from "./options.ts";
+
+/**
+ * Not by `import`: that reads every export of the module, and some of node:http's load all of Node's fetch first, a
+ * tenth of a second on a slow machine, in a process that must be ready in less than half of one.
+ */
+const { createServer } = process.getBuiltinModule("node:http");
 
 /**
  * Bytes of an oversized body that are still read and dropped, so that the client gets to see the 413: closing on a
