@@ -48,7 +48,7 @@ Without options: all scenarios, all peers that are there, five rounds; then shad
 NAMES and MODES are separated by commas. Exit code 1: calls failed, or a peer did not start.`;
 
 /** Load before the first round, so that no peer is measured while its code is still being compiled. */
-const primeMs = 2500;
+const primeMs = 6000;
 const warmupMs = 1000;
 const shadowModes = ["dead", "slow", "flooding", "resetting"];
 const say = (text = "") => process.stdout.write(`${text}\n`);
