@@ -48,9 +48,11 @@ export function sendCopy(
   const { gate, variant } = shadow;
   const connection = variant.pool.pick();
   if (connection === undefined) {
-    // Not being reachable is the shadow's failure: the breaker is to know.
-    gate.settle(permit, body.length, "failure");
-    gate.drop("not_connected");
+    const { pool } = variant;
+    // Not being reachable is the shadow's failure, and the breaker is to know; being full, or not there yet, is not.
+    const hopeful = pool.ready || pool.count("connecting") > 0;
+    gate.settle(permit, body.length, hopeful ? "neither" : "failure");
+    gate.drop(pool.ready ? "in_flight_full" : "not_connected");
     return;
   }
   const message = overridden(shadow, method, body);

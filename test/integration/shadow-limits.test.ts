@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { valueAt } from "../support/exposition.ts";
-import { answerHead, ClientPeer, freeAddress, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
+import { answerHead, ClientPeer, freeAddress, Peer, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
@@ -113,6 +115,43 @@ describe("a copy is dropped, and the call goes on,", () => {
     );
     const labels = { route: "fraud", variant: "v43", traffic: "shadow" };
     assert.equal(valueAt(await sidecar.exposed(), "contender_breaker_open", labels), 1);
+  });
+
+  it("where the shadow has no stream left (in_flight_full), which is no fault of its", async () => {
+    const clock = new ManualClock();
+    const champion = own.add(await ServerPeer.answering(ok));
+    const shadow = own.add(await ServerPeer.start(undefined, { maxConcurrentStreams: 2 }));
+    const snapshot = snapshotOf({ variants: { v41: champion.address, v43: shadow.address }, shadows: { v43: {} } });
+    const sidecar = own.add(await TestSidecar.start(snapshot, { clock }));
+    const client = own.add(await ClientPeer.connect(sidecar.address));
+    for (let i = 0; i < 30; i++) await client.unary(tfPredict, message);
+    await until(() => shadow.streams.length === 2, "two copies are at the shadow");
+    assert.deepEqual(sidecar.variant("v43").shadowDropped, { in_flight_full: 28 });
+    for (const stream of shadow.streams) stream.answer(ok);
+    await until(() => sidecar.shadow("v43").requests === 2, "both are answered");
+    await client.unary(tfPredict, message);
+    await shadow.stream(2);
+  });
+
+  it("where the shadow is still being connected to (not_connected), without a mark against it", async () => {
+    const clock = new ManualClock();
+    const champion = own.add(await ServerPeer.answering(ok));
+    const sockets: Socket[] = [];
+    const slow = createServer({ allowHalfOpen: true }, (socket) => sockets.push(socket)).listen(0, "127.0.0.1");
+    own.add({ close: () => slow.close() });
+    await once(slow, "listening");
+    const address = `127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    const snapshot = snapshotOf({ variants: { v41: champion.address, v43: address }, shadows: { v43: {} } });
+    const sidecar = own.add(await TestSidecar.listen(snapshot, { clock }));
+    const client = own.add(await ClientPeer.connect(sidecar.address));
+    for (let i = 0; i < 30; i++) await client.unary(tfPredict, message);
+    assert.deepEqual(sidecar.variant("v43").shadowDropped, { not_connected: 30 });
+    // One connection for copies, one for live calls, of which a pin may make some.
+    await until(() => sockets.length === 2, "the shadow accepts");
+    const peers = sockets.map((socket) => own.add(new Peer(socket, "server", {})));
+    await sidecar.connected();
+    await client.unary(tfPredict, message);
+    await until(() => peers.flatMap(({ streams }) => streams).length === 1, "the next copy is sent");
   });
 
   it("where the breaker is open; after its pause one copy tries, and closes it", async () => {
