@@ -2,9 +2,9 @@
  * Server reflection whose answers strict clients can read, too.
  *
  * The definitions' loader describes them in a way that only its own kind understands: map entries have the field's name
- * without `Entry`, imports are left out (grpc-node issue 2595), and ranges of reserved numbers end one too early. Whatever
- * stands on Go's protobuf, such as grpcurl and ghz, refuses that. So the descriptions are put right by descriptor.proto's
- * own rules before the reflection service gets them.
+ * without `Entry`, imports are left out (grpc-node issue 2595), ranges of reserved numbers end one too early, JSON names are
+ * missing. Whatever stands on Go's protobuf, such as grpcurl and ghz, refuses that. So the descriptions are put right by
+ * descriptor.proto's own rules before the reflection service gets them.
  */
 import {
   type EnumTypeDefinition,
@@ -35,6 +35,7 @@ interface MessageDescriptor {
 
 interface FieldDescriptor {
   name: string;
+  jsonName?: string;
   typeName?: string;
 }
 
@@ -79,16 +80,21 @@ function putRight(files: readonly FileDescriptor[]): void {
   }
 }
 
-/** `raw_labels` has entries of the type `RawLabelsEntry`. Which numbers are reserved concerns no caller. */
+/** `raw_labels` is `rawLabels` in JSON, and its map's entries `RawLabelsEntry`. What is reserved concerns no caller. */
 function mendMessage(message: MessageDescriptor): void {
   message.reservedRange = [];
+  for (const field of message.field) field.jsonName = camelCase(field.name);
   for (const nested of message.nestedType) {
     mendMessage(nested);
     const field = message.field.find(({ typeName }) => typeName === nested.name);
     if (nested.options?.mapEntry !== true || field === undefined) continue;
-    nested.name = `${field.name.replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase())}Entry`;
+    nested.name = `${camelCase(`_${field.name}`)}Entry`;
     field.typeName = nested.name;
   }
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_+(.?)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function place(

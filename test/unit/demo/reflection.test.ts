@@ -7,7 +7,7 @@ import { reflectionOf } from "../../../src/demo/reflection.ts";
 
 interface Message {
   readonly name: string;
-  readonly field: readonly { readonly name: string; readonly typeName?: string }[];
+  readonly field: readonly { readonly name: string; readonly jsonName?: string; readonly typeName?: string }[];
   readonly nestedType: readonly Message[];
   readonly enumType: readonly { readonly name: string }[];
   readonly reservedRange: readonly { readonly start: number; readonly end: number }[];
@@ -67,7 +67,10 @@ function typesNamedBy(file: File): string[] {
   return [...fields, ...methods].filter((name) => name !== undefined);
 }
 
-for (const symbol of ["tensorflow.serving.PredictionService", "inference.GRPCInferenceService"]) {
+for (const { symbol, field, json } of [
+  { symbol: "tensorflow.serving.PredictionService", field: "model_spec", json: "modelSpec" },
+  { symbol: "inference.GRPCInferenceService", field: "raw_input_contents", json: "rawInputContents" },
+]) {
   describe(`reflection on ${symbol}`, () => {
     let files: File[] = [];
     before(async () => {
@@ -106,6 +109,15 @@ for (const symbol of ["tensorflow.serving.PredictionService", "inference.GRPCInf
       for (const { name, field } of maps) {
         assert.equal(name.toLowerCase(), `${field?.replaceAll("_", "")}entry`);
       }
+    });
+
+    it("names every field for JSON, too", () => {
+      const fields = files.flatMap(all).flatMap(([, { field }]) => field);
+      assert.deepEqual(
+        fields.filter(({ jsonName = "" }) => !/^[a-z][a-zA-Z0-9]*$/.test(jsonName)),
+        [],
+      );
+      assert.equal(fields.find(({ name }) => name === field)?.jsonName, json);
     });
 
     it("has no range of reserved numbers that ends before it begins", () => {
