@@ -9,7 +9,15 @@
  * Exit codes are those of BSD's sysexits.h where it has a fitting one, so that a supervisor can tell a wrong file,
  * which a restart won't mend, from a peer that may come back.
  */
-const exits = { usage: 64, noInput: 66, unavailable: 69, software: 70, config: 78 } as const;
+const exits = {
+  usage: 64,
+  noInput: 66,
+  unavailable: 69,
+  software: 70,
+  cantCreate: 73,
+  protocol: 76,
+  config: 78,
+} as const;
 
 export const errorTable = {
   /** A route document that can't be served from. */
@@ -18,9 +26,14 @@ export const errorTable = {
   SETTINGS_INVALID: { exitCode: exits.usage },
   ROUTE_UNKNOWN: { exitCode: exits.usage },
   VARIANT_UNKNOWN: { exitCode: exits.usage },
+  /** A model server has no such model, or several and none was named. */
+  MODEL_UNKNOWN: { exitCode: exits.usage },
   ADDRESS_IN_USE: { exitCode: exits.unavailable },
   FILE_UNREADABLE: { exitCode: exits.noInput },
+  FILE_UNWRITABLE: { exitCode: exits.cantCreate },
   UPSTREAM_UNREACHABLE: { exitCode: exits.unavailable },
+  /** It answers, but nothing that we speak. */
+  UPSTREAM_UNSUPPORTED: { exitCode: exits.protocol },
   /** Found by the launcher, before this file can be read; stands here for the page's sake. */
   NODE_UNSUPPORTED: { exitCode: exits.config },
   /** A bug: anything thrown that nobody foresaw. */

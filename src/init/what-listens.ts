@@ -63,6 +63,7 @@ function ask(address: Address, words: Buffer, timeoutMs: number, clock: Clock): 
     let bytes: Buffer = Buffer.alloc(0);
     const end = (answer: Answer) => {
       cancel();
+      socket.destroy();
       resolve(answer);
     };
     const cancel = clock.after(timeoutMs, () => {

@@ -35,7 +35,8 @@ export const layers: Layers = {
 };
 
 const files = { homes: ["src/config/", "src/compare/", "src/demo/", "src/cli/", "src/app.ts", "src/main.ts"] };
-const sockets = ["src/transport/", "src/admin/", "src/demo/"];
+// init asks an address what listens there before a gRPC library makes one error of every slip.
+const sockets = ["src/transport/", "src/admin/", "src/init/", "src/demo/"];
 const rpc = { homes: ["src/control/", "src/init/", "src/demo/"] };
 const demo = { homes: ["src/demo/"] };
 
