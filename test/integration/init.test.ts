@@ -254,6 +254,12 @@ describe("contender init, at a server without reflection", () => {
     assert.deepEqual((await command.route()).match.models, ["churn"]);
   });
 
+  it("takes a model for ready where one of its versions is", async () => {
+    const entry = (version: string, state: string) => ({ name: "fraud", version, state });
+    const index = () => ({ models: [entry("1", "UNAVAILABLE"), entry("3", "READY"), entry("2", "UNAVAILABLE")] });
+    assert.equal(await new Command().run(await startTriton({ RepositoryIndex: index }), { calls: 0 }), 0);
+  });
+
   it("suggests the nearest of its models for one that it does not have", async () => {
     await assert.rejects(new Command().run(await startTriton(), { model: "frawd" }), {
       code: "MODEL_UNKNOWN",

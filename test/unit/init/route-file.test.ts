@@ -52,6 +52,7 @@ async function checked(text: string) {
 const various: readonly (readonly [string, Found, string?])[] = [
   ["a binary model", foundModel()],
   ["a model with several versions", foundModel({ versions: ["40", "41", "39"] })],
+  ["a second version that is two ahead", foundModel({ versions: ["41", "43"] })],
   ["a model of no version", foundModel({ versions: [], version: undefined })],
   ["a version in words", foundModel({ versions: ["blue"], version: "blue" })],
   ["a version that YAML takes for something else", foundModel({ versions: ["true"], version: "true" })],
