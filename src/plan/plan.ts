@@ -65,13 +65,19 @@ function compile(snapshot: Snapshot, routes: readonly RoutePlan[], fallback: Rou
 
 function planMethod(dialect: Dialect, method: Method, routes: readonly RoutePlan[]): MethodPlan {
   const matching = method.kind === "predict" ? routes.filter(({ spec }) => matches(spec, dialect, method)) : [];
+  matching.sort((a, b) => narrowness(b.spec) - narrowness(a.spec));
   const byModel = new Map<string, RoutePlan>();
   let route: RoutePlan | undefined;
   for (const each of matching) {
-    for (const model of each.spec.match.models) byModel.set(model, each);
+    for (const model of each.spec.match.models) if (!byModel.has(model)) byModel.set(model, each);
     if (each.spec.match.models.length === 0) route ??= each;
   }
   return { method, dialect, route, byModel: byModel.size > 0 ? byModel : undefined };
+}
+
+/** Of two routes that match a call, the one that says more of it: its service, then its dialect. */
+function narrowness({ match }: RouteSpec): number {
+  return (match.services.length > 0 ? 2 : 0) + (match.dialect === undefined ? 0 : 1);
 }
 
 function matches(spec: RouteSpec, dialect: Dialect, method: Method): boolean {

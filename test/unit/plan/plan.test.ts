@@ -78,6 +78,21 @@ describe("a plan", () => {
     assert.equal(made.methodPlan(tfPredict).route?.spec.name, "other", "its services are all it takes");
   });
 
+  it("gives a call to the route that says more of it, in whatever order they stand", () => {
+    const services = ["tensorflow.serving.PredictionService"];
+    const narrow = { name: "narrow", match: { ...any, models: ["fraud"], services } };
+    const wide = { name: "wide", match: { ...any, models: ["fraud"] } };
+    const dialect = { name: "dialect", match: { ...any, dialect: "tensorflow-serving" as const } };
+    const rest = { name: "rest", match: any };
+    for (const routes of [
+      [narrow, wide, dialect, rest],
+      [rest, dialect, wide, narrow],
+    ]) {
+      const { route, byModel } = plan(...routes).methodPlan(tfPredict);
+      assert.deepEqual([byModel?.get("fraud")?.spec.name, route?.spec.name], ["narrow", "dialect"]);
+    }
+  });
+
   it("keeps a route with services of a dialect to these", () => {
     const services = ["tensorflow.serving.PredictionService"];
     const made = plan({ name: "tf", match: { ...any, services } });
