@@ -24,7 +24,7 @@ export class Link {
   #paused = false;
   #ended = false;
   #gone = false;
-  #cancelLinger: () => void = () => undefined;
+  #cancelWait: () => void = () => undefined;
 
   constructor(
     socket: Socket,
@@ -106,19 +106,27 @@ export class Link {
 
   /**
    * Ends the socket, and sees to it that it is gone in the end. First the peer takes what is left, as long as it takes
-   * anything: its own bytes, which are not read meanwhile, count for nothing. Then it has a while to end its half; what
-   * it still sends is read and dropped, because a socket closed over unread bytes would take our last words along.
+   * anything; then it has a while to end its half. What it still sends is read and dropped, and buys it no time: a
+   * socket closed over unread bytes would take our last words along.
    */
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
     const { socket } = this;
-    socket.pause();
-    socket.setTimeout(lingerMs, () => socket.destroy());
+    socket.resume();
+    this.#awaitTaken(socket.writableLength);
     socket.end(() => {
       if (this.#gone) return;
-      socket.resume();
-      this.#cancelLinger = this.#clock.after(lingerMs, () => socket.destroy());
+      this.#cancelWait();
+      this.#cancelWait = this.#clock.after(lingerMs, () => socket.destroy());
+    });
+  }
+
+  #awaitTaken(left: number): void {
+    this.#cancelWait = this.#clock.after(takeMs, () => {
+      const now = this.socket.writableLength;
+      if (now < left) this.#awaitTaken(now);
+      else this.socket.destroy();
     });
   }
 
@@ -147,11 +155,13 @@ export class Link {
   #onClose(): void {
     this.#gone = true;
     this.#ended = true;
-    this.#cancelLinger();
+    this.#cancelWait();
     this.connection.lost();
     this.#onGone(this);
   }
 }
 
-/** How long a peer may take nothing of what is left for it, and how long it may keep its half open after that. */
+/** How long a peer may take nothing of what is left for it: less than a second of a slow line's worth is left. */
+const takeMs = 10_000;
+/** How long a peer that has all may keep its half open. */
 const lingerMs = 1_000;
