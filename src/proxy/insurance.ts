@@ -26,6 +26,8 @@ export class Insurance {
     if (call.permit === 0) {
       call.reason = "breaker_open";
       call.target = route.champion;
+      // What the challenger would have said: the champion's answers must not make a dead challenger look well.
+      call.insuredCode = grpcStatus.UNAVAILABLE;
       return false;
     }
     if (method.plan.method?.unary === true)

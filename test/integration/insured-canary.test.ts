@@ -232,7 +232,9 @@ describe("an insured challenger's breaker", () => {
     for (let i = 0; i < 6; i++) assert.equal(statusOf(await client.unary(tfPredict, message)), 0);
     assert.equal(challenger.streams.length, 4);
     assert.deepEqual(sidecar.variant("v42").assignments, { fallback: 4, breaker_open: 2 });
-    assert.deepEqual(sidecar.variant("v41").assignments, {});
+    assert.deepEqual(sidecar.variant("v42").fallbacks, { ok: 4 });
+    assert.deepEqual(sidecar.live("v42").byCode, { UNAVAILABLE: 6 }, "the champion's answers are not its own");
+    assert.deepEqual([sidecar.variant("v41").assignments, sidecar.live("v41").requests], [{}, 0]);
     const labels = { route: "fraud", variant: "v42", traffic: "live" };
     assert.equal(valueAt(await sidecar.exposed(), "contender_breaker_open", labels), 1);
   });
