@@ -1,0 +1,312 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Address } from "../../../src/base/address.ts";
+import { ByteBudget } from "../../../src/http2/byte-budget.ts";
+import { preface } from "../../../src/http2/constants.ts";
+import { resolveHttp2Options } from "../../../src/http2/options.ts";
+import { FlushLoop } from "../../../src/transport/flush-loop.ts";
+import { Listener, peerOf } from "../../../src/transport/listener.ts";
+import { resolveTransportOptions, type TransportOptions } from "../../../src/transport/options.ts";
+import { cutFrames, data, headers, ping, say, settings } from "../../support/h2-frames.ts";
+import { RawPeer, requestFields, responseFields } from "../../support/h2-raw.ts";
+import { Recorder } from "../../support/h2-recorder.ts";
+import { blockOf, encode } from "../../support/hpack.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { Owned } from "../../support/owned.ts";
+import { openSockets } from "../../support/sockets.ts";
+import { turns, until } from "../../support/until.ts";
+
+const own = new Owned();
+const anyPort: Address = { kind: "tcp", host: "127.0.0.1", port: 0 };
+
+/** A caller that writes what the test says, and keeps its half open until told. */
+class Caller {
+  readonly socket: Socket;
+  readonly #encoder = new RawPeer("client").encoder;
+  #got = Buffer.alloc(0);
+  closed = false;
+
+  constructor(target: string) {
+    const [host = "", port] = target.split(":");
+    const path = target.startsWith("unix:") ? target.slice(5) : undefined;
+    const allowHalfOpen = true;
+    this.socket = connect(path === undefined ? { host, port: Number(port), allowHalfOpen } : { path, allowHalfOpen });
+    this.socket.on("error", () => undefined);
+    this.socket.on("close", () => {
+      this.closed = true;
+    });
+    this.socket.on("data", (chunk: Buffer) => {
+      this.#got = Buffer.concat([this.#got, chunk]);
+    });
+    own.add({ close: () => this.socket.destroy() });
+  }
+
+  greet(): this {
+    this.socket.write(Buffer.concat([preface, settings()]));
+    return this;
+  }
+
+  request(id: number): this {
+    this.socket.write(headers(id, encode(this.#encoder, requestFields), { end: true }));
+    return this;
+  }
+
+  get text(): string {
+    return this.#got.toString("latin1");
+  }
+
+  /** What came, but for the greeting. */
+  get said(): string[] {
+    const lines = cutFrames(this.#got).frames.map(say);
+    return lines.filter((line) => !/^(SETTINGS|WINDOW_UPDATE)/.test(line));
+  }
+}
+
+async function start(options: TransportOptions = {}) {
+  const clock = new ManualClock();
+  const recorder = new Recorder();
+  let http1 = 0;
+  const ports = {
+    clock,
+    loop: new FlushLoop(clock),
+    budget: new ByteBudget(),
+    handler: recorder,
+    onHttp1: () => http1++,
+  };
+  const listener = new Listener(ports, resolveHttp2Options(), resolveTransportOptions(options));
+  own.add({ close: () => listener.destroy() });
+  const address = await listener.listen(anyPort);
+  const ready = async (): Promise<Caller> => {
+    const count = recorder.events.filter((event) => event === "ready").length;
+    const caller = new Caller(address).greet();
+    await until(() => recorder.events.filter((event) => event === "ready").length > count, "the caller is known");
+    return caller;
+  };
+  return { clock, recorder, listener, address, ready, http1: () => http1 };
+}
+
+describe("a listener", () => {
+  afterEach(() => own.close());
+
+  it("says where it listens, and takes callers there", async () => {
+    const { listener, address, recorder, ready } = await start();
+    assert.match(address, /^127\.0\.0\.1:[0-9]+$/);
+    const caller = await ready();
+    caller.request(1);
+    await until(() => recorder.streams.size === 1, "the request is here");
+    assert.deepEqual([listener.connectionCount, listener.streamCount], [1, 1]);
+    const stream = recorder.stream(1);
+    assert.equal(peerOf(stream.connection).address, "127.0.0.1");
+    stream.sendHeaders(blockOf(responseFields), true);
+    await until(() => caller.said.length > 0, "the answer is there");
+    assert.deepEqual(caller.said, ["HEADERS 1 END_STREAM"]);
+    assert.deepEqual([listener.streamCount, listener.unsentBytes], [0, 0]);
+  });
+
+  it("may have a unix socket, where callers have no address", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "contender-"));
+    own.add({ close: () => rmSync(folder, { recursive: true }) });
+    const clock = new ManualClock();
+    const recorder = new Recorder();
+    const ports = { clock, loop: new FlushLoop(clock), budget: new ByteBudget(), handler: recorder };
+    const listener = new Listener(
+      { ...ports, onHttp1: () => undefined },
+      resolveHttp2Options(),
+      resolveTransportOptions(),
+    );
+    own.add({ close: () => listener.destroy() });
+    const path = join(folder, "proxy.sock");
+    assert.equal(await listener.listen({ kind: "unix", path }), `unix:${path}`);
+    new Caller(`unix:${path}`).greet().request(1);
+    await until(() => recorder.streams.size === 1, "the request is here");
+    assert.equal(peerOf(recorder.stream(1).connection).address, undefined);
+  });
+
+  it("says why it can't have an address", async () => {
+    const { address } = await start();
+    const clock = new ManualClock();
+    const ports = { clock, loop: new FlushLoop(clock), budget: new ByteBudget(), handler: new Recorder() };
+    const second = new Listener(
+      { ...ports, onHttp1: () => undefined },
+      resolveHttp2Options(),
+      resolveTransportOptions(),
+    );
+    const port = Number(address.split(":")[1]);
+    await assert.rejects(second.listen({ kind: "tcp", host: "127.0.0.1", port }), { code: "EADDRINUSE" });
+  });
+
+  it("drops connections over its limit, and takes others when there is room again", async () => {
+    const { listener, address, ready } = await start({ maxConnectionsAccepted: 1 });
+    const first = await ready();
+    const second = new Caller(address).greet();
+    second.socket.on("end", () => second.socket.end());
+    await until(() => second.closed, "the second is dropped");
+    assert.equal(listener.connectionCount, 1);
+    first.socket.destroy();
+    await until(() => listener.connectionCount === 0, "there is room");
+    await ready();
+  });
+});
+
+describe("a caller that speaks HTTP/1", () => {
+  afterEach(() => own.close());
+
+  it("is told so in HTTP/1, counted, and closed", async () => {
+    const { listener, address, http1 } = await start();
+    const caller = new Caller(address);
+    caller.socket.write("GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n");
+    await once(caller.socket, "end");
+    const [head = "", body = ""] = caller.text.split("\r\n\r\n");
+    assert.match(head, /^HTTP\/1\.1 400 Bad Request\r\n/);
+    assert.match(body, /^contender: this port speaks gRPC over HTTP\/2/);
+    assert.match(head, new RegExp(`\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`));
+    assert.deepEqual([http1(), listener.connectionCount], [1, 0]);
+  });
+
+  it("and ends its half with its request gets its answer all the same", async () => {
+    const { address, clock } = await start();
+    const caller = new Caller(address);
+    caller.socket.end("GET / HTTP/1.0\r\n\r\n");
+    await until(() => caller.closed, "the socket is closed");
+    assert.match(caller.text, /^HTTP\/1\.1 400 /);
+    assert.equal(clock.pending, 0);
+  });
+});
+
+describe("a caller that is slow to speak", () => {
+  afterEach(() => own.close());
+
+  for (const [what, bytes] of [
+    ["says nothing", Buffer.alloc(0)],
+    ["says half a preface", preface.subarray(0, 10)],
+    ["says the preface and half of its SETTINGS", Buffer.concat([preface, settings().subarray(0, 5)])],
+    ["speaks HTTP/1 and stays", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
+  ] as const) {
+    it(`and ${what} is dropped after the handshake's time`, async () => {
+      const before = openSockets();
+      const { address, clock } = await start({ handshakeTimeoutMs: 5_000 });
+      const caller = new Caller(address);
+      await until(() => clock.pending === 1, "the caller is accepted");
+      if (bytes.length > 0) caller.socket.write(bytes);
+      await turns();
+      clock.advance(4_999);
+      await turns();
+      assert.equal(caller.closed, false);
+      clock.advance(1);
+      caller.socket.end();
+      await until(() => caller.closed, "the caller is dropped");
+      await until(() => openSockets() === before, "no socket is left");
+      assert.equal(clock.pending, 0);
+    });
+  }
+
+  it("has all the time there is once it has greeted", async () => {
+    const { ready, clock, listener } = await start();
+    await ready();
+    clock.advance(3_600_000);
+    await turns();
+    assert.equal(listener.connectionCount, 1);
+  });
+
+  it("and ends its half without a word is let go at once", async () => {
+    const { address, clock } = await start();
+    const caller = new Caller(address);
+    caller.socket.end();
+    await until(() => caller.closed, "the socket is closed");
+    await until(() => clock.pending === 0, "its timer is gone");
+  });
+});
+
+describe("a listener's end", () => {
+  afterEach(() => own.close());
+
+  it("announces itself, finishes open calls, and is over with the last connection", async () => {
+    const { ready, clock, recorder, listener, address } = await start();
+    const [busy, idle] = [await ready(), await ready()];
+    busy.request(1);
+    await until(() => recorder.streams.size === 1, "the request is here");
+    let over = false;
+    const drained = listener.drain().then(() => {
+      over = true;
+    });
+    const announced = ["GOAWAY 2147483647 NO_ERROR", "PING 0000000000000000"];
+    await until(() => busy.said.length === 2 && idle.said.length === 2, "both are told");
+    assert.deepEqual([busy.said, idle.said], [announced, announced]);
+    const late = new Caller(address);
+    await until(() => late.closed, "nobody else is taken");
+    // The one answers the PING, for the other the time runs out.
+    idle.socket.write(ping("\0\0\0\0\0\0\0\0", true));
+    await until(() => idle.said.length === 3, "the idle one is told to go");
+    idle.socket.end();
+    await until(() => listener.connectionCount === 1, "the idle one is gone");
+    clock.advance(1_000);
+    await until(() => busy.said.length === 3, "the busy one is told which call is its last");
+    assert.equal(busy.said[2], "GOAWAY 1 NO_ERROR");
+    assert.equal(over, false);
+    recorder.stream(1).sendHeaders(blockOf(responseFields), true);
+    await until(() => busy.said.length === 4, "the call is answered");
+    busy.socket.end();
+    await drained;
+    assert.equal(listener.connectionCount, 0);
+    assert.equal(clock.pending, 0);
+  });
+
+  it("is at once where nobody is connected", async () => {
+    const { listener } = await start();
+    await listener.drain();
+  });
+
+  it("takes a caller that was accepted before and speaks only now for one on its way out", async () => {
+    const { address, clock, recorder, listener } = await start();
+    const caller = new Caller(address);
+    await until(() => clock.pending === 1, "the caller is accepted");
+    await listener.drain();
+    caller.greet().request(1);
+    await until(() => caller.said.length === 2, "the caller is told");
+    assert.deepEqual(caller.said, ["GOAWAY 2147483647 NO_ERROR", "PING 0000000000000000"]);
+    await until(() => recorder.streams.size === 1, "its call is taken");
+  });
+
+  it("by force drops everybody, also those who never spoke, and leaves no timer", async () => {
+    const before = openSockets();
+    const { ready, address, clock, listener } = await start();
+    const [known, stranger] = [await ready(), new Caller(address)];
+    await until(() => clock.pending === 1, "the stranger is accepted");
+    listener.destroy();
+    known.socket.end();
+    stranger.socket.end();
+    await until(() => known.closed && stranger.closed, "both are dropped");
+    await until(() => openSockets() === before, "no socket is left");
+    assert.equal(clock.pending, 0);
+  });
+
+  it("leaves no timer behind for a connection that goes first", async () => {
+    const { ready, clock, listener } = await start();
+    const caller = await ready();
+    const drained = listener.drain();
+    assert.equal(clock.pending, 1);
+    caller.socket.destroy();
+    await drained;
+    assert.equal(clock.pending, 0);
+  });
+});
+
+describe("a caller that breaks HTTP/2", () => {
+  afterEach(() => own.close());
+
+  it("loses its connection and nobody else's", async () => {
+    const { ready, recorder, listener } = await start();
+    const [bad, good] = [await ready(), await ready()];
+    bad.socket.write(data(0, 1));
+    await until(() => bad.said.length === 1, "the caller is told");
+    assert.deepEqual(bad.said, ["GOAWAY 0 PROTOCOL_ERROR"]);
+    bad.socket.end();
+    await until(() => listener.connectionCount === 1, "its connection is gone");
+    good.request(1);
+    await until(() => recorder.streams.size === 1, "the other's request is here");
+  });
+});
