@@ -12,6 +12,9 @@ import { noTimeout } from "./request-head.ts";
 const hopelessMs = 0.01;
 /** Time lost on the way that is not worth a new number: less than the network's own. */
 const unnoticedMs = 0.2;
+/** A tick of the wheel, which is how late we may be ourselves, and a hundredth: grpc's C core rounds up by that much. */
+const othersEarlierMs = 10;
+const othersEarlierShare = 0.01;
 
 export abstract class CallDeadline extends WheelEntry {
   readonly startMs: number;
@@ -60,5 +63,14 @@ export abstract class CallDeadline extends WheelEntry {
     const left = this.timeoutMs - lostMs;
     if (left <= 0) return null;
     return new HeaderField("grpc-timeout", formatTimeout(left), false, headerId["grpc-timeout"]);
+  }
+  /**
+   * Whether the deadline is over, or so nearly that whoever ends the call now does so because of it: the timers of callers,
+   * and of servers that reset what is late (grpc-go's do), run out before the wheel notices.
+   */
+  ranOut(clock: Clock): boolean {
+    if (this.timeoutMs === noTimeout) return false;
+    const left = this.timeoutMs - (clock.nowMs() - this.startMs);
+    return left <= othersEarlierMs + this.timeoutMs * othersEarlierShare;
   }
 }

@@ -266,6 +266,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
     if (this.state === callState.done) return;
     this.up = undefined;
     if (how === "unprocessed" && this.#resend()) return;
+    if (how === "peer" && code === errorCode.CANCEL && this.ranOut(this.proxy.clock)) return this.#expire();
     const failure = failureOfReset(this.target.name, code, how);
     this.upstreamFailed(failure.code, failure.reason, failure.text);
   }
@@ -331,9 +332,11 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
     this.finish(grpcStatus.DEADLINE_EXCEEDED, outcomeIndex.deadline);
   }
 
-  /** The caller went away or reset its stream. */
+  /** The caller went away or reset its stream: at its deadline, or because it wants no answer any more. */
   onCallerReset(): void {
-    if (this.state !== callState.done) this.finish(grpcStatus.CANCELLED, outcomeIndex.cancelled);
+    if (this.state === callState.done) return;
+    if (this.ranOut(this.proxy.clock)) return this.finish(grpcStatus.DEADLINE_EXCEEDED, outcomeIndex.deadline);
+    this.finish(grpcStatus.CANCELLED, outcomeIndex.cancelled);
   }
 
   /** `bytes` that had waited for the caller went out. */

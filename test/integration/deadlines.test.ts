@@ -96,6 +96,47 @@ describe("grpc-timeout", () => {
     assert.equal(sidecar.live("v41").durations.deadline.count, 1);
   });
 
+  for (const [value, afterMs] of [
+    ["2S", 1_985],
+    ["2S", 1_999],
+    // The C core says 30300m where its caller said 30 s.
+    ["30300m", 30_000],
+  ] as const) {
+    it(`${value} that its caller enforces after ${afterMs} ms counts as such, and not as a change of mind`, async () => {
+      const { clock, server, client, sidecar } = await between();
+      const call = client.call(tfPredict, message, [["grpc-timeout", value]]);
+      const stream = await server.stream();
+      clock.advance(afterMs);
+      call.cancel();
+      await until(() => stream.reset !== undefined, "the model's stream is reset");
+      assert.deepEqual(sidecar.live("v41").byCode, { DEADLINE_EXCEEDED: 1 });
+      assert.equal(sidecar.live("v41").durations.deadline.count, 1);
+      assert.deepEqual(sidecar.localReplies, {});
+    });
+  }
+
+  it("that is far away when its caller leaves is not what ended the call", async () => {
+    const { clock, server, client, sidecar } = await between();
+    const call = client.call(tfPredict, message, [["grpc-timeout", "2S"]]);
+    const stream = await server.stream();
+    clock.advance(1_900);
+    call.cancel();
+    await until(() => stream.reset !== undefined, "the model's stream is reset");
+    assert.deepEqual(sidecar.live("v41").byCode, { CANCELLED: 1 });
+    assert.equal(sidecar.live("v41").durations.cancelled.count, 1);
+  });
+
+  it("that the model's server enforces first, by CANCEL, is told and counted as the deadline it is", async () => {
+    const { clock, server, client, sidecar } = await between();
+    const call = client.call(tfPredict, message, [["grpc-timeout", "2S"]]);
+    const stream = await server.stream();
+    clock.advance(1_999);
+    stream.stream.reset(8);
+    assert.equal((await call.done()).value("grpc-status"), "4");
+    assert.deepEqual(sidecar.live("v41").byCode, { DEADLINE_EXCEEDED: 1 });
+    assert.deepEqual(sidecar.localReplies, { deadline: 1 });
+  });
+
   it("that runs out in the middle of an answer ends it with DEADLINE_EXCEEDED in its trailers", async () => {
     const { clock, server, client } = await between();
     const call = client.call(tfPredict, message, [["grpc-timeout", "1S"]]);

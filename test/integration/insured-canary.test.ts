@@ -296,6 +296,19 @@ describe("an insured challenger's breaker", () => {
     });
   }
 
+  it("is not opened by an upstream that cancels what is late for its caller", async () => {
+    const { clock, challenger, champion, sidecar, client } = await between({ limits });
+    for (let i = 0; i < 8; i++) {
+      const call = client.call(tfPredict, message, [["grpc-timeout", "1S"]]);
+      const { stream } = await challenger.stream(i);
+      clock.advance(999);
+      stream.reset(8);
+      assert.equal(statusOf(await call.done()), 4);
+    }
+    assert.deepEqual(sidecar.variant("v42").assignments, { no_key: 8 });
+    assert.equal(champion.streams.length, 0);
+  });
+
   it("is opened by an upstream that cancels what it is asked", async () => {
     const { challenger, sidecar, client } = await between({ limits, onChallenger: ({ stream }) => stream.reset(8) });
     for (let i = 0; i < 5; i++) await client.unary(tfPredict, message);
