@@ -166,7 +166,6 @@ export class Pool {
   #close(): void {
     this.#closed = true;
     this.#retry?.();
-    this.#sweep?.();
     this.#failQueue("draining");
   }
 
@@ -185,6 +184,7 @@ export class Pool {
       this.#event("connected", "");
     }
     this.onCapacity(connection);
+    if (this.queued > 0) this.#growIfFull();
   }
 
   /** To be called by the handler's `onGoaway`: another connection takes the calls to come. */
@@ -272,6 +272,7 @@ export class Pool {
   }
 
   #failQueue(reason: "connect_failed" | "draining"): void {
+    this.#sweep?.();
     while (this.queued > 0) this.#shift().onNoConnection(reason);
   }
 
