@@ -47,7 +47,7 @@ describe("README.md", () => {
   });
 
   it("shows which variant its key gets", () => {
-    const [, key = ""] = /contender why credit --key (\S+)/.exec(readme) ?? [];
+    const [, key = ""] = /contender why fraud --key (\S+)/.exec(readme) ?? [];
     const { variant, slot } = explain(parsedValue(compileAssigner(route())), key);
     assert.ok(readme.includes(`\nvariant     ${variant} (challenger)\n`), variant);
     assert.ok(readme.includes(`, slot ${slot}\n`), String(slot));
