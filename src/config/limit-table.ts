@@ -156,6 +156,12 @@ export const limitTable = {
     },
   },
   proxy: {
+    heldBytes: {
+      default: 268_435_456,
+      least: 65_536,
+      most: 1_099_511_627_776,
+      doc: "Bytes that the process holds for calls, in streams and before they are assigned; beyond it callers get no credit.",
+    },
     replayBytes: {
       default: 65_536,
       least: 0,

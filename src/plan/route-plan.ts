@@ -37,11 +37,17 @@ export interface RoutePlan {
   readonly chooses: boolean;
 }
 
+/** A call notes its shadows in the bits of one small integer. */
+const mostShadows = 30;
+
 /** Compiles one checked route. @returns problems with paths below `spec`. */
 export function planRoute(spec: RouteSpec): Parsed<RoutePlan> {
   const problems: Problem[] = [];
   const assigner = compileAssigner(spec);
   if (!assigner.ok) problems.push(...assigner.problems);
+  if (spec.shadows.length > mostShadows) {
+    problems.push({ path: "shadows", message: `want at most ${mostShadows}, got ${spec.shadows.length}` });
+  }
   const variants = spec.variants.map((variant, index) => planVariant(variant, index, problems));
   if (!assigner.ok || problems.length > 0) return { ok: false, problems };
   const looksAtAnswers = spec.score !== undefined || spec.variants.some((v) => v.expectVersion !== undefined);

@@ -99,7 +99,7 @@ export function assignByMessage(call: Call): boolean {
   const { request, method } = call;
   const length = request.messageBytes();
   const whole = length >= 0 && request.bytes >= prefixBytes + length;
-  const tooLong = request.bytes > peekLimit(call);
+  const tooLong = request.bytes > peekLimit(call) || call.proxy.budget.exceeded;
   if (!whole && !request.ended && !tooLong && (request.bytes < earlyBytes || call.lookedEarly)) return false;
   const known = method.plan.method;
   if (known === undefined || length < 0) return decide(call, somewhere(call), undefined, "malformed");

@@ -86,7 +86,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
     super(proxy.clock.nowMs());
     this.proxy = proxy;
     this.down = down;
-    this.request = new RequestFlow(down, proxy.options.replayBytes);
+    this.request = new RequestFlow(down, proxy.budget, proxy.options.replayBytes);
     this.generation = generation;
     this.route = generation.fallback;
     this.assigned = generation.fallback.champion;

@@ -1,6 +1,12 @@
 /** Limits of what a call may hold, each with its default and reason. */
 export interface ProxyOptions {
   /**
+   * Bytes that the process may hold for calls, in streams and before they are assigned. Default 268 435 456: a thousand
+   * stalled streams with full windows. Beyond it nobody gets credit, nothing more is kept for a second try, and a long
+   * message is looked into no further.
+   */
+  readonly heldBytes?: number;
+  /**
    * Request bytes kept while nothing has been answered, so that a call can be sent again. Default 65 536: most requests;
    * an insured challenger keeps up to `insuredBytes`.
    */
@@ -16,6 +22,7 @@ export interface ProxyOptions {
 }
 
 const defaults = {
+  heldBytes: 268_435_456,
   replayBytes: 65_536,
   insuredBytes: 262_144,
   scoreBytes: 1_048_576,

@@ -2,6 +2,7 @@
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import type { TimerWheel } from "../base/timer-wheel.ts";
+import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { Connection } from "../http2/connection.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Call } from "./call.ts";
@@ -19,6 +20,8 @@ export interface ProxyPorts {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly wheel: TimerWheel;
+  /** What the process holds in all. */
+  readonly budget: ByteBudget;
   readonly metrics: Metrics;
   readonly options: Required<ProxyOptions>;
   readonly insurance: Insurance;

@@ -2,6 +2,7 @@
  * A request's bytes from the caller to the upstream: held while nobody knows where they go, relayed, kept while they may
  * have to go out again, and credited to the caller exactly once.
  */
+import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import type { MessageRewriter } from "./message-rewriter.ts";
 import { RequestBuffer } from "./request-buffer.ts";
@@ -21,6 +22,7 @@ export class RequestFlow extends RequestBuffer {
   /** What the rewriter has made of the held bytes. */
   rewritten: Buffer | undefined = undefined;
   readonly #down: H2Stream;
+  readonly #budget: ByteBudget;
   /** Bytes credited to the caller, in all. */
   #credited = 0;
   /** Those of them that have not gone out yet (again). */
@@ -28,10 +30,22 @@ export class RequestFlow extends RequestBuffer {
   /** Bytes to be credited once the upstream has taken what waits for it. */
   #deferred = 0;
 
-  constructor(down: H2Stream, keepBytes: number) {
+  /** @param budget the process's: what is held here is part of what it may hold. */
+  constructor(down: H2Stream, budget: ByteBudget, keepBytes: number) {
     super();
     this.#down = down;
+    this.#budget = budget;
     this.keepBytes = keepBytes;
+  }
+
+  override push(buf: Buffer, start: number, end: number): void {
+    super.push(buf, start, end);
+    this.#budget.hold(end - start);
+  }
+
+  override clear(): void {
+    this.#budget.release(this.bytes);
+    super.clear();
   }
 
   /** Takes bytes that can't go out yet. `credit` where the caller may send as many again meanwhile. */
@@ -70,7 +84,7 @@ export class RequestFlow extends RequestBuffer {
   /** Sends the next bytes. @returns false where they can't be rewritten. */
   relay(up: H2Stream, buf: Buffer, start: number, end: number): boolean {
     if (this.replayable) {
-      if (this.bytes + end - start > this.keepBytes) this.forget();
+      if (this.bytes + end - start > this.keepBytes || this.#budget.exceeded) this.forget();
       else this.push(buf, start, end);
     }
     if (this.rewriter === undefined) {

@@ -70,7 +70,7 @@ export class Sidecar {
     this.#ports = ports;
     const loop = new FlushLoop(clock);
     const wheel = new TimerWheel(clock);
-    this.#budget = new ByteBudget();
+    this.#budget = new ByteBudget(options.heldBytes);
     const upstream = upstreamHandler(metrics);
     const poolPorts = { clock, chance, loop, budget: this.#budget, handler: upstream };
     this.#pools = new Pools(({ address, spec }, route) => {
@@ -93,6 +93,7 @@ export class Sidecar {
       clock,
       chance,
       wheel,
+      budget: this.#budget,
       metrics,
       options,
       insurance: new Insurance(),

@@ -35,6 +35,17 @@ describe("a route's plan", () => {
     );
   });
 
+  it("refuses more shadows than a call can note", () => {
+    const names = Array.from({ length: 31 }, (_, i) => `s${i}`);
+    const given = routeSpec({
+      variants: [variantSpec("v41"), ...names.map((name) => variantSpec(name))],
+      champion: "v41",
+      weights: { v41: 1 },
+      shadows: names.map((variant) => shadowSpec(variant, 10)),
+    });
+    assert.deepEqual(problemsOf(planRoute(given)), [{ path: "shadows", message: "want at most 30, got 31" }]);
+  });
+
   it("overrides the model of variants that have another one, in every dialect", () => {
     const model = { name: "fraud", version: "43", label: undefined, restoreResponse: false };
     const [first, second] = plan({ variants: [variantSpec("v41"), variantSpec("v43", { model })] }).variants;

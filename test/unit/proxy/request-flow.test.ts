@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { ByteBudget } from "../../../src/http2/byte-budget.ts";
 import type { H2Stream } from "../../../src/http2/stream.ts";
 import { MessageRewriter } from "../../../src/proxy/message-rewriter.ts";
 import { RequestFlow } from "../../../src/proxy/request-flow.ts";
@@ -43,9 +44,9 @@ class Up {
 
 const as = (half: Down | Up): H2Stream => half as unknown as H2Stream;
 
-function setUp(keepBytes = 1 << 20): { down: Down; flow: RequestFlow } {
+function setUp(keepBytes = 1 << 20, budget = new ByteBudget()): { down: Down; flow: RequestFlow } {
   const down = new Down();
-  return { down, flow: new RequestFlow(as(down), keepBytes) };
+  return { down, flow: new RequestFlow(as(down), budget, keepBytes) };
 }
 
 /** What was held goes out. */
@@ -69,6 +70,30 @@ function rewrite(flow: RequestFlow): void {
 }
 
 describe("a request's flow", () => {
+  it("is part of what the process holds, until it is forgotten", () => {
+    const budget = new ByteBudget(100);
+    const { flow } = setUp(1 << 20, budget);
+    flow.hold(Buffer.alloc(10), 0, 10, true);
+    flow.hold(Buffer.alloc(10), 0, 5, false);
+    assert.equal(budget.held, 15);
+    flow.sendHeld(as(new Up()));
+    assert.equal(budget.held, 15, "kept for a second try");
+    flow.forget();
+    flow.forget();
+    assert.equal(budget.held, 0);
+  });
+
+  it("keeps nothing for a second try once the process holds too much", () => {
+    const budget = new ByteBudget(100);
+    const { flow } = setUp(1 << 20, budget);
+    const up = new Up();
+    flow.relay(as(up), Buffer.alloc(60), 0, 60);
+    assert.equal(flow.replayable, true);
+    budget.hold(50);
+    flow.relay(as(up), Buffer.alloc(10), 0, 10);
+    assert.deepEqual([flow.replayable, budget.held, up.bytes.length], [false, 50, 70]);
+  });
+
   it("credits what goes out at once, and the rest when it does", () => {
     const { down, flow } = setUp();
     const up = new Up(6);
