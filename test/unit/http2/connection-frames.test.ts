@@ -72,6 +72,15 @@ describe("frames", () => {
       }
     });
 
+    it("are ignored as others are where they are of exactly that size, whole or in pieces", () => {
+      const bytes = Buffer.concat([frame(0xee, 0, 0, Buffer.alloc(16_384)), ping()]);
+      for (const cut of [0, 5, 9, 1_000]) {
+        const peer = withStream1("server");
+        peer.send(bytes.subarray(0, cut)).send(bytes.subarray(cut));
+        assert.deepEqual(peer.said(), ["PING ACK 3132333435363738"], `cut at ${cut}`);
+      }
+    });
+
     it("are taken up to the limit that was announced", () => {
       const peer = RawPeer.ready("server", { maxFrameBytes: 30_000 });
       peer.request(1).data(1, 30_000).heard();

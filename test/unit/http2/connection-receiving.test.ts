@@ -28,7 +28,9 @@ describe("DATA", () => {
       const peer = withStreams();
       peer.send(bytes.subarray(0, cut)).send(bytes.subarray(cut));
       assert.equal(peer.recorder.body(1).toString(), "abcdefgh", `cut at ${cut}`);
-      assert.equal(peer.heard().filter((event) => event.endsWith("end")).length, 1);
+      const heard = peer.heard();
+      assert.equal(heard.filter((event) => event.endsWith("end")).length, 1);
+      assert.equal(heard.includes("data 1 0"), false, "nothing is reported that says nothing");
       assert.deepEqual(peer.said(), []);
     }
   });
@@ -257,6 +259,17 @@ describe("the byte budget", () => {
     peer.stream(1).consumed(976);
     budget.release(1_001);
     assert.deepEqual(peer.said(), ["WINDOW_UPDATE 1 +2000"]);
+  });
+
+  it("gives no credit to a stream whose peer has ended its half while it waited", () => {
+    const budget = new ByteBudget(1_000);
+    const peer = withStreams({ budget, streamWindowBytes: 2_048 });
+    budget.hold(1_001);
+    peer.data(1, 2_000);
+    peer.stream(1).consumed(2_000);
+    peer.data(1, 0, true);
+    budget.release(1_001);
+    assert.deepEqual(peer.said(), []);
   });
 
   it("forgets a stream that ends while it waits", () => {
