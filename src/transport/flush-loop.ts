@@ -14,6 +14,8 @@ export interface Flushable {
 
 /** A read this long after the one before stands alone: those of one turn follow each other within microseconds. */
 const aloneMs = 0.1;
+/** After a read this long another is likely to follow in the same turn. */
+const longReadBytes = 16_384;
 
 export class FlushLoop {
   #dirty: Flushable[] = [];
@@ -53,10 +55,11 @@ export class FlushLoop {
     this.#reading++;
   }
 
-  endRead(): void {
+  /** @param bytes how much was read. */
+  endRead(bytes: number): void {
     if (--this.#reading > 0) return;
     const nowMs = this.#clock.nowMs();
-    const alone = nowMs - this.#lastReadMs > aloneMs;
+    const alone = bytes < longReadBytes && nowMs - this.#lastReadMs > aloneMs;
     this.#lastReadMs = nowMs;
     if (this.#dirty.length === 0 && this.#late.length === 0) return;
     if (alone && !this.#scheduled) this.#flushAll();

@@ -60,7 +60,7 @@ export class Link {
     try {
       this.connection.receive(chunk);
     } finally {
-      this.#loop.endRead();
+      this.#loop.endRead(chunk.length);
     }
     if (this.connection.dead) this.#finish();
     else if (this.connection.output.bytes + this.connection.sender.socketBacklog > this.#limitBytes) this.#pause();

@@ -52,19 +52,19 @@ describe("the flush loop", () => {
     loop.add(link("a"));
     loop.addLate(link("late"));
     assert.deepEqual(flushed, []);
-    loop.endRead();
+    loop.endRead(100);
     assert.deepEqual(flushed, ["a", "late"]);
   });
 
   it("gathers the reads of one turn", async () => {
     const { clock, loop, link, flushed } = setUp();
     loop.beginRead();
-    loop.endRead();
+    loop.endRead(100);
     for (const name of ["a", "b"]) {
       clock.advance(0.05);
       loop.beginRead();
       loop.add(link(name));
-      loop.endRead();
+      loop.endRead(100);
     }
     assert.deepEqual(flushed, []);
     await setImmediate();
@@ -77,7 +77,7 @@ describe("the flush loop", () => {
       clock.advance(1);
       loop.beginRead();
       loop.add(link(name));
-      loop.endRead();
+      loop.endRead(100);
       assert.equal(flushed.at(-1), name);
     }
   });
@@ -88,7 +88,7 @@ describe("the flush loop", () => {
     clock.advance(1);
     loop.beginRead();
     loop.add(link("b"));
-    loop.endRead();
+    loop.endRead(100);
     assert.deepEqual(flushed, []);
     await setImmediate();
     assert.deepEqual(flushed, ["a", "b"]);
@@ -99,9 +99,9 @@ describe("the flush loop", () => {
     loop.beginRead();
     loop.beginRead();
     loop.add(link("a"));
-    loop.endRead();
+    loop.endRead(100);
     assert.deepEqual(flushed, []);
-    loop.endRead();
+    loop.endRead(100);
     assert.deepEqual(flushed, ["a"]);
   });
 });
