@@ -12,9 +12,13 @@ import { noTimeout } from "./request-head.ts";
 const hopelessMs = 0.01;
 /** Time lost on the way that is not worth a new number: less than the network's own. */
 const unnoticedMs = 0.2;
-/** A tick of the wheel, which is how late we may be ourselves, and a hundredth: grpc's C core rounds up by that much. */
-const othersEarlierMs = 10;
-const othersEarlierShare = 0.01;
+/**
+ * How much sooner than ours others' timers may run out: theirs began before the request was here, which takes a busy machine
+ * some milliseconds (of a short deadline, at most a quarter), and grpc's C core rounds up what it sends by a hundredth.
+ */
+const othersEarlierMs = 25;
+const othersEarlierShare = 0.25;
+const roundedUpShare = 0.01;
 
 export abstract class CallDeadline extends WheelEntry {
   readonly startMs: number;
@@ -66,11 +70,12 @@ export abstract class CallDeadline extends WheelEntry {
   }
   /**
    * Whether the deadline is over, or so nearly that whoever ends the call now does so because of it: the timers of callers,
-   * and of servers that reset what is late (grpc-go's do), run out before the wheel notices.
+   * and of servers that reset what is late (grpc-go's do), run out before the wheel, which is up to a tick late.
    */
   ranOut(clock: Clock): boolean {
     if (this.timeoutMs === noTimeout) return false;
     const left = this.timeoutMs - (clock.nowMs() - this.startMs);
-    return left <= othersEarlierMs + this.timeoutMs * othersEarlierShare;
+    const early = Math.min(othersEarlierMs, this.timeoutMs * othersEarlierShare) + this.timeoutMs * roundedUpShare;
+    return left <= early;
   }
 }
