@@ -294,7 +294,6 @@ export class Connection implements SenderOwner {
     this.#streams.delete(stream.id);
     this.#closed.add(stream.id, how);
     if (code !== unreported) this.#handler.onReset(stream, code, reset);
-    if (this.dead) return;
     if (this.goingAway) this.#endIfIdle();
     else if (wasFull && this.role === "client") this.#handler.onCapacity(this);
   }

@@ -119,6 +119,11 @@ describe("frames", () => {
       send: settings({ INITIAL_WINDOW_SIZE: 2 ** 31 }),
       says: flowControlError,
     });
+    check({
+      what: "INITIAL_WINDOW_SIZE of 2^31-1",
+      send: settings({ INITIAL_WINDOW_SIZE: 2 ** 31 - 1 }),
+      says: ["SETTINGS ACK"],
+    });
     check({ what: "MAX_FRAME_SIZE below 2^14", send: settings({ MAX_FRAME_SIZE: 16_383 }), says: protocolError });
     check({ what: "MAX_FRAME_SIZE above 2^24-1", send: settings({ MAX_FRAME_SIZE: 2 ** 24 }), says: protocolError });
     check({

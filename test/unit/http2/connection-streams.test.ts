@@ -39,6 +39,12 @@ describe("a server's streams", () => {
     assert.deepEqual(peer.heard(), ["request 7 /s/m", "reset 7 PROTOCOL_ERROR protocol", "closed"]);
   });
 
+  it("may have the highest id there is", () => {
+    const peer = RawPeer.ready("server");
+    peer.request(2 ** 31 - 1).data(2 ** 31 - 1, 1, true);
+    assert.deepEqual(peer.heard(), ["request 2147483647 /s/m", "data 2147483647 1 end"]);
+  });
+
   it("that we have reset may go on for a while: what was on its way is ignored", () => {
     const peer = RawPeer.ready("server");
     peer.request(1);
@@ -117,6 +123,19 @@ describe("a client's streams", () => {
     assert.equal(peer.connection.streamCount, 0);
     assert.equal(peer.connection.hasCapacity, false);
     assert.equal(peer.connection.failure, -1);
+  });
+
+  it("that are answered before their request is over go on until that is over too", () => {
+    const peer = RawPeer.ready("client");
+    const stream = peer.open();
+    peer.respond(1, { end: true });
+    assert.equal(peer.connection.streamCount, 1);
+    stream.sendData(Buffer.from("rest"), 0, 4, true);
+    assert.equal(peer.connection.streamCount, 0);
+    peer.open();
+    peer.respond(3, { end: true }).said();
+    peer.data(3, 1);
+    assert.deepEqual(peer.said(), ["RST_STREAM 3 STREAM_CLOSED"]);
   });
 
   it("retire their connection at the highest id: open ones finish, then it ends", () => {
@@ -223,6 +242,16 @@ describe("a server's graceful end", () => {
     assert.deepEqual(peer.recorder.lists.get("trailers 1"), ["x-new: 1"]);
   });
 
+  it("still judges frames for the last stream it took", () => {
+    const peer = RawPeer.ready("server");
+    peer.request(1).request(3);
+    peer.connection.shutdown();
+    peer.connection.finishShutdown();
+    peer.said();
+    peer.send(rstStream(3, 8)).data(3, 1);
+    assert.deepEqual(peer.said(), ["GOAWAY 3 STREAM_CLOSED"]);
+  });
+
   it("never names a higher stream than its final GOAWAY did", () => {
     const peer = RawPeer.ready("server");
     peer.request(1);
@@ -272,6 +301,7 @@ describe("a client's graceful end", () => {
     const peer = RawPeer.ready("client");
     peer.open(true);
     peer.said();
+    peer.connection.shutdown();
     peer.connection.shutdown();
     assert.deepEqual(peer.said(), ["GOAWAY 0 NO_ERROR"]);
     assert.equal(peer.connection.hasCapacity, false);
