@@ -156,7 +156,8 @@ class SidecarProcess {
       trustsHop: trusted,
       records: this.#records.calls,
       onEvent: ({ kind, ...event }) => {
-        const level = kind === "connected" ? "info" : "warn";
+        // What ends while we end is as it should be.
+        const level = kind === "connected" || this.#sidecar.draining ? "info" : "warn";
         this.#log[level]({ event: kind, ...event });
       },
       limits: settings.limits,

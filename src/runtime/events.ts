@@ -4,6 +4,8 @@ export type SidecarEvent =
       readonly kind: "connected" | "connect_failed" | "disconnected" | "goaway";
       readonly route: string;
       readonly variant: string;
+      /** Copies have connections of their own. */
+      readonly traffic: string;
       readonly address: string;
       readonly detail: string;
     }

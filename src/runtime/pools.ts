@@ -15,14 +15,14 @@ export interface PoolEntry {
 }
 
 export class Pools {
-  readonly #make: (plan: VariantPlan, route: string) => Pool;
+  readonly #make: (plan: VariantPlan, route: string, traffic: Traffic) => Pool;
   #entries = new Map<string, PoolEntry>();
   /** What the generation that is being made has asked for. */
   #wanted = new Map<string, PoolEntry>();
   /** No configuration wants them any more; their last calls are under way. */
   readonly #leaving = new Map<Pool, Promise<void>>();
 
-  constructor(make: (plan: VariantPlan, route: string) => Pool) {
+  constructor(make: (plan: VariantPlan, route: string, traffic: Traffic) => Pool) {
     this.#make = make;
   }
 
@@ -34,7 +34,7 @@ export class Pools {
   want(route: string, plan: VariantPlan, traffic: Traffic): Pool {
     const key = JSON.stringify([route, plan.spec.name, traffic, formatAddress(plan.address)]);
     const entry = this.#wanted.get(key) ??
-      this.#entries.get(key) ?? { route, variant: plan.spec.name, traffic, pool: this.#make(plan, route) };
+      this.#entries.get(key) ?? { route, variant: plan.spec.name, traffic, pool: this.#make(plan, route, traffic) };
     this.#wanted.set(key, entry);
     return entry.pool;
   }

@@ -73,8 +73,8 @@ export class Sidecar {
     this.#budget = new ByteBudget(options.heldBytes);
     const upstream = upstreamHandler(metrics);
     const poolPorts = { clock, chance, loop, budget: this.#budget, handler: upstream };
-    this.#pools = new Pools(({ address, spec }, route) => {
-      const onEvent = (event: PoolEvent) => ports.onEvent({ ...event, route, variant: spec.name });
+    this.#pools = new Pools(({ address, spec }, route, traffic) => {
+      const onEvent = (event: PoolEvent) => ports.onEvent({ ...event, route, variant: spec.name, traffic });
       return new Pool(address, { ...poolPorts, onEvent }, http2, transport);
     });
     this.#generations = new Generations({
