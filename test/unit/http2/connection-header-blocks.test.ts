@@ -120,6 +120,8 @@ describe("a header block", () => {
     const overhead = (payloads(16_300)[0] ?? 0) - 16_300;
     assert.deepEqual(payloads(16_384 - overhead), [16_384]);
     assert.deepEqual(payloads(16_385 - overhead), [16_384, 1]);
+    const longer = payloads(32_000).reduce((sum, length) => sum + length) - 32_000;
+    assert.deepEqual(payloads(32_768 - longer), [16_384, 16_384], "no empty one at the end");
   });
 });
 

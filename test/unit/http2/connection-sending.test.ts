@@ -29,10 +29,46 @@ describe("data to send", () => {
     assert.equal(peer.budget.held, 0);
   });
 
-  it("is a range of its buffer", () => {
-    const peer = withStreams();
-    peer.stream(1).sendData(Buffer.from("abcdefgh"), 2, 5, false);
-    assert.equal(RawPeer.bytesOf(peer.frames(), 1).toString(), "cde");
+  it("is a range of its buffer, also where only a part of that can go out", () => {
+    const peer = withStreams({ INITIAL_WINDOW_SIZE: 4 });
+    const bytes = Buffer.from("abcdefgh");
+    assert.equal(peer.stream(1).sendData(bytes, 2, 5, false), 3);
+    assert.equal(peer.stream(1).sendData(bytes, 5, 8, false), 1);
+    peer.send(windowUpdate(1, 100));
+    assert.equal(RawPeer.bytesOf(peer.frames(), 1).toString(), "cdefgh");
+    peer.stream(1).reset(8);
+    assert.equal(peer.stream(1).sendData(bytes, 5, 8, false), 3);
+  });
+
+  it("that fills the window to its last byte takes the end along", () => {
+    const peer = withStreams({ INITIAL_WINDOW_SIZE: 10 });
+    assert.equal(send(peer, 1, 10, true), 10);
+    assert.deepEqual(peer.said(), ["DATA 1 10 bytes END_STREAM"]);
+  });
+
+  it("in any number of pieces, copied or passed on, goes on where one piece of memory ends", () => {
+    const peer = withStreams(wide, { sliceBytes: 256, outputHighWaterBytes: 1 << 30 });
+    peer.send(windowUpdate(0, 1 << 30));
+    const sent: Buffer[] = [];
+    for (let i = 0; i < 9_000; i++) {
+      const bytes = pattern(i % 3 === 0 ? 20 : 256, i);
+      sent.push(bytes);
+      peer.stream(1).sendData(bytes, 0, bytes.length, false);
+    }
+    assert.ok(RawPeer.bytesOf(peer.frames(), 1).equals(Buffer.concat(sent)));
+  });
+
+  it("has heads beside it, however many", () => {
+    const peer = RawPeer.ready("server");
+    const sent = Array.from({ length: 900 }, (_, i) => [
+      ...responseFields,
+      ["x-call", `${"y".repeat(100)}${i}`] as const,
+    ]);
+    for (const [i, fields] of sent.entries()) {
+      peer.request(1 + 2 * i, { end: true });
+      peer.stream(1 + 2 * i).sendHeaders(blockOf(fields), true);
+    }
+    assert.deepEqual(peer.lists(peer.frames()), sent);
   });
 
   it("is split by the peer's frame size, END_STREAM on the last piece only", () => {
@@ -239,6 +275,29 @@ describe("trailers", () => {
     assert.deepEqual(peer.lists([...first, ...last]), [responseFields, trailerFields]);
     assert.equal(peer.connection.streamCount, 2);
     assert.equal(peer.budget.held, 0);
+  });
+
+  it("are the last thing that a stream says, also while they wait", () => {
+    const peer = withStreams({ INITIAL_WINDOW_SIZE: 3 });
+    send(peer, 1, 5);
+    peer.stream(1).sendTrailers(blockOf(trailerFields));
+    assert.equal(send(peer, 1, 7, true), 7);
+    peer.stream(1).sendTrailers(blockOf([["x-second", "1"]]));
+    peer.send(windowUpdate(1, 100));
+    const frames = peer.frames();
+    assert.equal(RawPeer.bytesOf(frames, 1).length, 5);
+    assert.deepEqual(peer.lists(frames), [trailerFields]);
+  });
+
+  it("of several streams do not mix", () => {
+    const peer = withStreams({ INITIAL_WINDOW_SIZE: 3 });
+    for (const id of [1, 3]) {
+      send(peer, id, 5);
+      peer.stream(id).sendTrailers(blockOf([["x-stream", String(id)]]));
+    }
+    peer.said();
+    peer.send(windowUpdate(1, 100), windowUpdate(3, 100));
+    assert.deepEqual(peer.lists(peer.frames()), [[["x-stream", "1"]], [["x-stream", "3"]]]);
   });
 
   it("are dropped with a stream that is reset before their turn", () => {
