@@ -51,7 +51,7 @@ describe("data to send", () => {
     peer.send(windowUpdate(0, 1 << 30));
     const sent: Buffer[] = [];
     for (let i = 0; i < 9_000; i++) {
-      const bytes = pattern(i % 3 === 0 ? 20 : 256, i);
+      const bytes = pattern(i < 8_000 ? 256 : 20, i);
       sent.push(bytes);
       peer.stream(1).sendData(bytes, 0, bytes.length, false);
     }
