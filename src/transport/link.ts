@@ -161,7 +161,7 @@ export class Link {
   }
 }
 
-/** How long a peer may take nothing of what is left for it: less than a second of a slow line's worth is left. */
+/** How long a peer may take nothing of what is left for it. It is told by whole writes, some 300 KiB at most. */
 const takeMs = 10_000;
 /** How long a peer that has all may keep its half open. */
 const lingerMs = 1_000;

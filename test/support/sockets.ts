@@ -31,7 +31,7 @@ export class SocketPair {
 
   /** From now on what comes is read. */
   read(): this {
-    this.theirs.on("data", (chunk: Buffer) => this.#got.push(chunk));
+    if (this.theirs.listenerCount("data") === 0) this.theirs.on("data", (chunk: Buffer) => this.#got.push(chunk));
     this.theirs.resume();
     return this;
   }

@@ -42,6 +42,7 @@ describe("an output", () => {
     output.slice(slice);
     output.slice(slice);
     write(output, "b");
+    assert.equal(output.bytes, 12);
     const pieces = output.take();
     assert.equal(text(pieces), "aSLICESLICEb");
     assert.equal(pieces[1], slice);

@@ -39,8 +39,16 @@ describe("a send queue", () => {
     const read = alone(20_000);
     queue.push(read, 0, 20_000);
     assert.equal(queue.shift(20_000).buffer, read.buffer);
-    queue.push(read, 100, 18_000);
-    assert.equal(queue.shift(20_000).buffer, read.buffer);
+    for (const [start, end] of [
+      [100, 18_000],
+      [0, 18_000],
+      [100, 20_000],
+    ] as const) {
+      queue.push(read, start, end);
+      const piece = queue.shift(20_000);
+      assert.equal(piece.buffer, read.buffer);
+      assert.ok(piece.equals(read.subarray(start, end)), `${start} to ${end}`);
+    }
   });
 
   it("copies what would pin more than twice its bytes, small or large", () => {

@@ -273,6 +273,8 @@ describe("a request's flow to another model", () => {
     assert.equal(down.credited, message.length);
     deliver(flow, up, 100_000);
     assert.equal(down.credited, message.length + plain.length);
+    deliver(flow, up, 100_000);
+    assert.equal(down.credited, message.length + plain.length, "and gives it once");
   });
 
   for (const when of ["held", "relayed"] as const) {

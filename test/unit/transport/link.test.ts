@@ -23,6 +23,10 @@ const own = new Owned();
 /** More than the kernel holds for both ends together. */
 const large = pattern(8_000_000);
 
+/** Limits that a test can reach. */
+const small = { outputHighWaterBytes: 65_536, outputLimitBytes: 100_000 };
+const floodPings = 20_000;
+
 /** In pieces as a socket would have read them. */
 function sendLarge(stream: H2Stream, end: boolean): void {
   for (let at = 0; at < large.length; at += 50_000) stream.sendData(large, at, at + 50_000, false);
@@ -72,6 +76,11 @@ async function setUp(options: Http2Options = {}) {
       sockets.theirs.write(headers(id, encode(encoder, requestFields), { end }));
     },
     said: (): string[] => cutFrames(sockets.got).frames.map(say),
+    /** More PINGs than their answers find room for. */
+    flood: (): void => {
+      const thousand = Buffer.concat(Array<Buffer>(1_000).fill(ping()));
+      for (let sent = 0; sent < floodPings; sent += 1_000) sockets.theirs.write(thousand);
+    },
   };
 }
 
@@ -128,25 +137,24 @@ describe("a link", () => {
     });
   }
 
-  it("reads nothing more from a peer that makes it talk and doesn't listen, until it does", async () => {
-    const { sockets, link, recorder, said, greet, request } = await setUp({
-      outputHighWaterBytes: 65_536,
-      outputLimitBytes: 100_000,
-    });
+  it("reads nothing more from a peer that makes it talk and doesn't listen, until it does, every time", async () => {
+    const { sockets, link, recorder, said, greet, request, flood } = await setUp(small);
     greet();
     request(1, false);
     await until(() => recorder.streams.size === 1, "the request is here");
-    sendLarge(recorder.stream(1), false);
-    await until(() => link.connection.sender.stalled, "the socket is full");
-    const pings = 20_000;
-    for (let i = 0; i < pings / 1_000; i++) sockets.theirs.write(Buffer.concat(Array(1_000).fill(ping())));
-    await until(() => link.socket.isPaused(), "nothing is read any more");
-    const unsent = link.connection.output.bytes + link.connection.sender.socketBacklog;
-    assert.ok(unsent < 100_000 + 2 * 65_536, `${unsent} bytes unsent`);
-    sockets.read();
-    const answers = (): number => said().filter((line) => line.startsWith("PING ACK")).length;
-    await until(() => answers() === pings, "every PING is answered");
-    assert.equal(link.socket.isPaused(), false);
+    for (let round = 1; round <= 2; round++) {
+      sockets.theirs.pause();
+      sendLarge(recorder.stream(1), false);
+      await until(() => link.connection.sender.stalled, "the socket is full");
+      flood();
+      await until(() => link.socket.isPaused(), "nothing is read any more");
+      const unsent = link.connection.output.bytes + link.connection.sender.socketBacklog;
+      assert.ok(unsent < small.outputLimitBytes + 2 * 65_536, `${unsent} bytes unsent`);
+      sockets.read();
+      const answers = (): number => said().filter((line) => line.startsWith("PING ACK")).length;
+      await until(() => answers() === round * floodPings, "every PING is answered");
+      assert.equal(link.socket.isPaused(), false);
+    }
   });
 });
 
@@ -183,6 +191,23 @@ describe("a link whose connection has ended", () => {
     greet();
     sockets.theirs.on("end", () => sockets.theirs.end());
     sockets.theirs.write(data(0, 1));
+    await until(() => gone() === 1, "the link is gone");
+    assert.equal(clock.pending, 0);
+  });
+
+  it("while it read nothing more reads on, so that the peer's own end is heard", async () => {
+    const { sockets, link, recorder, clock, gone, greet, request, flood } = await setUp(small);
+    greet();
+    request(1, false);
+    await until(() => recorder.streams.size === 1, "the request is here");
+    sendLarge(recorder.stream(1), false);
+    await until(() => link.connection.sender.stalled, "the socket is full");
+    flood();
+    await until(() => link.socket.isPaused(), "nothing is read any more");
+    link.connection.fail(0, "the test's own doing");
+    link.flush();
+    sockets.theirs.on("end", () => sockets.theirs.end());
+    sockets.read();
     await until(() => gone() === 1, "the link is gone");
     assert.equal(clock.pending, 0);
   });

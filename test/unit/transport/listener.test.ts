@@ -28,6 +28,8 @@ class Caller {
   readonly socket: Socket;
   readonly #encoder = new RawPeer("client").encoder;
   #got = Buffer.alloc(0);
+  /** The listener has ended its half. */
+  ended = false;
   closed = false;
 
   constructor(target: string) {
@@ -38,6 +40,9 @@ class Caller {
     this.socket.on("error", () => undefined);
     this.socket.on("close", () => {
       this.closed = true;
+    });
+    this.socket.on("end", () => {
+      this.ended = true;
     });
     this.socket.on("data", (chunk: Buffer) => {
       this.#got = Buffer.concat([this.#got, chunk]);
@@ -102,6 +107,7 @@ describe("a listener", () => {
     const stream = recorder.stream(1);
     assert.equal(peerOf(stream.connection).address, "127.0.0.1");
     stream.sendHeaders(blockOf(responseFields), true);
+    assert.ok(listener.unsentBytes > 0);
     await until(() => caller.said.length > 0, "the answer is there");
     assert.deepEqual(caller.said, ["HEADERS 1 END_STREAM"]);
     assert.deepEqual([listener.streamCount, listener.unsentBytes], [0, 0]);
@@ -212,6 +218,15 @@ describe("a caller that is slow to speak", () => {
     assert.equal(listener.connectionCount, 1);
   });
 
+  it("and resets its socket instead takes nobody along", async () => {
+    const { address, clock, ready } = await start();
+    const caller = new Caller(address);
+    await until(() => clock.pending === 1, "the caller is accepted");
+    caller.socket.resetAndDestroy();
+    await until(() => clock.pending === 0, "the caller is gone");
+    await ready();
+  });
+
   it("and ends its half without a word is let go at once", async () => {
     const { address, clock } = await start();
     const caller = new Caller(address);
@@ -277,9 +292,12 @@ describe("a listener's end", () => {
     const [known, stranger] = [await ready(), new Caller(address)];
     await until(() => clock.pending === 1, "the stranger is accepted");
     listener.destroy();
+    await until(() => known.ended && stranger.ended, "both are dropped");
+    const late = new Caller(address);
+    await until(() => late.closed, "nobody else is taken");
     known.socket.end();
     stranger.socket.end();
-    await until(() => known.closed && stranger.closed, "both are dropped");
+    await until(() => known.closed && stranger.closed, "their sockets are closed");
     await until(() => openSockets() === before, "no socket is left");
     assert.equal(clock.pending, 0);
   });
