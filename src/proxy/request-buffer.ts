@@ -57,15 +57,6 @@ export class RequestBuffer {
     this.#more = undefined;
   }
 
-  /** Puts other bytes in place of all there is. */
-  replace(bytes: Buffer): void {
-    this.head = bytes;
-    this.start = 0;
-    this.end = bytes.length;
-    this.bytes = bytes.length;
-    this.#more = undefined;
-  }
-
   clear(): void {
     this.head = none;
     this.start = 0;
