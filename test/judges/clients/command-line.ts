@@ -1,12 +1,11 @@
 /** The tools that people try a gRPC port with: grpcurl, nghttp and curl, as they are typed. */
 import { readFileSync } from "node:fs";
-import path from "node:path";
 import { bytesOf } from "../../../src/demo/floats.ts";
 import { framed, oipInfer, tfPredict } from "../../support/predict.ts";
 import { encode } from "../../support/protos.ts";
 import type { Seen } from "./compare.ts";
 import { run } from "./processes.ts";
-import { cache, cacheFile } from "./tools.ts";
+import { scratchFile, scratchPath } from "./scratch.ts";
 import { oneRow } from "./world.ts";
 
 /** A PredictRequest for one application, as bytes. */
@@ -172,7 +171,7 @@ function posted(
 export async function callByNghttp(models: string, echo: string): Promise<Seen[]> {
   const all: Seen[] = [];
   for (const post of posts(models, echo)) {
-    const args = ["-t", "20", "-d", cacheFile("posted", post.body), ...grpcHeaders, post.url];
+    const args = ["-t", "20", "-d", scratchFile("posted", post.body), ...grpcHeaders, post.url];
     const { stdout: body } = await run("nghttp", args);
     const finished = await run("nghttp", ["-v", "-n", ...args]);
     const received = /^\[[\s\d.]+\] recv \(stream_id=\d+\) (.*)$/;
@@ -187,9 +186,9 @@ export async function callByNghttp(models: string, echo: string): Promise<Seen[]
 
 export async function callByCurl(models: string, echo: string): Promise<Seen[]> {
   const all: Seen[] = [];
-  const headersFile = path.join(cache, "headers");
+  const headersFile = scratchPath("headers");
   for (const post of posts(models, echo)) {
-    const sent = ["--http2-prior-knowledge", "--data-binary", `@${cacheFile("posted", post.body)}`];
+    const sent = ["--http2-prior-knowledge", "--data-binary", `@${scratchFile("posted", post.body)}`];
     const finished = await run("curl", [...quiet, "-D", headersFile, ...sent, ...grpcHeaders, post.url]);
     all.push(posted(post, finished, readFileSync(headersFile, "utf8").split("\r\n"), finished.stdout));
   }
@@ -197,7 +196,7 @@ export async function callByCurl(models: string, echo: string): Promise<Seen[]> 
 }
 
 const quiet = ["-sS", "--max-time", "20"];
-const rest = ["-H", "content-type: application/json", "--data-binary", `@${cacheFile("rest", predictJson)}`];
+const rest = ["-H", "content-type: application/json", "--data-binary", `@${scratchFile("rest", predictJson)}`];
 
 /** Callers that are at the wrong port: each must learn so from a status and a body. */
 const refusals: readonly { name: string; args: readonly string[]; status: number; holds: string }[] = [

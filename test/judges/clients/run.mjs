@@ -14,8 +14,9 @@ import { judgeDrain } from "./drain.ts";
 import { callByGrpcJs } from "./grpc-js.ts";
 import { judgeFlood, judgeGhz, pythonClient } from "./load.ts";
 import { run } from "./processes.ts";
+import { scratchFile } from "./scratch.ts";
 import { Table } from "./table.ts";
-import { cacheFile, installTools, stubs } from "./tools.ts";
+import { installTools, stubs } from "./tools.ts";
 import { oneRow, World } from "./world.ts";
 
 const table = new Table();
@@ -82,7 +83,7 @@ const judges = [
     name: "grpc-go",
     needs: ["peer"],
     run: ({ peer }, world, sidecar) => {
-      const calls = (models, echo) => recordsOf(peer, ["call", models, echo, cacheFile("predict", predictRequest)]);
+      const calls = (models, echo) => recordsOf(peer, ["call", models, echo, scratchFile("predict", predictRequest)]);
       return compareCalls("grpc-go", calls, world, sidecar);
     },
   },

@@ -2,7 +2,7 @@
  * The clients, brought to a folder of the judge's own: Go programs of fixed versions, a virtual environment for Python, and
  * Debian's packages where their command is missing. What is there already is not fetched again.
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const protos = path.join(here, "../../../proto");
 
 /** Kept from run to run. */
-export const cache = path.join(os.tmpdir(), "contender-judge-clients");
+const cache = path.join(os.tmpdir(), "contender-judge-clients");
 
 const goTools = {
   grpcurl: "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4",
@@ -119,12 +119,4 @@ async function aptInstall(packages: readonly string[]): Promise<void> {
     `apt-get install ${packages.join(" ")}`,
     apt("install", "-y", "-qq", "--no-install-recommends", ...packages),
   );
-}
-
-/** Writes a file for a client to read. @returns its path. */
-export function cacheFile(name: string, content: string | Uint8Array): string {
-  const file = path.join(cache, name);
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, content);
-  return file;
 }

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { loadCreditData } from "../../../src/demo/data.ts";
 import { type ExposedSample, parseExposition, samplesOf } from "../../support/exposition.ts";
 import { Service } from "./processes.ts";
-import { cacheFile } from "./tools.ts";
+import { scratchFile } from "./scratch.ts";
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
 const inRepository = (file: string) => path.join(repository, file);
@@ -105,8 +105,8 @@ export class World {
       variants: { v1: { address: echo } },
       champion: "v1",
     };
-    cacheFile("routes/credit.json", document("credit", credit));
-    return new World(champion, echo, path.dirname(cacheFile("routes/streams.json", document("streams", streams))));
+    scratchFile("routes/credit.json", document("credit", credit));
+    return new World(champion, echo, path.dirname(scratchFile("routes/streams.json", document("streams", streams))));
   }
 
   async sidecar(env: NodeJS.ProcessEnv = {}): Promise<SidecarUnderTest> {
