@@ -22,11 +22,14 @@ const allocation = `
   const round = () => {
     for (let i = 0; i < 50_000; i++) records.add(calls[i & 1], 0, i / 100);
   };
-  const rounds = Array.from({ length: 12 }, () => {
+  // Optimised code comes from another thread, late on a busy machine: so many rounds as it takes, within bounds.
+  const rounds = [];
+  while (rounds.length < 60 && !rounds.some((bytes) => bytes < 8)) {
     const before = process.memoryUsage().heapUsed;
     round();
-    return (process.memoryUsage().heapUsed - before) / 50_000;
-  });
+    rounds.push((process.memoryUsage().heapUsed - before) / 50_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   console.log(rounds.join(" "));
 `;
 
