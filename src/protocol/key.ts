@@ -2,9 +2,10 @@
  * A call has one key or none. A batch may carry a key per row: all the same is one key; several are none, as no variant is
  * right for them all, and the call is then left to the champion (`multi_key`).
  */
+import { keyFromText } from "../base/hash.ts";
 import type { KeySource } from "../model/route.ts";
 import { isSignedInteger, type NumberKind, numberAt, numberOfVarint, numberWidth, uint32At } from "./numbers.ts";
-import { asKeyText, int64Text, latin1, uint64Text } from "./text.ts";
+import { int64Text, latin1, uint64Text } from "./text.ts";
 import { type WireReader, wireType } from "./wire.ts";
 
 const nothing = new Uint8Array(0);
@@ -29,7 +30,7 @@ export function messageSources(from: readonly KeySource[]): readonly MessageSour
 
 /** Texts that are no key, in the form of keys. */
 export function ignoredKeys(ignore: readonly string[]): ReadonlySet<string> {
-  return new Set(ignore.map(asKeyText));
+  return new Set(ignore.map(keyFromText));
 }
 
 /** Gathers one source's values and remembers only the first: the others are compared with it where they lie. */

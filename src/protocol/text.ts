@@ -23,11 +23,6 @@ export function utf8(bytes: Uint8Array, start: number, end: number): string {
   return start === end ? "" : utf8Slice.call(bytes, start, end);
 }
 
-/** The form that `latin1` gives to this text's UTF-8 bytes. */
-export function asKeyText(text: string): string {
-  return Buffer.from(text, "utf8").toString("latin1");
-}
-
 export function sameBytes(bytes: Uint8Array, start: number, end: number, expected: Uint8Array): boolean {
   const length = end - start;
   if (length !== expected.length) return false;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { keyFromText } from "../../../src/base/hash.ts";
 import {
-  asKeyText,
   int64Text,
   latin1,
   RepeatedInteger,
@@ -48,7 +48,7 @@ describe("Text of message bytes", () => {
   it("is one character a byte for keys, the same for a key that people write", () => {
     const bytes = Buffer.from("größe");
     assert.equal(latin1(bytes, 0, bytes.length), "gr\xc3\xb6\xc3\x9fe");
-    assert.equal(asKeyText("größe"), latin1(bytes, 0, bytes.length));
+    assert.equal(keyFromText("größe"), latin1(bytes, 0, bytes.length));
     assert.equal(latin1(bytes, 3, 3), "");
     assert.equal(utf8(bytes, 0, bytes.length), "größe");
     assert.equal(utf8(bytes, 3, 3), "");
