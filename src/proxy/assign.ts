@@ -99,7 +99,7 @@ export function assignByMessage(call: Call): boolean {
   const { request, method } = call;
   const length = request.messageBytes();
   const whole = length >= 0 && request.bytes >= prefixBytes + length;
-  const tooLong = request.bytes > peekLimit(call) || call.proxy.budget.exceeded;
+  const tooLong = request.bytes > method.peekBytes + prefixBytes || call.proxy.budget.exceeded;
   if (!whole && !request.ended && !tooLong && (request.bytes < earlyBytes || call.lookedEarly)) return false;
   const known = method.plan.method;
   if (known === undefined || length < 0) return decide(call, somewhere(call), undefined, "malformed");
@@ -115,13 +115,6 @@ export function assignByMessage(call: Call): boolean {
 /** Where a call goes whose model can't be known. */
 function somewhere(call: Call): BoundRoute {
   return call.method.route ?? call.generation.fallback;
-}
-
-function peekLimit(call: Call): number {
-  const { route, byModel } = call.method;
-  let limit = route?.spec.peekBytes ?? 0;
-  if (byModel !== undefined) for (const each of byModel.values()) limit = Math.max(limit, each.spec.peekBytes);
-  return limit + prefixBytes;
 }
 
 /** How much of a message is looked into: all, its beginning while more may come, or its beginning and no more. */

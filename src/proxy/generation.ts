@@ -99,6 +99,8 @@ export interface BoundMethod {
   readonly index: number;
   readonly route: BoundRoute | undefined;
   readonly byModel: ReadonlyMap<string, BoundRoute> | undefined;
+  /** Most bytes of a first message held to find out where it goes: those of the most patient route it may belong to. */
+  readonly peekBytes: number;
 }
 
 /** What a generation is made with; runtime/ owns the pools and keeps them across generations. */
@@ -153,6 +155,7 @@ export class Generation {
         plan.byModel === undefined
           ? undefined
           : new Map([...plan.byModel].map(([model, route]) => [model, this.#bound(route)])),
+      peekBytes: Math.max(0, ...candidatesOf(plan).map(({ spec }) => spec.peekBytes)),
     };
     this.#methods.set(plan, bound);
     return bound;
@@ -166,6 +169,11 @@ export class Generation {
   #bound(plan: RoutePlan): BoundRoute {
     return this.#byPlan.get(plan) as BoundRoute;
   }
+}
+
+function candidatesOf({ route, byModel }: MethodPlan): RoutePlan[] {
+  const named = byModel === undefined ? [] : [...byModel.values()];
+  return route === undefined ? named : [route, ...named];
 }
 
 function bindRoute(plan: RoutePlan, bindings: Bindings): BoundRoute {
