@@ -3,6 +3,8 @@
  *
  * Deadlines, breakers and windows use the monotonic `nowMs`: a step of the wall clock must never expire a call.
  */
+import { performance } from "node:perf_hooks";
+
 export interface Clock {
   /** Milliseconds of the monotonic clock, with fractions; its zero is arbitrary. */
   nowMs(): number;
@@ -12,9 +14,12 @@ export interface Clock {
   after(delayMs: number, fn: () => void): () => void;
 }
 
+/** Taken once: the global of this name is an accessor, which costs more than the clock behind it. */
+const nowMs = performance.now.bind(performance);
+
 /** The one real clock. Nothing else in `src/` may read the time. */
 export const systemClock: Clock = {
-  nowMs: () => performance.now(),
+  nowMs: () => nowMs(),
   wallMs: () => Date.now(),
   after(delayMs, fn) {
     const timer = setTimeout(fn, delayMs);

@@ -2,7 +2,8 @@
  * Deadlines by the thousand for the price of one timer.
  *
  * Nearly every deadline is cancelled before it passes, so arming and cancelling must cost next to nothing: an entry is
- * linked into the slot of its tick and unlinked again. A deadline is noticed up to one tick late, never early.
+ * linked into the slot of its tick and unlinked again. A deadline is noticed up to one tick late, never early. The one
+ * timer is set for the first slot that holds anything, not for each tick: a process with few calls is not woken for nothing.
  */
 import type { Clock } from "./clock.ts";
 
@@ -34,7 +35,9 @@ export class TimerWheel {
   /** The last tick that was looked at. */
   #tick = 0;
   #armed = 0;
-  #ticking = false;
+  /** The tick that the timer is set for; -1 where it is not set. */
+  #due = -1;
+  #cancelTimer: () => void = () => undefined;
 
   /** @param tickMs how late a deadline may be noticed. Default 10: a hundredth of a call that is given a second. */
   constructor(clock: Clock, tickMs = 10) {
@@ -63,7 +66,7 @@ export class TimerWheel {
     if (next !== undefined) next.wheelPrevious = entry;
     slot.wheelNext = entry;
     this.#armed++;
-    if (!this.#ticking) this.#schedule();
+    if (this.#due < 0 || tick < this.#due) this.#schedule(tick);
   }
 
   cancel(entry: WheelEntry): void {
@@ -81,23 +84,33 @@ export class TimerWheel {
     return Math.floor((nowMs - this.#startMs) / this.#tickMs);
   }
 
-  #schedule(): void {
-    this.#ticking = true;
+  #schedule(tick: number): void {
+    if (this.#due >= 0) {
+      if (tick >= this.#due) return;
+      this.#cancelTimer();
+    }
+    this.#due = tick;
     // To the tick's own boundary: a whole tick from now could be noticed two ticks late. Rounded up, because a timer that
     // fires a fraction early would only have to be set again.
-    const elapsedMs = this.#clock.nowMs() - this.#startMs;
-    const boundaryMs = (Math.floor(elapsedMs / this.#tickMs) + 1) * this.#tickMs;
-    this.#clock.after(Math.ceil(boundaryMs - elapsedMs), () => this.#turn());
+    const inMs = this.#startMs + tick * this.#tickMs - this.#clock.nowMs();
+    this.#cancelTimer = this.#clock.after(Math.max(0, Math.ceil(inMs)), () => this.#turn());
   }
 
   #turn(): void {
-    this.#ticking = false;
+    this.#due = -1;
     const now = this.#tickAt(this.#clock.nowMs());
     // After a long pause (a suspended machine) every slot is looked at once, not once per missed tick.
     const from = Math.max(this.#tick + 1, now - slotCount + 1);
-    for (let tick = from; tick <= now; tick++) this.#expire(tick % slotCount, now);
     this.#tick = Math.max(this.#tick, now);
-    if (this.#armed > 0) this.#schedule();
+    for (let tick = from; tick <= now; tick++) this.#expire(tick % slotCount, now);
+    if (this.#armed > 0) this.#schedule(this.#nextFilled());
+  }
+
+  /** The first tick to come whose slot holds something, of this round or of a later one. */
+  #nextFilled(): number {
+    let tick = this.#tick + 1;
+    while ((this.#slots[tick % slotCount] as Slot).wheelNext === undefined) tick++;
+    return tick;
   }
 
   #expire(index: number, now: number): void {

@@ -64,7 +64,13 @@ export function grpcStatusOfReset(http2Error: number): number {
 
 /** The number in a `grpc-status` value; anything but a known code's digits is UNKNOWN, never OK by default. */
 export function parseGrpcStatus(value: string): number {
-  if (!/^\d{1,2}$/.test(value)) return grpcStatus.UNKNOWN;
-  const code = Number(value);
+  const { length } = value;
+  if (length === 0 || length > 2) return grpcStatus.UNKNOWN;
+  let code = 0;
+  for (let i = 0; i < length; i++) {
+    const digit = value.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return grpcStatus.UNKNOWN;
+    code = code * 10 + digit;
+  }
   return code <= 16 ? code : grpcStatus.UNKNOWN;
 }

@@ -12,14 +12,19 @@ export interface Flushable {
   flush(): void;
 }
 
+/** In the place of one that has been flushed, and may be gone by the time that the place is used again. */
+const nobody: Flushable = { flush: () => undefined };
+
 /** A read this long after the one before stands alone: those of one turn follow each other within microseconds. */
 const aloneMs = 0.1;
 /** After a read this long another is likely to follow in the same turn. */
 const longReadBytes = 16_384;
 
 export class FlushLoop {
+  /** The first `#count` of them; emptied by count, since to cut an array's length costs a call into the engine. */
   #dirty: Flushable[] = [];
   #spare: Flushable[] = [];
+  #count = 0;
   #late: Flushable[] = [];
   #scheduled = false;
   /** Reads under way: what they add is looked at when they end. */
@@ -33,10 +38,15 @@ export class FlushLoop {
 
   #flushAll(): void {
     const dirty = this.#dirty;
+    const count = this.#count;
     this.#dirty = this.#spare;
     this.#spare = dirty;
-    for (let i = 0; i < dirty.length; i++) (dirty[i] as Flushable).flush();
-    dirty.length = 0;
+    this.#count = 0;
+    for (let i = 0; i < count; i++) {
+      const link = dirty[i] as Flushable;
+      dirty[i] = nobody;
+      link.flush();
+    }
     if (this.#late.length > 0) this.#runLate();
   }
 
@@ -46,7 +56,7 @@ export class FlushLoop {
 
   /** Asks for one `flush`, at the end of this read or of this turn. */
   add(link: Flushable): void {
-    this.#dirty.push(link);
+    this.#dirty[this.#count++] = link;
     if (this.#reading === 0) this.#schedule();
   }
 
@@ -61,7 +71,7 @@ export class FlushLoop {
     const nowMs = this.#clock.nowMs();
     const alone = bytes < longReadBytes && nowMs - this.#lastReadMs > aloneMs;
     this.#lastReadMs = nowMs;
-    if (this.#dirty.length === 0 && this.#late.length === 0) return;
+    if (this.#count === 0 && this.#late.length === 0) return;
     if (alone && !this.#scheduled) this.#flushAll();
     else this.#schedule();
   }

@@ -122,6 +122,36 @@ describe("the timer wheel", () => {
     assert.equal(clock.pending, 0);
   });
 
+  it("sets its timer for the first deadline there is, not for each tick", () => {
+    const { clock, wheel, arm } = setUp();
+    const startMs = clock.nowMs();
+    const wakesInMs = (): number => (clock.nextDueMs ?? Number.NaN) - startMs;
+    const near = (ms: number): void =>
+      assert.ok(wakesInMs() >= ms && wakesInMs() <= ms + 11, `${wakesInMs()}, not ${ms}`);
+    arm(new Entry(clock), 1_000);
+    near(1_000);
+    const [short, shorter] = [new Entry(clock), new Entry(clock)];
+    arm(short, 500);
+    arm(shorter, 50);
+    near(50);
+    assert.equal(clock.pending, 1);
+    wheel.cancel(short);
+    pass(clock, 70);
+    assert.equal(shorter.rangMs.length, 1);
+    near(1_000);
+  });
+
+  it("rings at the next tick for a deadline that was over when it was armed, however far off the others are", () => {
+    const { clock, wheel, arm } = setUp();
+    arm(new Entry(clock), 30_000);
+    const startMs = clock.nowMs();
+    clock.advance(5_000);
+    const late = new Entry(clock);
+    wheel.arm(late, startMs, 100);
+    pass(clock, 11);
+    assert.equal(late.rangMs.length, 1);
+  });
+
   it("looks at a pause of the machine as a whole: all that passed is noticed by its one timer", () => {
     const clock = new PausedClock();
     const wheel = new TimerWheel(clock);
