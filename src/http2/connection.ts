@@ -29,6 +29,7 @@ import type { ResolvedHttp2Options } from "./options.ts";
 import { Output } from "./output.ts";
 import { Sender, type SenderOwner } from "./sender.ts";
 import { H2Stream } from "./stream.ts";
+import { StreamTable } from "./stream-table.ts";
 
 /** What a connection tells its owner. A header block is valid only during the call. */
 export interface ConnectionHandler {
@@ -90,7 +91,7 @@ export class Connection implements SenderOwner {
   readonly #budget: ByteBudget;
   readonly #decoder: HpackDecoder;
   readonly #block = new HeaderBlock();
-  readonly #streams = new Map<number, H2Stream>();
+  readonly #streams = new StreamTable();
   readonly #closed = new ClosedStreams();
 
   #recvWindow = defaultWindow;
@@ -166,7 +167,7 @@ export class Connection implements SenderOwner {
     if (this.#nextStreamId > this.#options.maxStreamId) this.goingAway = true;
     const stream = new H2Stream(id, this, this.#peerInitialWindow, this.#initialRecvWindow);
     stream.owner = owner;
-    this.#streams.set(id, stream);
+    this.#streams.add(stream);
     return stream;
   }
 
@@ -257,7 +258,7 @@ export class Connection implements SenderOwner {
   #die(code: number, how: ResetHow): void {
     this.dead = true;
     this.goingAway = true;
-    for (const stream of [...this.#streams.values()]) this.#close(stream, closedHow.resetByPeer, code, how);
+    for (const stream of this.#streams.all()) this.#close(stream, closedHow.resetByPeer, code, how);
     this.#dataStream = undefined;
     this.#handler.onClosed(this);
   }
@@ -312,12 +313,14 @@ export class Connection implements SenderOwner {
 
   // === receiving ===
 
-  /** Takes what the socket read. Payload pieces are handed on as ranges of `chunk`, which must not change afterwards. */
-  receive(chunk: Buffer): void {
-    const end = chunk.length;
+  /**
+   * Takes what the socket read: `chunk[0, end)`. Payload pieces are handed on as ranges of it, so it must not change
+   * afterwards, unless it is lent (`read-memory.ts`).
+   */
+  receive(chunk: Buffer, end: number = chunk.length): void {
     let pos = 0;
     if (this.dead) return;
-    if (this.#prefaceLeft > 0) pos = this.#matchPreface(chunk);
+    if (this.#prefaceLeft > 0) pos = this.#matchPreface(chunk, end);
     if (this.#carry.count > 0 && !this.dead) pos = this.#fillCarry(chunk, pos, end);
     while (pos < end && !this.dead) {
       if (this.#inData) {
@@ -344,12 +347,12 @@ export class Connection implements SenderOwner {
     if (pos < end && !this.dead) this.#carry.add(chunk, pos, end);
   }
 
-  #matchPreface(chunk: Buffer): number {
+  #matchPreface(chunk: Buffer, end: number): number {
     const from = preface.length - this.#prefaceLeft;
-    const take = Math.min(chunk.length, this.#prefaceLeft);
+    const take = Math.min(end, this.#prefaceLeft);
     if (preface.compare(chunk, 0, take, from, from + take) !== 0) {
       this.fail(errorCode.PROTOCOL_ERROR, "no HTTP/2 connection preface");
-      return chunk.length;
+      return end;
     }
     this.#prefaceLeft -= take;
     return take;
@@ -630,7 +633,7 @@ export class Connection implements SenderOwner {
       return this.#refuse(id, errorCode.PROTOCOL_ERROR);
     }
     const stream = new H2Stream(id, this, this.#peerInitialWindow, this.#initialRecvWindow);
-    this.#streams.set(id, stream);
+    this.#streams.add(stream);
     if (block.tooLarge) facts.contentLength = -1;
     stream.gotHeaders = true;
     stream.expectedBytes = facts.contentLength;
@@ -739,7 +742,7 @@ export class Connection implements SenderOwner {
     if (value > maxWindow) return this.fail(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
     const change = value - this.#peerInitialWindow;
     this.#peerInitialWindow = value;
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.all()) {
       if (!this.sender.grow(stream, change)) return this.fail(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
     }
   }
@@ -759,7 +762,7 @@ export class Connection implements SenderOwner {
     this.goingAway = true;
     this.#handler.onGoaway(this, code);
     if (this.role === "client") {
-      for (const stream of [...this.#streams.values()]) {
+      for (const stream of this.#streams.all()) {
         if (stream.id <= lastId) continue;
         this.#close(stream, closedHow.resetByUs, errorCode.REFUSED_STREAM, "unprocessed");
       }

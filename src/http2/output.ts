@@ -2,8 +2,10 @@
  * What a connection has to say and its socket has not yet been given.
  *
  * Frames are written one after the other into an arena, so that a turn of the event loop costs one system call however
- * many calls it moved. Large payloads are not copied: they go in between as slices of the buffer they came in.
+ * many calls it moved. Large payloads are not copied: they go in between as slices of the buffer they came in, which is
+ * held until the socket has taken them.
  */
+import { lent, type ReadMemory } from "./read-memory.ts";
 
 const arenaBytes = 65_536;
 /** Longest run of output pieces handed over at once; beyond it, a turn's output is split into several. */
@@ -18,6 +20,9 @@ export class Output {
   /** Start of what has been written into `buf` and not yet been cut off as a piece. */
   #start = 0;
   #pieces: Buffer[] = [];
+  /** Read memory that pieces lie in: of those that have not been taken, and of those that have. */
+  #held: ReadMemory[] = [];
+  #given: ReadMemory[] = [];
   /** Called on the first byte after a `take`. */
   readonly #onDirty: () => void;
 
@@ -41,12 +46,17 @@ export class Output {
     this.pos = pos;
   }
 
-  /** Puts a piece of somebody else's buffer next in line, uncopied; it must not change from now on. */
-  slice(piece: Buffer): void {
+  /** Puts `buf[start, end)` next in line, uncopied: it must not change until it has been sent, unless it is lent. */
+  slice(buf: Buffer, start = 0, end = buf.length): void {
     this.#cut();
     if (this.bytes === 0) this.#onDirty();
-    this.#pieces.push(piece);
-    this.bytes += piece.length;
+    const memory = lent.memoryOf(buf);
+    if (memory !== undefined && memory !== this.#held[this.#held.length - 1]) {
+      memory.hold();
+      this.#held.push(memory);
+    }
+    this.#pieces.push(start === 0 && end === buf.length ? buf : buf.subarray(start, end));
+    this.bytes += end - start;
   }
 
   #cut(): void {
@@ -70,11 +80,17 @@ export class Output {
     if (this.#pieces.length === 0) return noPieces;
     const pieces = this.#pieces;
     this.#pieces = [];
+    for (const memory of this.#held) this.#given.push(memory);
+    this.#held = [];
     return pieces;
   }
 
-  /** The socket has passed on everything it was ever given: the arena may be written from its start again. */
+  /** The socket has passed on everything it was ever given, or never will: what it lay in may be written over. */
   rewind(): void {
+    if (this.#given.length > 0) {
+      for (const memory of this.#given) memory.release();
+      this.#given = [];
+    }
     if (this.pos === this.#start && this.#pieces.length === 0) {
       this.pos = 0;
       this.#start = 0;

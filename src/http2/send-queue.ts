@@ -2,9 +2,11 @@
  * Bytes of one stream that wait for a window or for the socket.
  *
  * What is counted is what is pinned: a slice that is less than half of the buffer it lies in is copied, so that a
- * 64-byte message cannot hold on to a 64 KiB read. Small pieces share a tail buffer, so that many tiny messages do not
- * become many tiny buffers.
+ * 64-byte message cannot hold on to a 64 KiB read, and so is what is only lent. Small pieces share a tail buffer, so that
+ * many tiny messages do not become many tiny buffers.
  */
+import { lent } from "./read-memory.ts";
+
 const tailBytes = 16_384;
 
 /** Places of pieces that have left, before they are given up. */
@@ -26,7 +28,7 @@ export class SendQueue {
     const length = end - start;
     if (length === 0) return;
     this.bytes += length;
-    if (length >= tailBytes && length * 2 >= buf.buffer.byteLength) {
+    if (length >= tailBytes && length * 2 >= buf.buffer.byteLength && lent.memoryOf(buf) === undefined) {
       this.#pieces.push(start === 0 && end === buf.length ? buf : buf.subarray(start, end));
       this.#tail = undefined;
       return;

@@ -216,7 +216,7 @@ export class Sender {
       output.reserve(frameHeadBytes);
       writeHead(output.buf, output.pos, length, type, flags, id);
       output.wrote(output.pos + frameHeadBytes);
-      output.slice(start === 0 && end === buf.length ? buf : buf.subarray(start, end));
+      output.slice(buf, start, end);
       return;
     }
     output.reserve(frameHeadBytes + length);

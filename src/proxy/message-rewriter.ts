@@ -5,6 +5,7 @@
  */
 import { frameMessage, prefixBytes } from "../grpc/framing.ts";
 import { inflateMessage } from "../grpc/inflate.ts";
+import { lent } from "../http2/read-memory.ts";
 
 /** The message in `bytes[start, end)` as it is to be sent; undefined where that can't be done. */
 export type Rewrite = (bytes: Uint8Array, start: number, end: number) => Uint8Array | undefined;
@@ -43,7 +44,8 @@ export class MessageRewriter {
   push(buf: Buffer, start: number, end: number): Buffer {
     if (this.failed || start === end) return nothing;
     // A message of several pieces outlives the read that its pieces came in.
-    this.#pieces.push(buf.subarray(start, end));
+    const piece = buf.subarray(start, end);
+    this.#pieces.push(lent.memoryOf(buf) === undefined ? piece : Buffer.from(piece));
     this.#bytes += end - start;
     if (this.#wanted >= 0 && this.#bytes < this.#wanted) return nothing;
     return this.#drain();

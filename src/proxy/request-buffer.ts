@@ -2,15 +2,17 @@
  * The request bytes that a call may still need: those that wait for a decision or a connection, and, while nothing has
  * been answered, those that would have to be sent again.
  *
- * The usual request is one piece of one socket read: it is kept as a range of it, without a copy, unless that would pin
- * much more memory than the message has.
+ * The usual request is one piece of one socket read: it is kept as a range of it, without a copy, and most are gone again
+ * when that read ends. What is not is copied then, as is what would pin much more memory than the message has.
  */
+import { type Borrower, lent } from "../http2/read-memory.ts";
+
 const none = Buffer.alloc(0);
 
 /** A read of at most this size may be pinned whole by any message in it. */
 const smallRead = 16_384;
 
-export class RequestBuffer {
+export class RequestBuffer implements Borrower {
   /** All of it, where it is in one piece. */
   head: Buffer = none;
   start = 0;
@@ -18,14 +20,21 @@ export class RequestBuffer {
   /** What came after the first piece; own copies. */
   #more: Buffer[] | undefined = undefined;
   bytes = 0;
+  /** `head` is a read under way, which another will go over. */
+  #borrowed = false;
 
   /** @param brief it is held so briefly that what it pins does not matter. */
   push(buf: Buffer, start: number, end: number, brief = false): void {
     const length = end - start;
     if (length === 0) return;
     if (this.bytes === 0) {
-      const pinned = buf.buffer.byteLength;
-      if (brief || pinned <= smallRead || length * 2 >= pinned) {
+      if (lent.memoryOf(buf) !== undefined) {
+        this.head = buf;
+        this.start = start;
+        this.end = end;
+        this.#borrowed = true;
+        lent.borrow(this);
+      } else if (brief || isWorthPinning(buf, length)) {
         this.head = buf;
         this.start = start;
         this.end = end;
@@ -47,6 +56,15 @@ export class RequestBuffer {
     return this.end - this.start >= 5 && this.head.readUInt32BE(this.start + 1) + 5 > limit;
   }
 
+  /** Sees to it that nothing changes what it holds any more. */
+  own(): void {
+    if (!this.#borrowed) return;
+    this.#borrowed = false;
+    this.head = copyOf(this.head, this.start, this.end);
+    this.end -= this.start;
+    this.start = 0;
+  }
+
   /** Makes one piece of it: `head[start, end)`. */
   flatten(): void {
     const more = this.#more;
@@ -55,6 +73,7 @@ export class RequestBuffer {
     this.start = 0;
     this.end = this.head.length;
     this.#more = undefined;
+    this.#borrowed = false;
   }
 
   clear(): void {
@@ -63,6 +82,7 @@ export class RequestBuffer {
     this.end = 0;
     this.bytes = 0;
     this.#more = undefined;
+    this.#borrowed = false;
   }
 
   /** The first message's declared length; -1 before its five bytes of prefix are here. */
@@ -78,6 +98,11 @@ export class RequestBuffer {
   get flag(): number {
     return this.head[this.start] ?? 0;
   }
+}
+
+function isWorthPinning(buf: Buffer, length: number): boolean {
+  const pinned = buf.buffer.byteLength;
+  return pinned <= smallRead || length * 2 >= pinned;
 }
 
 /** Quicker than `Buffer.from`, and without a share in Node's pool, which would pin what lies beside it. */

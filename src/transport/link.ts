@@ -45,8 +45,8 @@ export class Link {
     this.connection = new Connection(role, options, handler, budget, () => loop.add(this));
     this.connection.onFull = () => this.flush();
     socket.setNoDelay(true);
-    // Sockets with a reader of their own (`socket-reader.ts`) never emit it; the listener lets them flow all the same.
-    socket.on("data", (chunk: Buffer) => this.receive(chunk));
+    // Its reader has the bytes (`socket-reader.ts`); it has to flow all the same, to tell when there are no more.
+    socket.resume();
     socket.on("drain", () => this.#onDrain());
     socket.on("error", (error) => {
       this.error = error;
@@ -55,12 +55,13 @@ export class Link {
     socket.on("close", () => this.#onClose());
   }
 
-  receive(chunk: Buffer): void {
+  /** Takes `bytes[0, end)` that the socket's reader has read. */
+  receive(bytes: Buffer, end = bytes.length): void {
     this.#loop.beginRead();
     try {
-      this.connection.receive(chunk);
+      this.connection.receive(bytes, end);
     } finally {
-      this.#loop.endRead(chunk.length);
+      this.#loop.endRead(end);
     }
     if (this.connection.dead) this.#finish();
     else if (this.connection.output.bytes + this.connection.sender.socketBacklog > this.#limitBytes) this.#pause();
@@ -72,6 +73,7 @@ export class Link {
     const socket = this.socket;
     if (this.#ended || this.#gone) {
       output.take();
+      if (this.#gone) output.rewind();
       return;
     }
     const piece = output.takeOne();
@@ -157,6 +159,8 @@ export class Link {
     this.#ended = true;
     this.#cancelWait();
     this.connection.lost();
+    this.connection.output.take();
+    this.connection.output.rewind();
     this.#onGone(this);
   }
 }

@@ -13,6 +13,7 @@ import type { FlushLoop } from "./flush-loop.ts";
 import { looksLikeHttp1, refuseHttp1 } from "./http1.ts";
 import { Link } from "./link.ts";
 import type { ResolvedTransportOptions } from "./options.ts";
+import { readAccepted } from "./socket-reader.ts";
 
 export interface ListenerPorts {
   readonly clock: Clock;
@@ -43,7 +44,9 @@ export class Listener {
     this.#ports = ports;
     this.#http2 = http2;
     this.#options = options;
-    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
+      this.#accept(socket),
+    );
     this.#server.maxConnections = options.maxConnectionsAccepted;
   }
 
@@ -108,8 +111,16 @@ export class Listener {
     );
   }
 
-  #accept(socket: Socket): void {
-    const peer: Peer = { address: socket.remoteAddress };
+  #accept(accepted: Socket): void {
+    let link: Link | undefined;
+    const socket = readAccepted(accepted, (bytes, end) => {
+      if (link !== undefined) return link.receive(bytes, end);
+      if (answered) return;
+      answered = true;
+      link = this.#greet(socket, bytes, end, cancel);
+      link?.receive(bytes, end);
+    });
+    let answered = false;
     // A socket that dies before it speaks must not take the process along.
     socket.on("error", () => undefined);
     const cancel = this.#ports.clock.after(this.#options.handshakeTimeoutMs, () => socket.destroy());
@@ -120,21 +131,25 @@ export class Listener {
     });
     // Who has said all and said nothing gets the same answer.
     socket.once("end", () => socket.end());
-    socket.once("data", (first: Buffer) => {
-      if (looksLikeHttp1(first)) {
-        this.#ports.onHttp1();
-        refuseHttp1(socket);
-        return;
-      }
-      const { handler, budget, loop, clock } = this.#ports;
-      const link = new Link(socket, "server", this.#http2, handler, budget, loop, clock, (gone) => this.#gone(gone));
-      link.connection.context = peer;
-      link.connection.onceReady(cancel);
-      this.#links.add(link);
-      this.#strangers.delete(socket);
-      if (!this.#server.listening) this.#shutdown(link);
-      link.receive(first);
-    });
+    socket.resume();
+  }
+
+  /** By its first bytes a stranger becomes a connection, or is told that it can't. */
+  #greet(socket: Socket, bytes: Buffer, end: number, cancel: () => void): Link | undefined {
+    if (looksLikeHttp1(bytes.subarray(0, end))) {
+      this.#ports.onHttp1();
+      refuseHttp1(socket);
+      return undefined;
+    }
+    const { handler, budget, loop, clock } = this.#ports;
+    const link = new Link(socket, "server", this.#http2, handler, budget, loop, clock, (gone) => this.#gone(gone));
+    const peer: Peer = { address: socket.remoteAddress };
+    link.connection.context = peer;
+    link.connection.onceReady(cancel);
+    this.#links.add(link);
+    this.#strangers.delete(socket);
+    if (!this.#server.listening) this.#shutdown(link);
+    return link;
   }
 
   #gone(link: Link): void {

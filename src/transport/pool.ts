@@ -217,10 +217,13 @@ export class Pool {
   #open(): boolean {
     if (this.#closed || this.#retry !== undefined) return false;
     const { host, port, path } = targetOf(this.address);
-    const onread = readInto((chunk) => link.receive(chunk));
+    const onread = readInto((bytes, end) => link.receive(bytes, end));
     const socket = createConnection(path === undefined ? { host, port, noDelay: true, onread } : { path, onread });
     const { handler, budget, loop, clock } = this.#ports;
-    const gone = (link: Link): void => this.#gone(slot, link);
+    const gone = (link: Link): void => {
+      onread.close();
+      this.#gone(slot, link);
+    };
     const link: Link = new Link(socket, "client", this.#http2, handler, budget, loop, clock, gone);
     link.connection.context = this;
     const cancelTimeout = clock.after(this.#options.connectTimeoutMs, () => {

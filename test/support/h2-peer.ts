@@ -179,6 +179,7 @@ export class Peer {
         this.gone = true;
       },
     );
+    socket.on("data", (chunk: Buffer) => link.receive(chunk));
     this.connection = link.connection;
   }
 

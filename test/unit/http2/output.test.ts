@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { writeGoaway, writeNumberFrame, writePing, writeSettingsAck } from "../../../src/http2/frames.ts";
 import { Output } from "../../../src/http2/output.ts";
+import { lent, ReadMemory } from "../../../src/http2/read-memory.ts";
 
 function write(output: Output, text: string): void {
   output.reserve(text.length);
@@ -87,6 +88,31 @@ describe("an output", () => {
     assert.equal(output.pos, 0);
     write(output, "third");
     assert.equal(text(output.take()), "third");
+  });
+
+  it("holds read memory that a slice lies in until the socket has passed on what it took", () => {
+    const output = new Output(() => undefined);
+    const [first, second] = [ReadMemory.take(), ReadMemory.take()];
+    lent.begin(first);
+    output.slice(first.bytes, 0, 5);
+    output.slice(first.bytes, 5, 10);
+    lent.end();
+    output.rewind();
+    assert.equal(first.free, false, "it has not been taken");
+    output.take();
+    lent.begin(second);
+    output.slice(second.bytes, 0, 5);
+    lent.end();
+    assert.deepEqual([first.free, second.free], [false, false]);
+    output.rewind();
+    assert.deepEqual([first.free, second.free], [true, false]);
+    output.take();
+    output.rewind();
+    assert.equal(second.free, true);
+    output.rewind();
+    second.hold();
+    assert.equal(second.free, false, "nothing is given back twice");
+    second.release();
   });
 
   it("does not go back over a slice that was not taken", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { lent, ReadMemory } from "../../../src/http2/read-memory.ts";
 import { SendQueue } from "../../../src/http2/send-queue.ts";
 import { pattern } from "../../support/h2-pair.ts";
 
@@ -33,6 +34,20 @@ describe("a send queue", () => {
     for (let i = 0; i < 100; i++) queue.push(Buffer.from("0123456789"), 0, 10);
     assert.equal(queue.shift(16_384).length, 1_000);
   });
+
+  for (const length of [100, 65_536]) {
+    it(`copies ${length} bytes that are only lent`, () => {
+      const memory = ReadMemory.take();
+      const queue = new SendQueue();
+      pattern(length).copy(memory.bytes);
+      lent.begin(memory);
+      queue.push(memory.bytes, 0, length);
+      lent.end();
+      memory.bytes.fill(0);
+      assert.ok(drain(queue, 1_000).equals(pattern(length)));
+      memory.leave();
+    });
+  }
 
   it("keeps a large piece of its buffer as it is", () => {
     const queue = new SendQueue();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
+import { lent, ReadMemory } from "../../../src/http2/read-memory.ts";
 import { MessageRewriter, type Rewrite } from "../../../src/proxy/message-rewriter.ts";
 import { framed } from "../../support/predict.ts";
 
@@ -29,6 +30,25 @@ describe("a message rewriter", () => {
     const bytes = Buffer.concat([Buffer.from("xx"), framed("ab"), Buffer.from("xx")]);
     assert.equal(rewriter.push(bytes, 2, bytes.length - 2).toString("latin1"), wire("AB!"));
     assert.equal(rewriter.push(bytes, 2, 2).length, 0);
+  });
+
+  it("keeps the beginning of a message when the next read goes over it", () => {
+    const rewriter = new MessageRewriter(upper, undefined, 100);
+    const memory = ReadMemory.take();
+    const bytes = framed("abcdef");
+    let out = "";
+    for (const [start, end] of [
+      [0, 3],
+      [3, 7],
+      [7, bytes.length],
+    ] as const) {
+      bytes.copy(memory.bytes, 0, start, end);
+      lent.begin(memory);
+      out += rewriter.push(memory.bytes, 0, end - start).toString("latin1");
+      lent.end();
+    }
+    assert.equal(out, wire("ABCDEF!"));
+    memory.leave();
   });
 
   it("gives the same whatever pieces the messages come in", () => {

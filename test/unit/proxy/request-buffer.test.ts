@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { lent, ReadMemory } from "../../../src/http2/read-memory.ts";
 import { RequestBuffer } from "../../../src/proxy/request-buffer.ts";
 import { pattern } from "../../support/h2-pair.ts";
 import { framed } from "../../support/predict.ts";
@@ -35,6 +36,72 @@ describe("a request buffer", () => {
     const long = new RequestBuffer();
     long.push(bytes, 0, 32_768);
     assert.equal(long.head.buffer, bytes.buffer);
+  });
+
+  for (const { what, fill, after } of [
+    { what: "a range of a read", fill: (b: RequestBuffer, bytes: Buffer) => b.push(bytes, 2, 7), after: "cdefg" },
+    {
+      what: "several ranges of a read",
+      fill: (b: RequestBuffer, bytes: Buffer) => {
+        b.push(bytes, 0, 2);
+        b.push(bytes, 4, 6);
+      },
+      after: "abef",
+    },
+    {
+      what: "ranges that were made one",
+      fill: (b: RequestBuffer, bytes: Buffer) => {
+        b.push(bytes, 0, 2);
+        b.push(bytes, 4, 6);
+        b.flatten();
+      },
+      after: "abef",
+    },
+    {
+      what: "a range that came after others had gone",
+      fill: (b: RequestBuffer, bytes: Buffer) => {
+        b.push(bytes, 0, 2);
+        b.clear();
+        b.push(bytes, 6, 8);
+      },
+      after: "gh",
+    },
+    { what: "a brief range", fill: (b: RequestBuffer, bytes: Buffer) => b.push(bytes, 1, 3, true), after: "bc" },
+    {
+      what: "a range that was made its own early",
+      fill: (b: RequestBuffer, bytes: Buffer) => {
+        b.push(bytes, 0, 3);
+        b.own();
+        b.push(bytes, 3, 5);
+      },
+      after: "abcde",
+    },
+  ]) {
+    it(`that has ${what} keeps it when the next read goes over it`, () => {
+      const memory = ReadMemory.take();
+      const buffer = new RequestBuffer();
+      memory.bytes.write("abcdefgh");
+      lent.begin(memory);
+      fill(buffer, memory.bytes);
+      lent.end();
+      memory.bytes.fill(0);
+      assert.equal(contents(buffer).toString(), after);
+      assert.equal(buffer.bytes, after.length);
+      memory.leave();
+    });
+  }
+
+  it("copies nothing of a read that is over with when the read is", () => {
+    const memory = ReadMemory.take();
+    const buffer = new RequestBuffer();
+    lent.begin(memory);
+    buffer.push(memory.bytes, 10, 20);
+    assert.equal(buffer.head, memory.bytes);
+    buffer.clear();
+    const { head } = buffer;
+    lent.end();
+    assert.equal(buffer.head, head);
+    memory.leave();
   });
 
   it("makes one piece of several, in order", () => {

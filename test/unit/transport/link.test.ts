@@ -63,6 +63,7 @@ async function setUp(options: Http2Options = {}) {
   const loop = new FlushLoop(clock);
   const http2 = resolveHttp2Options(options);
   const link = new Link(sockets.ours, "server", http2, recorder, budget, loop, clock, () => gone++);
+  sockets.ours.on("data", (chunk: Buffer) => link.receive(chunk));
   const { encoder } = new RawPeer("client");
   return {
     ...{ sockets, clock, recorder, budget, link },
