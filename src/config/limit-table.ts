@@ -79,7 +79,7 @@ export const limitTable = {
     },
     sliceBytes: {
       default: 8_192,
-      least: 256,
+      least: 2_048,
       most: int31,
       doc: "Payloads at least this long are passed on as they are, shorter ones copied into the output.",
     },

@@ -76,7 +76,8 @@ const bounds: Record<keyof typeof defaults, readonly [number, number]> = {
   // Not less than a Node socket's own mark: below it the socket never says that it has drained.
   outputHighWaterBytes: [65_536, 0x7fffffff],
   outputLimitBytes: [65_536, 0x7fffffff],
-  sliceBytes: [256, 0x7fffffff],
+  // Above what calls keep in memory that is used again (proxy/request-buffer.ts).
+  sliceBytes: [2_048, 0x7fffffff],
   maxStreamId: [3, 0x7fffffff],
   firstStreamId: [1, 0x7ffffffd],
 };

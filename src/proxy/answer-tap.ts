@@ -32,6 +32,11 @@ export class AnswerTap {
 
   /** The answer is complete and its status is OK: reads it into `sink`. */
   read(sink: VariantSink): void {
+    this.#read(sink);
+    this.#bytes.clear();
+  }
+
+  #read(sink: VariantSink): void {
     sink.next();
     if (this.#overflown) return sink.invalid("over_size");
     const bytes = this.#bytes;

@@ -83,7 +83,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
   waiting = false;
 
   constructor(proxy: ProxyPorts, down: H2Stream, generation: Generation) {
-    super(proxy.clock.nowMs());
+    super(proxy.reads.readMs);
     this.proxy = proxy;
     this.down = down;
     this.request = new RequestFlow(down, proxy.budget, proxy.options.replayBytes);

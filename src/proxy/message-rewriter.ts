@@ -5,7 +5,6 @@
  */
 import { frameMessage, prefixBytes } from "../grpc/framing.ts";
 import { inflateMessage } from "../grpc/inflate.ts";
-import { lent } from "../http2/read-memory.ts";
 
 /** The message in `bytes[start, end)` as it is to be sent; undefined where that can't be done. */
 export type Rewrite = (bytes: Uint8Array, start: number, end: number) => Uint8Array | undefined;
@@ -43,12 +42,12 @@ export class MessageRewriter {
   /** Takes the next piece. @returns the messages it completed, rewritten and framed; often none. */
   push(buf: Buffer, start: number, end: number): Buffer {
     if (this.failed || start === end) return nothing;
-    // A message of several pieces outlives the read that its pieces came in.
     const piece = buf.subarray(start, end);
-    this.#pieces.push(lent.memoryOf(buf) === undefined ? piece : Buffer.from(piece));
     this.#bytes += end - start;
-    if (this.#wanted >= 0 && this.#bytes < this.#wanted) return nothing;
-    return this.#drain();
+    const whole = this.#wanted < 0 || this.#bytes >= this.#wanted;
+    // A message of several pieces outlives what they came in.
+    this.#pieces.push(whole ? piece : Buffer.from(piece));
+    return whole ? this.#drain() : nothing;
   }
 
   #drain(): Buffer {
@@ -70,7 +69,7 @@ export class MessageRewriter {
       }
     }
     const rest = held.subarray(at);
-    this.#pieces = rest.length === 0 || this.failed ? [] : [rest];
+    this.#pieces = rest.length === 0 || this.failed ? [] : [Buffer.from(rest)];
     this.#bytes = this.#pieces.length === 0 ? 0 : rest.length;
     this.messages += out.length;
     return out.length === 1 ? (out[0] as Buffer) : Buffer.concat(out);

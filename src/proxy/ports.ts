@@ -18,6 +18,8 @@ export interface CallRecords {
 
 export interface ProxyPorts {
   readonly clock: Clock;
+  /** When the socket read began that brought what is being dealt with. */
+  readonly reads: { readonly readMs: number };
   readonly chance: Chance;
   readonly wheel: TimerWheel;
   /** What the process holds in all. */

@@ -9,6 +9,15 @@ import { type Borrower, lent } from "../http2/read-memory.ts";
 
 const none = Buffer.alloc(0);
 
+/**
+ * Copies up to this length, of most requests and answers, lie in memory that is used again: to make some costs more than to
+ * fill it. It is less than what outputs take in slices, so nobody refers to it once the buffer is cleared.
+ */
+const shortBytes = 1_024;
+/** As many as calls may be open on one connection. */
+const sparesKept = 1_000;
+const spares: Buffer[] = [];
+
 /** A read of at most this size may be pinned whole by any message in it. */
 const smallRead = 16_384;
 
@@ -22,6 +31,8 @@ export class RequestBuffer implements Borrower {
   bytes = 0;
   /** `head` is a read under way, which another will go over. */
   #borrowed = false;
+  /** `head` is one of the spares. */
+  #spare = false;
 
   /** @param brief it is held so briefly that what it pins does not matter. */
   push(buf: Buffer, start: number, end: number, brief = false): void {
@@ -59,30 +70,51 @@ export class RequestBuffer implements Borrower {
   /** Sees to it that nothing changes what it holds any more. */
   own(): void {
     if (!this.#borrowed) return;
+    const { head, start, end } = this;
+    const length = end - start;
     this.#borrowed = false;
-    this.head = copyOf(this.head, this.start, this.end);
-    this.end -= this.start;
+    this.#spare = length <= shortBytes;
+    if (this.#spare) {
+      this.head = spares.pop() ?? Buffer.allocUnsafeSlow(shortBytes);
+      head.copy(this.head, 0, start, end);
+    } else {
+      this.head = copyOf(head, start, end);
+    }
     this.start = 0;
+    this.end = length;
+  }
+
+  /** All of it, for whoever needs it longer than this buffer does. */
+  copy(): Buffer {
+    this.flatten();
+    return copyOf(this.head, this.start, this.end);
   }
 
   /** Makes one piece of it: `head[start, end)`. */
   flatten(): void {
     const more = this.#more;
     if (more === undefined) return;
-    this.head = Buffer.concat([this.head.subarray(this.start, this.end), ...more]);
+    const whole = Buffer.concat([this.head.subarray(this.start, this.end), ...more]);
+    this.#let();
+    this.head = whole;
     this.start = 0;
-    this.end = this.head.length;
-    this.#more = undefined;
-    this.#borrowed = false;
+    this.end = whole.length;
   }
 
   clear(): void {
+    this.#let();
     this.head = none;
     this.start = 0;
     this.end = 0;
     this.bytes = 0;
-    this.#more = undefined;
+  }
+
+  /** Lets go of all pieces. */
+  #let(): void {
+    if (this.#spare && spares.length < sparesKept) spares.push(this.head);
+    this.#spare = false;
     this.#borrowed = false;
+    this.#more = undefined;
   }
 
   /** The first message's declared length; -1 before its five bytes of prefix are here. */

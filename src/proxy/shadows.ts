@@ -82,9 +82,7 @@ export class Shadows implements Flushable {
     const permit = shadow.gate.admit(bytes);
     if (permit === 0) return;
     const { request, route, method } = call;
-    request.flatten();
-    request.own(); // it is sent at the end of the turn, when its read may have been gone over
-    const body = request.head.subarray(request.start, request.end);
+    const body = request.copy(); // it is sent at the end of the turn, and held until it is answered
     this.#jobs.push({ shadow, route, fields: call.fields as HeaderField[], method, body, permit });
     if (this.#scheduled) return;
     this.#scheduled = true;

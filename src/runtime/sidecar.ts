@@ -91,6 +91,7 @@ export class Sidecar {
     );
     const proxy: ProxyPorts = {
       clock,
+      reads: loop,
       chance,
       wheel,
       budget: this.#budget,

@@ -15,8 +15,11 @@ export interface Flushable {
 /** In the place of one that has been flushed, and may be gone by the time that the place is used again. */
 const nobody: Flushable = { flush: () => undefined };
 
-/** A read this long after the one before stands alone: those of one turn follow each other within microseconds. */
-const aloneMs = 0.1;
+/**
+ * A read that begins this long after the end of the one before stands alone: within a turn they follow each other as fast
+ * as Node can call, and nothing comes back from another process in so short a time.
+ */
+const aloneMs = 0.04;
 /** After a read this long another is likely to follow in the same turn. */
 const longReadBytes = 16_384;
 
@@ -29,7 +32,9 @@ export class FlushLoop {
   #scheduled = false;
   /** Reads under way: what they add is looked at when they end. */
   #reading = 0;
-  #lastReadMs = 0;
+  #readMs = 0;
+  #readEndMs = 0;
+  #alone = false;
   readonly #clock: Clock;
   readonly #run = (): void => {
     this.#scheduled = false;
@@ -60,20 +65,26 @@ export class FlushLoop {
     if (this.#reading === 0) this.#schedule();
   }
 
+  /** When the read under way began, or the last one. */
+  get readMs(): number {
+    return this.#readMs;
+  }
+
   /** Around what a socket's read sets in motion. */
   beginRead(): void {
-    this.#reading++;
+    if (this.#reading++ > 0) return;
+    this.#readMs = this.#clock.nowMs();
+    this.#alone = this.#readMs - this.#readEndMs > aloneMs;
   }
 
   /** @param bytes how much was read. */
   endRead(bytes: number): void {
     if (--this.#reading > 0) return;
-    const nowMs = this.#clock.nowMs();
-    const alone = bytes < longReadBytes && nowMs - this.#lastReadMs > aloneMs;
-    this.#lastReadMs = nowMs;
-    if (this.#count === 0 && this.#late.length === 0) return;
-    if (alone && !this.#scheduled) this.#flushAll();
-    else this.#schedule();
+    if (this.#count > 0 || this.#late.length > 0) {
+      if (this.#alone && bytes < longReadBytes && !this.#scheduled) this.#flushAll();
+      else this.#schedule();
+    }
+    this.#readEndMs = this.#clock.nowMs();
   }
 
   /** Asks for one `flush` after all the others of this turn: for what nobody waits for. */

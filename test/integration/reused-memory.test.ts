@@ -95,13 +95,19 @@ describe("socket reads that go over each other's memory", function () {
     });
     const sidecar = own.add(await TestSidecar.start(snapshot));
     const client = own.add(await ClientPeer.connect(sidecar.address));
-    const requests = Array.from({ length: 600 }, (_, number) => requestOf(number, 1_000));
+    const requests = Array.from({ length: 220 }, (_, number) => requestOf(number, 900));
     client.socket.cork();
-    const calls = requests.map((bytes, number) => client.call(tfPredict, bytes, [["x-call", String(number)]]));
+    const calls = requests.map((bytes, number) => {
+      const call = client.call(tfPredict, bytes, [["x-call", String(number)]]);
+      if (number % 3 === 0) call.cancel(); // what it held is free before its copy is sent
+      return call;
+    });
     await turns(2);
     client.socket.uncork();
-    for (const call of calls) assert.equal((await call.done()).value("grpc-status"), "0");
-    await until(() => shadow.streams.length === 600 && shadow.streams.every(({ over }) => over), "all are copied");
+    for (const call of calls.filter((_, number) => number % 3 !== 0)) {
+      assert.equal((await call.done()).value("grpc-status"), "0");
+    }
+    await until(() => shadow.streams.length === 220 && shadow.streams.every(({ over }) => over), "all are copied");
     for (const stream of shadow.streams) {
       assert.ok(stream.body.equals(requests[numberOf(stream)] as Buffer), `the copy of call ${numberOf(stream)}`);
     }

@@ -3,21 +3,27 @@
  * Node's native code costs as much as a dozen characters by hand (measured on Node 24).
  */
 
-/** Up to here a string is built by `String.fromCharCode`, beyond by `Buffer.toString`. */
+/** What `toString` and `write` come to for this encoding, without finding out which it is. */
+const { latin1Slice, latin1Write } = Buffer.prototype as unknown as {
+  latin1Slice(this: Buffer, start: number, end: number): string;
+  latin1Write(this: Buffer, text: string, at: number, length: number): number;
+};
+
+/** Up to here a string is built by `String.fromCharCode`, beyond by Node. */
 const longestByHand = 10;
 
-/** Up to here a string is written by a loop, beyond by `Buffer.write`. */
+/** Up to here a string is written by a loop, beyond by Node. */
 const longestByLoop = 12;
 
 /** The string of `bytes[at, at + length)`. */
 export function latin1Of(bytes: Buffer, at: number, length: number): string {
-  return length > longestByHand ? bytes.toString("latin1", at, at + length) : shortLatin1(bytes, at, length);
+  return length > longestByHand ? latin1Slice.call(bytes, at, at + length) : shortLatin1(bytes, at, length);
 }
 
 /** Writes a string whose characters are below 256 to `buf` from `at` on. Returns the position behind it. */
 export function writeLatin1(buf: Buffer, at: number, text: string): number {
   const length = text.length;
-  if (length > longestByLoop) return at + buf.write(text, at, length, "latin1");
+  if (length > longestByLoop) return at + latin1Write.call(buf, text, at, length);
   for (let i = 0; i < length; i++) buf[at + i] = text.charCodeAt(i);
   return at + length;
 }

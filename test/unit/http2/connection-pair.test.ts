@@ -148,7 +148,7 @@ const options = fc.record({
   streamWindowBytes: window,
   connectionWindowBytes: fc.integer({ min: 65_535, max: 200_000 }),
   maxFrameBytes: fc.integer({ min: 16_384, max: 60_000 }),
-  sliceBytes: fc.integer({ min: 256, max: 20_000 }),
+  sliceBytes: fc.integer({ min: 2_048, max: 20_000 }),
   outputHighWaterBytes: fc.integer({ min: 65_536, max: 100_000 }),
   decoderTableBytes: fc.integer({ min: 0, max: 4_096 }),
 });

@@ -39,8 +39,9 @@ describe("a message rewriter", () => {
     let out = "";
     for (const [start, end] of [
       [0, 3],
-      [3, 7],
-      [7, bytes.length],
+      [3, 6],
+      [6, 8],
+      [8, bytes.length],
     ] as const) {
       bytes.copy(memory.bytes, 0, start, end);
       lent.begin(memory);

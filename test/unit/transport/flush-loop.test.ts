@@ -61,7 +61,7 @@ describe("the flush loop", () => {
     loop.beginRead();
     loop.endRead(100);
     for (const name of ["a", "b"]) {
-      clock.advance(0.05);
+      clock.advance(0.02);
       loop.beginRead();
       loop.add(link(name));
       loop.endRead(100);

@@ -253,7 +253,7 @@ describe("a link whose connection has ended", () => {
     const clock = new ManualClock();
     const socket = new SlowSocket();
     let gone = 0;
-    const options = resolveHttp2Options({ sliceBytes: 256 });
+    const options = resolveHttp2Options();
     const loop = new FlushLoop(clock);
     const link = new Link(
       socket.asSocket,
