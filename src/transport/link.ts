@@ -9,6 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import { Connection, type ConnectionHandler, type Role } from "../http2/connection.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
+import { writeDirectly } from "./direct-write.ts";
 import type { FlushLoop } from "./flush-loop.ts";
 
 export class Link {
@@ -78,7 +79,8 @@ export class Link {
     }
     const piece = output.takeOne();
     if (piece !== undefined) {
-      socket.write(piece);
+      const written = writeDirectly(socket, piece);
+      if (written < piece.length) socket.write(written === 0 ? piece : piece.subarray(written));
     } else {
       socket.cork();
       for (const each of output.take()) socket.write(each);

@@ -57,7 +57,8 @@ export const homes: Homes = {
   "node:dgram": { homes: [] },
   "node:dns": { homes: ["src/transport/"] },
   "node:dns/promises": { homes: ["src/transport/"] },
-  "node:fs": files,
+  // A socket's descriptor is written like a file's.
+  "node:fs": { homes: [...files.homes, "src/transport/direct-write.ts"] },
   "node:fs/promises": files,
   "node:http": { homes: ["src/admin/", "src/demo/"] },
   "node:http2": demo,
