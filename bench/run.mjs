@@ -13,6 +13,7 @@ import { Child, freePort, killAll } from "./lib/children.mjs";
 import { measure, program, startUpstream } from "./lib/measure.mjs";
 import {
   benchDir,
+  buildContender,
   folder,
   otherRuns,
   peerPrograms,
@@ -282,6 +283,7 @@ async function main() {
   const others = otherRuns();
   if (others.length > 0) say(`another bench is running (process ${others}): both will show wrong figures`);
   if (asked.selfCheck) return selfCheck(say);
+  buildContender();
   const where = machine();
   say(where);
   if (asked.profile) return profile(asked.scenarios[0], asked);

@@ -3,7 +3,8 @@
  *
  * A peer is started once per scenario and serves all rounds. `mirror` asks for copies of all calls to a third server.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -61,6 +62,22 @@ export function folder(name) {
   return path;
 }
 
+/** The sidecar as it is shipped: built, without sources beside it, as the image has it. */
+const shippedDir = join(runDir, "shipped");
+
+/** Builds what `startContender` starts. */
+export function buildContender() {
+  rmSync(shippedDir, { recursive: true, force: true });
+  mkdirSync(shippedDir, { recursive: true });
+  const compiler = join(rootDir, "node_modules/typescript/bin/tsc");
+  const config = join(rootDir, "tsconfig.build.json");
+  execFileSync(projectNode(), [compiler, "-p", config, "--outDir", join(shippedDir, "dist")], { stdio: "inherit" });
+  for (const name of ["bin", "proto", "config", "package.json"]) {
+    cpSync(join(rootDir, name), join(shippedDir, name), { recursive: true });
+  }
+  symlinkSync(join(rootDir, "node_modules"), join(shippedDir, "node_modules"));
+}
+
 function write(path, text) {
   writeFileSync(path, text);
   return path;
@@ -104,7 +121,7 @@ export async function startContender(targets, { nodeArgs = [], shadowLimits } = 
   const admin = await freePort();
   const at = folder("contender");
   const route = write(join(at, "route.json"), JSON.stringify(contenderRoute(targets, shadowLimits), undefined, 2));
-  const child = new Child(projectNode(), [...nodeArgs, join(rootDir, "bin/contender.js"), "sidecar"], {
+  const child = new Child(projectNode(), [...nodeArgs, join(shippedDir, "bin/contender.js"), "sidecar"], {
     cwd: at,
     env: {
       CONTENDER_CONFIG: route,
@@ -112,6 +129,8 @@ export async function startContender(targets, { nodeArgs = [], shadowLimits } = 
       CONTENDER_ADMIN: `127.0.0.1:${admin}`,
       CONTENDER_DRAIN_DELAY: "0s",
       CONTENDER_LOG_LEVEL: "warn",
+      NODE_ENV: "production",
+      NODE_DISABLE_COMPILE_CACHE: "1",
     },
   });
   return { ...(await started(child, port)), admin };
