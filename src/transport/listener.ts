@@ -112,6 +112,7 @@ export class Listener {
   }
 
   #accept(accepted: Socket): void {
+    let answered = false;
     let link: Link | undefined;
     const socket = readAccepted(accepted, (bytes, end) => {
       if (link !== undefined) return link.receive(bytes, end);
@@ -120,7 +121,6 @@ export class Listener {
       link = this.#greet(socket, bytes, end, cancel);
       link?.receive(bytes, end);
     });
-    let answered = false;
     // A socket that dies before it speaks must not take the process along.
     socket.on("error", () => undefined);
     const cancel = this.#ports.clock.after(this.#options.handshakeTimeoutMs, () => socket.destroy());
