@@ -84,7 +84,9 @@ export class TimerWheel {
     return Math.floor((nowMs - this.#startMs) / this.#tickMs);
   }
 
-  #schedule(tick: number): void {
+  #schedule(wanted: number): void {
+    // Not beyond a lap: a deadline of weeks is more than a timer can be set for.
+    const tick = Math.min(wanted, this.#tick + slotCount);
     if (this.#due >= 0) {
       if (tick >= this.#due) return;
       this.#cancelTimer();

@@ -742,9 +742,8 @@ export class Connection implements SenderOwner {
     if (value > maxWindow) return this.fail(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
     const change = value - this.#peerInitialWindow;
     this.#peerInitialWindow = value;
-    for (const stream of this.#streams.all()) {
-      if (!this.sender.grow(stream, change)) return this.fail(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
-    }
+    const holds = this.#streams.every((stream) => this.sender.grow(stream, change));
+    if (!holds) this.fail(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
   }
 
   #onPing(flags: number, id: number, buf: Buffer, start: number, end: number): void {

@@ -14,6 +14,7 @@ import { HeaderBlock as Block } from "./header-block.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
 import type { ResolvedHttp2Options } from "./options.ts";
 import type { Output } from "./output.ts";
+import { lent } from "./read-memory.ts";
 import type { H2Stream } from "./stream.ts";
 import { queuedEnd } from "./stream.ts";
 
@@ -212,7 +213,9 @@ export class Sender {
   #frame(type: number, flags: number, id: number, buf: Buffer, start: number, end: number): void {
     const output = this.#output;
     const length = end - start;
-    if (length >= this.#options.sliceBytes) {
+    // Behind a socket that has not taken what it has, a slice would hold the memory of a whole read for nobody knows how long.
+    const held = this.socketBacklog > 0 && lent.memoryOf(buf) !== undefined;
+    if (length >= this.#options.sliceBytes && !held) {
       output.reserve(frameHeadBytes);
       writeHead(output.buf, output.pos, length, type, flags, id);
       output.wrote(output.pos + frameHeadBytes);

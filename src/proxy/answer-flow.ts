@@ -51,6 +51,7 @@ export class AnswerFlow {
   }
 
   drop(): void {
+    this.#tap?.drop();
     this.#tap = undefined;
     this.#rewriter = undefined;
   }

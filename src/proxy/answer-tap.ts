@@ -36,6 +36,11 @@ export class AnswerTap {
     this.#bytes.clear();
   }
 
+  /** The answer is not to be read. */
+  drop(): void {
+    this.#bytes.clear();
+  }
+
   #read(sink: VariantSink): void {
     sink.next();
     if (this.#overflown) return sink.invalid("over_size");

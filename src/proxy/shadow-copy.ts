@@ -168,6 +168,7 @@ class ShadowCopy extends WheelEntry implements StreamUser {
     const tookMs = this.#ports.clock.nowMs() - this.#startMs;
     variant.cells.request(trafficIndex.shadow, this.#method.index, code, outcome, tookMs, tookMs);
     if (code === grpcStatus.OK) this.#tap?.read(this.#shadow.sink);
+    else this.#tap?.drop();
     gate.settle(this.#permit, this.#bytes, breakerVerdict(code, end, true));
     const { up } = this;
     this.up = undefined;

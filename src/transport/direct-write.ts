@@ -14,6 +14,9 @@ interface Handled {
   readonly encrypted?: boolean;
 }
 
+/** What libuv waits for to pass, or tries again, instead of failing the socket. */
+const passing: ReadonlySet<string> = new Set(["EAGAIN", "ENOBUFS", "EPROTOTYPE"]);
+
 /**
  * Gives the kernel what it takes at once of `piece`, provided that nothing is before it in the stream.
  *
@@ -31,7 +34,7 @@ export function writeDirectly(socket: Socket, piece: Buffer): number {
     return writeSync(fd, piece, 0, piece.length);
   } catch (reason) {
     const error = reason as NodeJS.ErrnoException;
-    if (error.code === "EAGAIN") return 0;
+    if (error.code !== undefined && passing.has(error.code)) return 0;
     socket.destroy(error);
     return piece.length;
   }

@@ -26,12 +26,16 @@ export interface ListenerPorts {
 
 /** The peer of an accepted connection, as `connection.context`. */
 export interface Peer {
-  /** Undefined over a unix socket. */
+  /** Undefined over a unix socket, and there alone. */
   readonly address: string | undefined;
 }
 
+/** Of a TCP peer that had gone before it could be asked for: nobody's, so that nobody trusts it. */
+const goneAddress = "0.0.0.0";
+
 export class Listener {
   readonly #server: Server;
+  #unix = false;
   readonly #ports: ListenerPorts;
   readonly #http2: ResolvedHttp2Options;
   readonly #options: ResolvedTransportOptions;
@@ -52,6 +56,7 @@ export class Listener {
 
   /** @returns the bound address as text. @throws the system's error, where the address can't be had. */
   listen(address: Address): Promise<string> {
+    this.#unix = address.kind === "unix";
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
       const done = (): void => {
@@ -118,9 +123,11 @@ export class Listener {
       if (link !== undefined) return link.receive(bytes, end);
       if (answered) return;
       answered = true;
-      link = this.#greet(socket, bytes, end, cancel);
+      link = this.#greet(socket, peer, bytes, end, cancel);
       link?.receive(bytes, end);
     });
+    // Now: one that sends and resets can still be read, and has no address any more.
+    const peer: Peer = { address: this.#unix ? undefined : (socket.remoteAddress ?? goneAddress) };
     // A socket that dies before it speaks must not take the process along.
     socket.on("error", () => undefined);
     const cancel = this.#ports.clock.after(this.#options.handshakeTimeoutMs, () => socket.destroy());
@@ -135,7 +142,7 @@ export class Listener {
   }
 
   /** By its first bytes a stranger becomes a connection, or is told that it can't. */
-  #greet(socket: Socket, bytes: Buffer, end: number, cancel: () => void): Link | undefined {
+  #greet(socket: Socket, peer: Peer, bytes: Buffer, end: number, cancel: () => void): Link | undefined {
     if (looksLikeHttp1(bytes.subarray(0, end))) {
       this.#ports.onHttp1();
       refuseHttp1(socket);
@@ -143,7 +150,6 @@ export class Listener {
     }
     const { handler, budget, loop, clock } = this.#ports;
     const link = new Link(socket, "server", this.#http2, handler, budget, loop, clock, (gone) => this.#gone(gone));
-    const peer: Peer = { address: socket.remoteAddress };
     link.connection.context = peer;
     link.connection.onceReady(cancel);
     this.#links.add(link);

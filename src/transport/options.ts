@@ -16,7 +16,10 @@ export interface TransportOptions {
   readonly maxQueuedCalls?: number;
   /** Longest wait in that queue. Default 1 000: a caller gains more from an answer than from waiting longer. */
   readonly queueTimeoutMs?: number;
-  /** Connections a listener accepts at once. Default 10 000, as Envoy recommends for the edge. */
+  /**
+   * Connections a listener accepts at once. Default 10 000, as Envoy recommends for the edge. Each has 64 KiB to be read into,
+   * of which as much becomes memory as its largest read had.
+   */
   readonly maxConnectionsAccepted?: number;
   /** Time for a client's preface and SETTINGS. Default 10 000. */
   readonly handshakeTimeoutMs?: number;

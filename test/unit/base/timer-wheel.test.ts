@@ -141,6 +141,17 @@ describe("the timer wheel", () => {
     near(1_000);
   });
 
+  it("sets no timer for longer than a lap, however far off a deadline is: weeks are more than a timer takes", () => {
+    const { clock, arm } = setUp();
+    const entry = new Entry(clock);
+    arm(entry, 2 ** 31 - 1);
+    assert.ok((clock.nextDueMs ?? Number.NaN) - clock.nowMs() <= 41_000);
+    clock.advance(2 ** 31 - 2);
+    assert.equal(entry.rangMs.length, 0);
+    clock.advance(12);
+    assert.equal(entry.rangMs.length, 1);
+  });
+
   it("rings at the next tick for a deadline that was over when it was armed, however far off the others are", () => {
     const { clock, wheel, arm } = setUp();
     arm(new Entry(clock), 30_000);

@@ -1,6 +1,7 @@
 /** Flow control of what we send: windows, frames, turns, and what the socket has not taken. */
 import assert from "node:assert/strict";
 import { frameType } from "../../../src/http2/constants.ts";
+import { lent, ReadMemory } from "../../../src/http2/read-memory.ts";
 import { rstStream, type Settings, settings, windowUpdate } from "../../support/h2-frames.ts";
 import { pattern } from "../../support/h2-pair.ts";
 import { type RawOptions, RawPeer, responseFields, trailerFields } from "../../support/h2-raw.ts";
@@ -56,6 +57,28 @@ describe("data to send", () => {
       peer.stream(1).sendData(bytes, 0, bytes.length, false);
     }
     assert.ok(RawPeer.bytesOf(peer.frames(), 1).equals(Buffer.concat(sent)));
+  });
+
+  it("lent by a read is held for a socket that takes all, and copied for one that has not taken all before", () => {
+    const peer = withStreams(wide);
+    const memory = ReadMemory.take();
+    pattern(16_000).copy(memory.bytes);
+    const sent: Buffer[] = [];
+    for (const { backlog, free } of [
+      { backlog: 1, free: true },
+      { backlog: 0, free: false },
+    ]) {
+      peer.connection.sender.socketBacklog = backlog;
+      lent.begin(memory);
+      peer.stream(1).sendData(memory.bytes, 0, 16_000, false);
+      lent.end();
+      assert.equal(memory.free, free);
+      sent.push(pattern(16_000));
+    }
+    assert.ok(RawPeer.bytesOf(peer.frames(), 1).equals(Buffer.concat(sent)));
+    peer.connection.output.rewind();
+    assert.equal(memory.free, true);
+    memory.leave();
   });
 
   it("has heads beside it, however many", () => {

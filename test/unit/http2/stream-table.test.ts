@@ -31,6 +31,16 @@ describe("a table of streams", () => {
           assert.equal(table.size, map.size);
         }
         for (const [, even] of steps) assert.equal(table.get(even + odd), map.get(even + odd));
+        const seen: H2Stream[] = [];
+        assert.equal(
+          table.every((stream) => seen.push(stream) > 0),
+          true,
+        );
+        assert.deepEqual(new Set(seen), new Set(map.values()));
+        assert.equal(
+          table.every(() => false),
+          map.size === 0,
+        );
         assert.deepEqual(
           table.all(),
           [...map.values()].sort((a, b) => a.id - b.id),

@@ -71,6 +71,44 @@ describe("the flush loop", () => {
     assert.deepEqual(flushed, ["a", "b"]);
   });
 
+  it("gathers reads that follow each other however long each of them takes", async () => {
+    const { clock, loop, link, flushed } = setUp();
+    loop.beginRead();
+    clock.advance(1);
+    loop.endRead(100);
+    clock.advance(0.02);
+    loop.beginRead();
+    loop.add(link("a"));
+    clock.advance(1);
+    loop.endRead(100);
+    assert.deepEqual(flushed, []);
+    await setImmediate();
+    assert.deepEqual(flushed, ["a"]);
+  });
+
+  it("waits after a long read that stands alone: the rest of it follows", async () => {
+    const { loop, link, flushed } = setUp();
+    loop.beginRead();
+    loop.add(link("a"));
+    loop.endRead(65_536);
+    assert.deepEqual(flushed, []);
+    await setImmediate();
+    assert.deepEqual(flushed, ["a"]);
+  });
+
+  it("tells when the read under way began, however long it has taken, and whatever is read within it", () => {
+    const { clock, loop } = setUp();
+    const startMs = clock.nowMs();
+    loop.beginRead();
+    clock.advance(3);
+    loop.beginRead();
+    assert.equal(loop.readMs, startMs);
+    loop.endRead(1);
+    loop.endRead(1);
+    loop.beginRead();
+    assert.equal(loop.readMs, startMs + 3);
+  });
+
   it("flushes at the end of a read again once reads come one at a time", () => {
     const { clock, loop, link, flushed } = setUp();
     for (const name of ["a", "b"]) {

@@ -113,6 +113,17 @@ describe("a listener", () => {
     assert.deepEqual([listener.streamCount, listener.unsentBytes], [0, 0]);
   });
 
+  it("knows the address of a caller that has gone when it is heard: nobody may pass for one of a unix socket", async () => {
+    const { address, recorder } = await start();
+    const caller = new Caller(address);
+    await once(caller.socket, "connect");
+    await turns(5);
+    caller.greet().request(1);
+    caller.socket.resetAndDestroy();
+    await until(() => recorder.events.some((event) => event.startsWith("request 1")), "the request is here");
+    assert.equal(peerOf(recorder.stream(1).connection).address, "127.0.0.1");
+  });
+
   it("may have a unix socket, where callers have no address", async () => {
     const folder = mkdtempSync(join(tmpdir(), "contender-"));
     own.add({ close: () => rmSync(folder, { recursive: true }) });
