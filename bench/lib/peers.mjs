@@ -67,8 +67,7 @@ const shippedDir = join(runDir, "shipped");
 
 /** Builds what `startContender` starts. */
 export function buildContender() {
-  rmSync(shippedDir, { recursive: true, force: true });
-  mkdirSync(shippedDir, { recursive: true });
+  folder("shipped");
   const compiler = join(rootDir, "node_modules/typescript/bin/tsc");
   const config = join(rootDir, "tsconfig.build.json");
   execFileSync(projectNode(), [compiler, "-p", config, "--outDir", join(shippedDir, "dist")], { stdio: "inherit" });

@@ -66,7 +66,7 @@ export class TimerWheel {
     if (next !== undefined) next.wheelPrevious = entry;
     slot.wheelNext = entry;
     this.#armed++;
-    if (this.#due < 0 || tick < this.#due) this.#schedule(tick);
+    this.#schedule(tick);
   }
 
   cancel(entry: WheelEntry): void {
@@ -84,6 +84,7 @@ export class TimerWheel {
     return Math.floor((nowMs - this.#startMs) / this.#tickMs);
   }
 
+  /** Sees to it that the timer is set for this tick or an earlier one. */
   #schedule(wanted: number): void {
     // Not beyond a lap: a deadline of weeks is more than a timer can be set for.
     const tick = Math.min(wanted, this.#tick + slotCount);

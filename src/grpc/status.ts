@@ -1,3 +1,5 @@
+import { digitsOf } from "../base/digits.ts";
+
 /** gRPC status codes by number (https://grpc.io/docs/guides/status-codes/), and what else becomes one. */
 export const grpcStatus = {
   OK: 0,
@@ -64,13 +66,6 @@ export function grpcStatusOfReset(http2Error: number): number {
 
 /** The number in a `grpc-status` value; anything but a known code's digits is UNKNOWN, never OK by default. */
 export function parseGrpcStatus(value: string): number {
-  const { length } = value;
-  if (length === 0 || length > 2) return grpcStatus.UNKNOWN;
-  let code = 0;
-  for (let i = 0; i < length; i++) {
-    const digit = value.charCodeAt(i) - 0x30;
-    if (digit < 0 || digit > 9) return grpcStatus.UNKNOWN;
-    code = code * 10 + digit;
-  }
-  return code <= 16 ? code : grpcStatus.UNKNOWN;
+  const code = value.length > 2 ? -1 : digitsOf(value, value.length);
+  return code >= 0 && code <= 16 ? code : grpcStatus.UNKNOWN;
 }

@@ -4,6 +4,7 @@
  * Strict on purpose: a value that is guessed at would give the call a deadline that its caller never set. Read and written
  * once per call, so digit by digit and without a regular expression.
  */
+import { digitsOf } from "../base/digits.ts";
 
 /**
  * The longest deadline that we keep, in milliseconds (24.8 days): the largest delay of a Node timer, above which it fires at
@@ -42,12 +43,8 @@ function unitMs(code: number): number {
 export function parseTimeout(value: string): number {
   const digits = value.length - 1;
   if (digits < 1 || digits > maxDigits) return badTimeout;
-  let count = 0;
-  for (let i = 0; i < digits; i++) {
-    const digit = value.charCodeAt(i) - 48;
-    if (digit < 0 || digit > 9) return badTimeout;
-    count = count * 10 + digit;
-  }
+  const count = digitsOf(value, digits);
+  if (count < 0) return badTimeout;
   const unit = unitMs(value.charCodeAt(digits));
   if (unit === 0) return badTimeout;
   const ms = count * unit;

@@ -2,6 +2,7 @@
  * Which header lists make a well-formed message (RFC 9113, 8.1 to 8.3). One pass over the fields; what a field says of
  * its own name and value was found when it was decoded and costs nothing for those that come out of a table.
  */
+import { digitsOf } from "../base/digits.ts";
 import type { HeaderBlock, HeaderField } from "./header-block.ts";
 import { headerId } from "./header-block.ts";
 
@@ -107,12 +108,5 @@ function parseStatus(value: string): number {
 
 /** Digits only, at most 15 of them; -1 for anything else. */
 function parseLength(value: string): number {
-  if (value.length === 0 || value.length > 15) return -1;
-  let length = 0;
-  for (let i = 0; i < value.length; i++) {
-    const digit = value.charCodeAt(i) - 0x30;
-    if (digit < 0 || digit > 9) return -1;
-    length = length * 10 + digit;
-  }
-  return length;
+  return value.length > 15 ? -1 : digitsOf(value, value.length);
 }

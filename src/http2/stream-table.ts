@@ -3,8 +3,8 @@
  *
  * A `Map` makes a new table after every few dozen streams that came and went, and each old one refers to the next: once
  * one of them is old enough for V8's old generation, so are all that follow, with the calls that their entries still
- * refer to. Under load that was a third of the process's memory. Here entries lie in one array, each at its id's place or, where that
- * is taken, in the next free one behind it; an entry that goes lets those behind it move up.
+ * refer to. Under load that was a third of the process's memory. Here entries lie in one array, each at its id's place
+ * or, where that is taken, in the next free one behind it; an entry that goes lets those behind it move up.
  */
 import type { H2Stream } from "./stream.ts";
 

@@ -39,13 +39,9 @@ export class RequestBuffer implements Borrower {
     const length = end - start;
     if (length === 0) return;
     if (this.bytes === 0) {
-      if (lent.memoryOf(buf) !== undefined) {
-        this.head = buf;
-        this.start = start;
-        this.end = end;
-        this.#borrowed = true;
-        lent.borrow(this);
-      } else if (brief || isWorthPinning(buf, length)) {
+      this.#borrowed = lent.memoryOf(buf) !== undefined;
+      if (this.#borrowed) lent.borrow(this);
+      if (this.#borrowed || brief || isWorthPinning(buf, length)) {
         this.head = buf;
         this.start = start;
         this.end = end;

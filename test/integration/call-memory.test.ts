@@ -15,7 +15,7 @@ interface Round {
   readonly outside: number;
 }
 
-/** In order of size: the first rounds are not compiled yet. */
+/** Round by round; the first are not compiled yet. */
 async function measured(calls: number, rounds: number, inputBytes: number): Promise<Round[]> {
   const args = [...roomyHeap, program, ...[calls, rounds, inputBytes].map(String)];
   const { stdout } = await run(process.execPath, args, { timeout: 50_000 });

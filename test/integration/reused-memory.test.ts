@@ -1,20 +1,12 @@
 import assert from "node:assert/strict";
 import { ClientPeer, type PeerCall, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
+import { mixer } from "../support/mixer.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest } from "../support/predict.ts";
 import { snapshotOf, TestSidecar } from "../support/sidecar.ts";
 import { turns, until } from "../support/until.ts";
 
 const own = new Owned();
-
-/** Numbers in [0, 1) that are the same in every run. */
-function mixer(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 /** A request that no other is like, in any part: its number all the way, after the key that it is assigned by. */
 function requestOf(number: number, length: number): Buffer {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { samplesOf } from "../support/exposition.ts";
 import { answerHead, ClientPeer, type Fields, type PeerCall, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
+import { mixer } from "../support/mixer.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
 import { snapshotOf, TestSidecar } from "../support/sidecar.ts";
@@ -8,15 +9,6 @@ import { turns, until } from "../support/until.ts";
 
 const own = new Owned();
 const calls = 1_000;
-
-/** Numbers in [0, 1) that are the same in every run: Numerical Recipes' generator, good enough to mix cases. */
-function mixer(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 const good = framed(tfResponse([0.5]));
 const long = Buffer.alloc(400_000, "long");

@@ -16,10 +16,6 @@ import { snapshotOf, TestSidecar } from "./sidecar.ts";
 const [roundCalls = 0, rounds = 0, inputBytes = 0] = process.argv.slice(2).map(Number);
 const atOnce = 10;
 
-interface Said {
-  readonly data: unknown;
-}
-
 async function callers(port: MessagePort): Promise<void> {
   const server = await ServerPeer.answering(framed(tfResponse([0.5])));
   port.postMessage(server.address);
@@ -45,8 +41,7 @@ async function callers(port: MessagePort): Promise<void> {
       while (left-- > 0) await call();
     };
     await Promise.all(Array.from({ length: atOnce }, one));
-    // What they have seen is not for ever, or the peers' lists would be most of the memory.
-    client.streams.length = 0;
+    // The server's list of what it has seen would grow for ever.
     for (const peer of server.peers) peer.streams.length = 0;
     port.postMessage("done");
   });
@@ -54,7 +49,7 @@ async function callers(port: MessagePort): Promise<void> {
 
 async function sidecar(): Promise<void> {
   const worker = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2) });
-  const said = async (): Promise<unknown> => ((await once(worker, "message")) as [Said["data"]])[0];
+  const said = async (): Promise<unknown> => ((await once(worker, "message")) as [unknown])[0];
   const upstream = String(await said());
   const started = await TestSidecar.start(
     snapshotOf({

@@ -17,6 +17,11 @@ function contents(buffer: RequestBuffer): Buffer {
   return buffer.head.subarray(buffer.start, buffer.end);
 }
 
+function two(buffer: RequestBuffer, bytes: Buffer): void {
+  buffer.push(bytes, 0, 2);
+  buffer.push(bytes, 4, 6);
+}
+
 describe("a request buffer", () => {
   it("keeps one piece where it lies", () => {
     const buffer = new RequestBuffer();
@@ -40,19 +45,11 @@ describe("a request buffer", () => {
 
   for (const { what, fill, after } of [
     { what: "a range of a read", fill: (b: RequestBuffer, bytes: Buffer) => b.push(bytes, 2, 7), after: "cdefg" },
-    {
-      what: "several ranges of a read",
-      fill: (b: RequestBuffer, bytes: Buffer) => {
-        b.push(bytes, 0, 2);
-        b.push(bytes, 4, 6);
-      },
-      after: "abef",
-    },
+    { what: "several ranges of a read", fill: two, after: "abef" },
     {
       what: "ranges that were made one",
       fill: (b: RequestBuffer, bytes: Buffer) => {
-        b.push(bytes, 0, 2);
-        b.push(bytes, 4, 6);
+        two(b, bytes);
         b.flatten();
       },
       after: "abef",
