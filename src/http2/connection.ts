@@ -7,19 +7,9 @@
  * credit is returned when its bytes have found their place (`H2Stream.consumed`).
  */
 import type { ByteBudget } from "./byte-budget.ts";
-import { Carry } from "./carry.ts";
 import { ClosedStreams, closedHow } from "./closed-streams.ts";
-import {
-  defaultWindow,
-  errorCode,
-  frameFlag,
-  frameHeadBytes,
-  frameType,
-  maxFrameLimit,
-  maxWindow,
-  preface,
-  settingId,
-} from "./constants.ts";
+import { defaultWindow, errorCode, frameFlag, frameType, maxFrameLimit, maxWindow, settingId } from "./constants.ts";
+import { FrameReader, type FrameSink, streamIdAt } from "./frame-reader.ts";
 import { writeGoaway, writeGreeting, writeNumberFrame, writePing, writeSettingsAck } from "./frames.ts";
 import { HeaderBlock } from "./header-block.ts";
 import { HeaderFragments } from "./header-fragments.ts";
@@ -61,7 +51,7 @@ export type Role = "server" | "client";
 /** Reused by every block: see `message-rules.ts`. */
 const facts = { contentLength: -1, status: 0 };
 
-export class Connection implements SenderOwner {
+export class Connection implements SenderOwner, FrameSink {
   readonly role: Role;
   readonly output: Output;
   readonly sender: Sender;
@@ -100,23 +90,14 @@ export class Connection implements SenderOwner {
   /** What a new stream of the peer's may send. */
   #initialRecvWindow: number;
   #gotSettings = false;
-  #prefaceLeft: number;
   #nextStreamId: number;
   /** Streams above it are ignored once our final GOAWAY is out. */
   #goawayLastId = maxWindow;
   #shutdown: "no" | "announced" | "final" = "no";
 
-  /** A frame that is not DATA and has not arrived whole. */
-  readonly #carry: Carry;
-
-  // The DATA frame under way.
+  readonly #reader: FrameReader;
+  /** The stream of the DATA frame under way; undefined where nobody is to have its bytes. */
   #dataStream: H2Stream | undefined = undefined;
-  #payloadLeft = 0;
-  #padLeft = 0;
-  #awaitPad = false;
-  #inData = false;
-  #dataEnds = false;
-
   readonly #fragments: HeaderFragments;
   /** The HEADERS frame of the block at hand says that its stream depends on itself. */
   #selfDependent = false;
@@ -139,9 +120,8 @@ export class Connection implements SenderOwner {
       maxTableSize: Math.max(defaultTableBytes, options.decoderTableBytes),
       maxListSize: options.maxHeaderListBytes,
     });
-    this.#carry = new Carry(frameHeadBytes + options.maxFrameBytes);
+    this.#reader = new FrameReader(this, options.maxFrameBytes, role === "server");
     this.#fragments = new HeaderFragments(options);
-    this.#prefaceLeft = role === "server" ? preface.length : 0;
     this.#nextStreamId = options.firstStreamId;
     writeGreeting(this.output, role, options);
     this.#recvWindow = Math.max(defaultWindow, options.connectionWindowBytes);
@@ -318,95 +298,32 @@ export class Connection implements SenderOwner {
    * afterwards, unless it is lent (`read-memory.ts`).
    */
   receive(chunk: Buffer, end: number = chunk.length): void {
-    let pos = 0;
-    if (this.dead) return;
-    if (this.#prefaceLeft > 0) pos = this.#matchPreface(chunk, end);
-    if (this.#carry.count > 0 && !this.dead) pos = this.#fillCarry(chunk, pos, end);
-    while (pos < end && !this.dead) {
-      if (this.#inData) {
-        pos = this.#dataPiece(chunk, pos, end);
-        continue;
-      }
-      if (end - pos < frameHeadBytes) break;
-      const length = (chunk[pos]! << 16) | (chunk[pos + 1]! << 8) | chunk[pos + 2]!;
-      const type = chunk[pos + 3]!;
-      if (type === frameType.DATA) {
-        this.#dataHead(length, chunk[pos + 4]!, streamIdAt(chunk, pos + 5));
-        pos += frameHeadBytes;
-        continue;
-      }
-      if (length > this.#options.maxFrameBytes) {
-        this.fail(errorCode.FRAME_SIZE_ERROR, "frame larger than SETTINGS_MAX_FRAME_SIZE");
-        return;
-      }
-      const next = pos + frameHeadBytes + length;
-      if (next > end) break;
-      this.#frame(type, chunk[pos + 4]!, streamIdAt(chunk, pos + 5), chunk, pos + frameHeadBytes, next);
-      pos = next;
-    }
-    if (pos < end && !this.dead) this.#carry.add(chunk, pos, end);
+    this.#reader.receive(chunk, end);
   }
 
-  #matchPreface(chunk: Buffer, end: number): number {
-    const from = preface.length - this.#prefaceLeft;
-    const take = Math.min(end, this.#prefaceLeft);
-    if (preface.compare(chunk, 0, take, from, from + take) !== 0) {
-      this.fail(errorCode.PROTOCOL_ERROR, "no HTTP/2 connection preface");
-      return end;
-    }
-    this.#prefaceLeft -= take;
-    return take;
-  }
-
-  /** Completes the carried frame from the new chunk. @returns how far the chunk is used up. */
-  #fillCarry(chunk: Buffer, start: number, end: number): number {
-    const carry = this.#carry;
-    let pos = carry.fillTo(frameHeadBytes, chunk, start, end);
-    if (carry.count < frameHeadBytes) return pos;
-    const head = carry.buf;
-    const length = (head[0]! << 16) | (head[1]! << 8) | head[2]!;
-    const type = head[3]!;
-    if (type === frameType.DATA) {
-      carry.count = 0;
-      this.#dataHead(length, head[4]!, streamIdAt(head, 5));
-      return pos;
-    }
-    if (length > this.#options.maxFrameBytes) {
-      this.fail(errorCode.FRAME_SIZE_ERROR, "frame larger than SETTINGS_MAX_FRAME_SIZE");
-      return pos;
-    }
-    const whole = frameHeadBytes + length;
-    pos = carry.fillTo(whole, chunk, pos, end);
-    if (carry.count === whole) {
-      carry.count = 0;
-      this.#frame(type, carry.buf[4]!, streamIdAt(carry.buf, 5), carry.buf, frameHeadBytes, whole);
-    }
-    return pos;
-  }
+  // === FrameSink ===
 
   // --- DATA ---
 
-  #dataHead(length: number, flags: number, id: number): void {
-    if (length > this.#options.maxFrameBytes) {
-      return this.fail(errorCode.FRAME_SIZE_ERROR, "frame larger than SETTINGS_MAX_FRAME_SIZE");
-    }
-    if (this.#fragments.streamId !== 0) return this.fail(errorCode.PROTOCOL_ERROR, "DATA inside a header block");
-    if (!this.#gotSettings) return this.fail(errorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS");
-    if (id === 0) return this.fail(errorCode.PROTOCOL_ERROR, "DATA on stream 0");
+  dataHead(length: number, padded: boolean, id: number): boolean {
+    if (this.#fragments.streamId !== 0) return this.#unreadable(errorCode.PROTOCOL_ERROR, "DATA inside a header block");
+    if (!this.#gotSettings) return this.#unreadable(errorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS");
+    if (id === 0) return this.#unreadable(errorCode.PROTOCOL_ERROR, "DATA on stream 0");
     this.#recvWindow -= length;
-    if (this.#recvWindow < 0) return this.fail(errorCode.FLOW_CONTROL_ERROR, "connection window overrun");
+    if (this.#recvWindow < 0) return this.#unreadable(errorCode.FLOW_CONTROL_ERROR, "connection window overrun");
     this.#recvUncredited += length;
     if (this.#recvUncredited * 2 >= this.#options.connectionWindowBytes) {
       writeNumberFrame(this.output, frameType.WINDOW_UPDATE, 0, this.#recvUncredited);
       this.#recvWindow += this.#recvUncredited;
       this.#recvUncredited = 0;
     }
-    const padded = (flags & frameFlag.PADDED) !== 0;
-    if (padded && length === 0) return this.fail(errorCode.FRAME_SIZE_ERROR, "padded DATA without a pad length");
+    if (padded && length === 0) {
+      return this.#unreadable(errorCode.FRAME_SIZE_ERROR, "padded DATA without a pad length");
+    }
 
     let stream = this.#streams.get(id);
     if (stream === undefined) {
-      if (!this.#allowOnGone(id, "DATA")) return;
+      if (!this.#allowOnGone(id, "DATA")) return false;
     } else if (stream.remoteEnded) {
       this.#streamError(stream, errorCode.STREAM_CLOSED);
       stream = undefined;
@@ -421,50 +338,24 @@ export class Connection implements SenderOwner {
       }
     }
     this.#dataStream = stream;
-    this.#payloadLeft = length;
-    this.#padLeft = 0;
-    this.#awaitPad = padded;
-    this.#dataEnds = (flags & frameFlag.END_STREAM) !== 0;
-    this.#inData = true;
-    if (length === 0) this.#dataDone(emptyChunk, 0, 0);
+    return true;
   }
 
-  #dataPiece(chunk: Buffer, start: number, end: number): number {
-    let pos = start;
-    if (this.#awaitPad) {
-      const pad = chunk[pos++]!;
-      this.#payloadLeft--;
-      if (pad > this.#payloadLeft) {
-        this.fail(errorCode.PROTOCOL_ERROR, "padding longer than its frame");
-        return pos;
-      }
-      this.#awaitPad = false;
-      this.#payloadLeft -= pad;
-      this.#padLeft = pad;
-      if (this.#dataStream !== undefined) this.credit(this.#dataStream, pad + 1);
-      if (this.#payloadLeft === 0 && pad === 0) {
-        this.#dataDone(chunk, pos, pos);
-        return pos;
-      }
-      if (pos === end) return pos;
-    }
-    if (this.#payloadLeft > 0) {
-      const take = this.#payloadLeft < end - pos ? this.#payloadLeft : end - pos;
-      this.#payloadLeft -= take;
-      const until = pos + take;
-      if (this.#payloadLeft === 0 && this.#padLeft === 0) this.#dataDone(chunk, pos, until);
-      else this.#deliver(chunk, pos, until, false);
-      return until;
-    }
-    const skip = this.#padLeft < end - pos ? this.#padLeft : end - pos;
-    this.#padLeft -= skip;
-    if (this.#padLeft === 0) this.#dataDone(chunk, pos + skip, pos + skip);
-    return pos + skip;
+  #unreadable(code: number, why: string): false {
+    this.fail(code, why);
+    return false;
   }
 
-  #dataDone(chunk: Buffer, start: number, end: number): void {
-    this.#inData = false;
-    if (end > start || this.#dataEnds) this.#deliver(chunk, start, end, this.#dataEnds);
+  padding(count: number): void {
+    if (this.#dataStream !== undefined) this.credit(this.#dataStream, count);
+  }
+
+  dataPiece(chunk: Buffer, start: number, end: number): void {
+    this.#deliver(chunk, start, end, false);
+  }
+
+  dataDone(chunk: Buffer, start: number, end: number, ends: boolean): void {
+    if (end > start || ends) this.#deliver(chunk, start, end, ends);
     this.#dataStream = undefined;
   }
 
@@ -521,7 +412,7 @@ export class Connection implements SenderOwner {
 
   // --- every other frame ---
 
-  #frame(type: number, flags: number, id: number, buf: Buffer, start: number, end: number): void {
+  frame(type: number, flags: number, id: number, buf: Buffer, start: number, end: number): void {
     const { streamId } = this.#fragments;
     if (streamId !== 0 && (type !== frameType.CONTINUATION || id !== streamId)) {
       return this.fail(errorCode.PROTOCOL_ERROR, "a frame inside a header block");
@@ -782,7 +673,6 @@ export class Connection implements SenderOwner {
   }
 }
 
-const emptyChunk = Buffer.alloc(0);
 /** In place of a code: the end of a stream that its owner knows of. */
 const unreported = -1;
 /** Of a peer that sets no limit (RFC 9113, 6.5.2). */
@@ -790,8 +680,3 @@ const unlimitedStreams = maxWindow;
 /** Size of the peer's HPACK table before it has seen our SETTINGS (RFC 9113, 6.5.2). */
 const defaultTableBytes = 4_096;
 const pingPayload = Buffer.alloc(8);
-
-/** 31 bits, the reserved one masked off. */
-function streamIdAt(buf: Buffer, at: number): number {
-  return ((buf[at]! & 0x7f) << 24) | (buf[at + 1]! << 16) | (buf[at + 2]! << 8) | buf[at + 3]!;
-}
