@@ -53,6 +53,43 @@ export const limitTable = {
       most: 1_000_000,
       doc: "CONTINUATION frames that one header block may take.",
     },
+    resetBurst: {
+      default: 2_000,
+      least: 0,
+      most: int31,
+      doc: "Streams of a connection that may end in vain (taken back early, or reset for what came on them) beyond what time and completed calls pay for, before it ends.",
+    },
+    resetsPerSecond: {
+      default: 100,
+      least: 0,
+      most: int31,
+      doc: "Streams ended in vain that time pays for, each second.",
+    },
+    earlyResetMs: {
+      default: 10,
+      least: 0,
+      most: longestDurationMs,
+      doc: "A stream that was open this long was not taken back early.",
+    },
+    controlBurst: {
+      default: 10_000,
+      least: 0,
+      most: int31,
+      doc: "Frames without a message (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA and the like) beyond what time, calls and data pay for, before a connection ends.",
+    },
+    controlsPerSecond: {
+      default: 1_000,
+      least: 0,
+      most: int31,
+      doc: "Such frames that time pays for, each second.",
+    },
+    frameTimeoutMs: {
+      default: 10_000,
+      least: 1,
+      most: longestDurationMs,
+      doc: "Time from the first byte of a header block, or of another frame that has to be whole, to its last.",
+    },
+    maxSettings: { default: 32, least: 1, most: 2_730, doc: "Entries of one SETTINGS frame." },
     decoderTableBytes: {
       default: 4_096,
       least: 0,

@@ -9,6 +9,8 @@
 import type { ByteBudget } from "./byte-budget.ts";
 import { ClosedStreams, closedHow } from "./closed-streams.ts";
 import { defaultWindow, errorCode, frameFlag, frameType, maxFrameLimit, maxWindow, settingId } from "./constants.ts";
+import { type ConnectionFault, faultOf } from "./faults.ts";
+import { FloodGuard } from "./flood-guard.ts";
 import { FrameReader, type FrameSink, streamIdAt } from "./frame-reader.ts";
 import { writeGoaway, writeGreeting, writeNumberFrame, writePing, writeSettingsAck } from "./frames.ts";
 import { HeaderBlock } from "./header-block.ts";
@@ -74,7 +76,10 @@ export class Connection implements SenderOwner, FrameSink {
   /** The GOAWAY code that we ended the connection with, for logs and tests; -1 while it lives. */
   failure = -1;
   failureText = "";
+  fault: ConnectionFault = "protocol";
   lastPeerStreamId = 0;
+  /** When the read under way began; kept by the transport, which has a clock. */
+  nowMs = 0;
 
   readonly #options: ResolvedHttp2Options;
   readonly #handler: ConnectionHandler;
@@ -95,6 +100,7 @@ export class Connection implements SenderOwner, FrameSink {
   #goawayLastId = maxWindow;
   #shutdown: "no" | "announced" | "final" = "no";
 
+  readonly #guard: FloodGuard;
   readonly #reader: FrameReader;
   /** The stream of the DATA frame under way; undefined where nobody is to have its bytes. */
   #dataStream: H2Stream | undefined = undefined;
@@ -120,6 +126,7 @@ export class Connection implements SenderOwner, FrameSink {
       maxTableSize: Math.max(defaultTableBytes, options.decoderTableBytes),
       maxListSize: options.maxHeaderListBytes,
     });
+    this.#guard = new FloodGuard(options);
     this.#reader = new FrameReader(this, options.maxFrameBytes, role === "server");
     this.#fragments = new HeaderFragments(options);
     this.#nextStreamId = options.firstStreamId;
@@ -147,12 +154,14 @@ export class Connection implements SenderOwner, FrameSink {
     if (this.#nextStreamId > this.#options.maxStreamId) this.goingAway = true;
     const stream = new H2Stream(id, this, this.#peerInitialWindow, this.#initialRecvWindow);
     stream.owner = owner;
+    this.#guard.streams++;
     this.#streams.add(stream);
     return stream;
   }
 
   sendHeaders(stream: H2Stream, block: HeaderBlock, endStream: boolean): void {
     if (stream.closed || stream.localEnded) return;
+    stream.spoke = true;
     this.sender.headers(stream, block, endStream);
   }
 
@@ -222,9 +231,10 @@ export class Connection implements SenderOwner, FrameSink {
   }
 
   /** Ends the connection because of what the peer did. */
-  fail(code: number, why: string): void {
+  fail(code: number, why: string, fault = faultOf(code)): void {
     if (this.dead) return;
     this.failure = code;
+    this.fault = fault;
     this.failureText = why;
     writeGoaway(this.output, Math.min(this.lastPeerStreamId, this.#goawayLastId), code, why);
     this.#die(code, "protocol");
@@ -269,6 +279,7 @@ export class Connection implements SenderOwner, FrameSink {
   #close(stream: H2Stream, how: number, code = unreported, reset: ResetHow = "peer"): void {
     if (stream.closed) return;
     stream.closed = true;
+    if (how === closedHow.ended) this.#guard.completed++;
     this.sender.drop(stream);
     this.#budget.forget(stream);
     const wasFull = this.#streams.size >= this.peerMaxStreams;
@@ -283,12 +294,31 @@ export class Connection implements SenderOwner, FrameSink {
   #streamError(stream: H2Stream, code: number): void {
     writeNumberFrame(this.output, frameType.RST_STREAM, stream.id, code);
     this.#close(stream, closedHow.resetByUs, code, "protocol");
+    this.#inVain();
   }
 
-  /** Resets a stream that never came to be. */
+  /** Resets a stream that never came to be, or is gone. */
   #refuse(id: number, code: number): void {
     this.#closed.add(id, closedHow.resetByUs);
+    this.#resetGone(id, code);
+  }
+
+  #resetGone(id: number, code: number): void {
     writeNumberFrame(this.output, frameType.RST_STREAM, id, code);
+    this.#inVain();
+  }
+
+  /** A stream that a caller began has ended before it had an answer. What an upstream does so, it does to calls of ours. */
+  #inVain(): void {
+    if (this.role === "client" || this.#guard.reset(this.nowMs)) return;
+    this.fail(errorCode.ENHANCE_YOUR_CALM, "too many streams that came to nothing", "reset_flood");
+  }
+
+  /** A frame that carries no message. @returns false where it was one too many. */
+  #trouble(count: number, fault: ConnectionFault): boolean {
+    if (this.#guard.control(count, this.nowMs, this.sender.dataFrames)) return true;
+    this.fail(errorCode.ENHANCE_YOUR_CALM, "too many frames that ask for nothing", fault);
+    return false;
   }
 
   // === receiving ===
@@ -299,6 +329,11 @@ export class Connection implements SenderOwner, FrameSink {
    */
   receive(chunk: Buffer, end: number = chunk.length): void {
     this.#reader.receive(chunk, end);
+  }
+
+  /** Since when the peer owes the rest of a frame that has to be whole, or of a header block; -1 where it owes nothing. */
+  get unfinishedSinceMs(): number {
+    return this.#fragments.streamId !== 0 ? this.#fragments.sinceMs : this.#reader.unfinishedSinceMs;
   }
 
   // === FrameSink ===
@@ -355,7 +390,12 @@ export class Connection implements SenderOwner, FrameSink {
   }
 
   dataDone(chunk: Buffer, start: number, end: number, ends: boolean): void {
-    if (end > start || ends) this.#deliver(chunk, start, end, ends);
+    if (end > start || ends) {
+      this.#guard.dataFrames++;
+      this.#deliver(chunk, start, end, ends);
+    } else {
+      this.#trouble(1, "empty_frame_flood");
+    }
     this.#dataStream = undefined;
   }
 
@@ -396,7 +436,7 @@ export class Connection implements SenderOwner, FrameSink {
         return true;
       case closedHow.unknown:
         if (what === "HEADERS") this.fail(errorCode.PROTOCOL_ERROR, "stream id out of order");
-        else writeNumberFrame(this.output, frameType.RST_STREAM, id, errorCode.STREAM_CLOSED);
+        else this.#resetGone(id, errorCode.STREAM_CLOSED);
         return what !== "HEADERS";
       default:
         this.fail(errorCode.STREAM_CLOSED, `${what} on a closed stream`);
@@ -440,6 +480,7 @@ export class Connection implements SenderOwner, FrameSink {
       case frameType.PUSH_PROMISE:
         return this.fail(errorCode.PROTOCOL_ERROR, "PUSH_PROMISE, which is switched off");
       default: // unknown types are to be ignored (RFC 9113, 5.5)
+        this.#trouble(1, "unknown_frame_flood");
     }
   }
 
@@ -462,12 +503,12 @@ export class Connection implements SenderOwner, FrameSink {
     }
     if (to < from) return this.fail(errorCode.PROTOCOL_ERROR, "padding longer than its frame");
     if (to - from > this.#options.maxHeaderBlockBytes) {
-      return this.fail(errorCode.ENHANCE_YOUR_CALM, "header block too long");
+      return this.fail(errorCode.ENHANCE_YOUR_CALM, "header block too long", "header_flood");
     }
     this.#selfDependent = selfDependent;
     const endStream = (flags & frameFlag.END_STREAM) !== 0;
     if ((flags & frameFlag.END_HEADERS) !== 0) this.#headerBlock(id, endStream, buf, from, to);
-    else this.#fragments.begin(id, endStream, buf, from, to);
+    else this.#fragments.begin(id, endStream, this.nowMs, buf, from, to);
   }
 
   #onContinuation(flags: number, id: number, buf: Buffer, start: number, end: number): void {
@@ -475,7 +516,9 @@ export class Connection implements SenderOwner, FrameSink {
     if (fragments.streamId === 0 || id === 0) {
       return this.fail(errorCode.PROTOCOL_ERROR, "CONTINUATION without a header block");
     }
-    if (!fragments.add(buf, start, end)) return this.fail(errorCode.ENHANCE_YOUR_CALM, "header block too long");
+    if (!fragments.add(buf, start, end)) {
+      return this.fail(errorCode.ENHANCE_YOUR_CALM, "header block too long", "header_flood");
+    }
     if ((flags & frameFlag.END_HEADERS) === 0) return;
     const whole = fragments.take();
     this.#headerBlock(id, fragments.endStream, whole, 0, whole.length);
@@ -490,7 +533,7 @@ export class Connection implements SenderOwner, FrameSink {
     const stream = this.#streams.get(id);
     if (stream === undefined) {
       if (this.role === "server" && id > this.lastPeerStreamId) return this.#newStream(id, block, endStream);
-      this.#allowOnGone(id, "HEADERS");
+      if (this.#allowOnGone(id, "HEADERS")) this.#trouble(headersTrouble, "header_flood");
       return;
     }
     if (stream.remoteEnded) return this.#streamError(stream, errorCode.STREAM_CLOSED);
@@ -501,6 +544,7 @@ export class Connection implements SenderOwner, FrameSink {
     if (facts.status < 200) {
       // An interim answer says nothing a gRPC caller could use; a final one follows (RFC 9113, 8.1).
       if (endStream || facts.status === 101) this.#streamError(stream, errorCode.PROTOCOL_ERROR);
+      else this.#trouble(headersTrouble, "interim_flood");
       return;
     }
     this.#begin(stream, endStream);
@@ -518,6 +562,7 @@ export class Connection implements SenderOwner, FrameSink {
 
   #newStream(id: number, block: HeaderBlock, endStream: boolean): void {
     this.lastPeerStreamId = id;
+    this.#guard.streams++;
     if (id > this.#goawayLastId) return; // the client was told: it sends the call elsewhere
     if (this.#streams.size >= this.#options.maxConcurrentStreams) return this.#refuse(id, errorCode.REFUSED_STREAM);
     if (this.#selfDependent || (!block.tooLarge && !isRequest(block, facts))) {
@@ -545,6 +590,7 @@ export class Connection implements SenderOwner, FrameSink {
   }
 
   #onWindowUpdate(id: number, buf: Buffer, start: number, end: number): void {
+    if (!this.#trouble(1, "window_update_flood")) return;
     if (end - start !== 4) return this.fail(errorCode.FRAME_SIZE_ERROR, "WINDOW_UPDATE of a wrong length");
     const increment = streamIdAt(buf, start);
     if (id === 0) {
@@ -557,7 +603,7 @@ export class Connection implements SenderOwner, FrameSink {
     const stream = this.#streams.get(id);
     if (stream === undefined) {
       if (this.#isIdle(id)) this.fail(errorCode.PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream");
-      else if (increment === 0) writeNumberFrame(this.output, frameType.RST_STREAM, id, errorCode.PROTOCOL_ERROR);
+      else if (increment === 0) this.#resetGone(id, errorCode.PROTOCOL_ERROR);
       return;
     }
     if (increment === 0) return this.#streamError(stream, errorCode.PROTOCOL_ERROR);
@@ -571,15 +617,19 @@ export class Connection implements SenderOwner, FrameSink {
     const stream = this.#streams.get(id);
     if (stream === undefined) {
       if (this.#isIdle(id)) this.fail(errorCode.PROTOCOL_ERROR, "RST_STREAM on an idle stream");
+      else this.#trouble(1, "reset_flood");
       return;
     }
     const code = buf.readUInt32BE(start);
     const how = code === errorCode.REFUSED_STREAM ? "unprocessed" : "peer";
+    const early = !stream.spoke && this.nowMs - stream.openedMs < this.#options.earlyResetMs;
     this.#close(stream, closedHow.resetByPeer, code, how);
+    if (early) this.#inVain();
   }
 
   #onSettings(flags: number, id: number, buf: Buffer, start: number, end: number): void {
     if (id !== 0) return this.fail(errorCode.PROTOCOL_ERROR, "SETTINGS on a stream");
+    if (!this.#trouble(1, "settings_flood")) return;
     const length = end - start;
     if ((flags & frameFlag.ACK) !== 0) {
       if (length !== 0) return this.fail(errorCode.FRAME_SIZE_ERROR, "SETTINGS acknowledgement with a payload");
@@ -589,11 +639,16 @@ export class Connection implements SenderOwner, FrameSink {
       return;
     }
     if (length % 6 !== 0) return this.fail(errorCode.FRAME_SIZE_ERROR, "SETTINGS of a wrong length");
+    if (length > this.#options.maxSettings * 6) {
+      return this.fail(errorCode.ENHANCE_YOUR_CALM, "too many settings in a frame", "settings_flood");
+    }
     const first = !this.#gotSettings;
     this.#gotSettings = true;
     if (first) this.peerMaxStreams = unlimitedStreams;
     const hadCapacity = this.hasCapacity;
+    const window = this.#peerInitialWindow;
     for (let at = start; at < end && !this.dead; at += 6) this.#setting(buf.readUInt16BE(at), buf.readUInt32BE(at + 2));
+    if (!this.dead) this.#moveWindows(this.#peerInitialWindow - window);
     if (this.dead) return;
     // Before what the new windows let out: a peer may go by the order.
     writeSettingsAck(this.output);
@@ -620,7 +675,9 @@ export class Connection implements SenderOwner, FrameSink {
         this.peerMaxStreams = value;
         return;
       case settingId.INITIAL_WINDOW_SIZE:
-        return this.#peerWindow(value);
+        if (value > maxWindow) return this.fail(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
+        this.#peerInitialWindow = value;
+        return;
       case settingId.MAX_FRAME_SIZE:
         if (value < 16_384 || value > maxFrameLimit) return this.fail(errorCode.PROTOCOL_ERROR, "MAX_FRAME_SIZE");
         this.sender.peerMaxFrame = value;
@@ -629,10 +686,9 @@ export class Connection implements SenderOwner, FrameSink {
     }
   }
 
-  #peerWindow(value: number): void {
-    if (value > maxWindow) return this.fail(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
-    const change = value - this.#peerInitialWindow;
-    this.#peerInitialWindow = value;
+  /** Every stream's window follows the setting, once a frame however often the frame sets it. */
+  #moveWindows(change: number): void {
+    if (change === 0) return;
     const holds = this.#streams.every((stream) => this.sender.grow(stream, change));
     if (!holds) this.fail(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
   }
@@ -640,6 +696,7 @@ export class Connection implements SenderOwner, FrameSink {
   #onPing(flags: number, id: number, buf: Buffer, start: number, end: number): void {
     if (id !== 0) return this.fail(errorCode.PROTOCOL_ERROR, "PING on a stream");
     if (end - start !== 8) return this.fail(errorCode.FRAME_SIZE_ERROR, "PING of a wrong length");
+    if (!this.#trouble(1, "ping_flood")) return;
     if ((flags & frameFlag.ACK) !== 0) return this.finishShutdown();
     writePing(this.output, true, buf, start);
   }
@@ -647,6 +704,7 @@ export class Connection implements SenderOwner, FrameSink {
   #onGoaway(id: number, buf: Buffer, start: number, end: number): void {
     if (id !== 0) return this.fail(errorCode.PROTOCOL_ERROR, "GOAWAY on a stream");
     if (end - start < 8) return this.fail(errorCode.FRAME_SIZE_ERROR, "GOAWAY of a wrong length");
+    if (!this.#trouble(1, "goaway_flood")) return;
     const lastId = streamIdAt(buf, start);
     const code = buf.readUInt32BE(start + 4);
     this.goingAway = true;
@@ -662,6 +720,7 @@ export class Connection implements SenderOwner, FrameSink {
 
   #onPriority(id: number, buf: Buffer, start: number, end: number): void {
     if (id === 0) return this.fail(errorCode.PROTOCOL_ERROR, "PRIORITY on stream 0");
+    if (!this.#trouble(1, "priority_flood")) return;
     const stream = this.#streams.get(id);
     let code: number = errorCode.NO_ERROR;
     if (end - start !== 5) code = errorCode.FRAME_SIZE_ERROR;
@@ -669,7 +728,7 @@ export class Connection implements SenderOwner, FrameSink {
     if (code === errorCode.NO_ERROR) return;
     if (stream !== undefined) this.#streamError(stream, code);
     else if (this.#isIdle(id)) this.fail(code, "PRIORITY on an idle stream");
-    else writeNumberFrame(this.output, frameType.RST_STREAM, id, code);
+    else this.#resetGone(id, code);
   }
 }
 
@@ -680,3 +739,5 @@ const unlimitedStreams = maxWindow;
 /** Size of the peer's HPACK table before it has seen our SETTINGS (RFC 9113, 6.5.2). */
 const defaultTableBytes = 4_096;
 const pingPayload = Buffer.alloc(8);
+/** A header block that leads to nothing, in control frames: it has to be decoded all the same. */
+const headersTrouble = 10;

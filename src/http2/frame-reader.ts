@@ -10,6 +10,8 @@ import { errorCode, frameFlag, frameHeadBytes, frameType, preface } from "./cons
 /** What the frames mean. It says that it is `dead`, and is read to no more. */
 export interface FrameSink {
   readonly dead: boolean;
+  /** When the read under way began. */
+  readonly nowMs: number;
   /** A frame other than DATA: its payload is `buf[start, end)`, valid during the call. */
   frame(type: number, flags: number, id: number, buf: Buffer, start: number, end: number): void;
   /** A DATA frame begins, whose payload with its padding is `length` long. @returns false where it is not to be read. */
@@ -29,6 +31,7 @@ export class FrameReader {
   #prefaceLeft: number;
   /** A frame that is not DATA and has not arrived whole. */
   readonly #carry: Carry;
+  #carriedMs = 0;
   // The DATA frame under way.
   #payloadLeft = 0;
   #padLeft = 0;
@@ -44,9 +47,9 @@ export class FrameReader {
     this.#prefaceLeft = expectPreface ? preface.length : 0;
   }
 
-  /** Whether the last read ended within a frame that has to be whole, or within the preface. */
-  get unfinished(): boolean {
-    return this.#carry.count > 0 || (this.#prefaceLeft > 0 && this.#prefaceLeft < preface.length);
+  /** Since when there is the beginning of a frame that has to be whole, or of a DATA frame's head; -1 where there is none. */
+  get unfinishedSinceMs(): number {
+    return this.#carry.count > 0 ? this.#carriedMs : -1;
   }
 
   /** Takes `chunk[0, end)`. Payload pieces are handed on as ranges of it. */
@@ -75,7 +78,10 @@ export class FrameReader {
       sink.frame(type, chunk[pos + 4]!, streamIdAt(chunk, pos + 5), chunk, pos + frameHeadBytes, next);
       pos = next;
     }
-    if (pos < end && !sink.dead) this.#carry.add(chunk, pos, end);
+    if (pos < end && !sink.dead) {
+      this.#carriedMs = sink.nowMs;
+      this.#carry.add(chunk, pos, end);
+    }
   }
 
   #matchPreface(chunk: Buffer, end: number): number {

@@ -10,6 +10,8 @@ export class HeaderFragments {
   /** The stream whose block is under way; 0 where none is. */
   streamId = 0;
   endStream = false;
+  /** When it began. */
+  sinceMs = 0;
   #pieces: Buffer[] = [];
   #bytes = 0;
   readonly #options: ResolvedHttp2Options;
@@ -18,8 +20,9 @@ export class HeaderFragments {
     this.#options = options;
   }
 
-  begin(streamId: number, endStream: boolean, buf: Buffer, start: number, end: number): void {
+  begin(streamId: number, endStream: boolean, nowMs: number, buf: Buffer, start: number, end: number): void {
     this.streamId = streamId;
+    this.sinceMs = nowMs;
     this.endStream = endStream;
     this.#bytes = end - start;
     this.#pieces.push(Buffer.from(buf.subarray(start, end)));

@@ -21,6 +21,32 @@ export interface Http2Options {
   readonly maxHeaderBlockBytes?: number;
   /** CONTINUATION frames a block may take. Default 8: a full block in the smallest legal frame size. */
   readonly maxContinuations?: number;
+  /**
+   * Streams of a caller that may end in vain before the connection does, beyond what time and work pay for: taken back
+   * early, or reset by us for what came on them. Default 2 000: a fan-out of two full connections cancelled at once.
+   */
+  readonly resetBurst?: number;
+  /** How many of them a second are paid for by time alone. Default 100: a client that cancels all it asks, for ever. */
+  readonly resetsPerSecond?: number;
+  /**
+   * A stream that was open this long has not been taken back early. Default 10: the limit on streams then lets no more
+   * than 100 000 of them through in a second, and a model that answers as fast is loaded as much by honest calls.
+   */
+  readonly earlyResetMs?: number;
+  /**
+   * Frames without a message (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA) that a peer may send beyond what time
+   * and work pay for. Default 10 000, as many as Envoy lets wait in its output.
+   */
+  readonly controlBurst?: number;
+  /** How many of them a second are paid for by time alone. Default 1 000: a PING a millisecond. */
+  readonly controlsPerSecond?: number;
+  /** Entries of one SETTINGS frame. Default 32, nghttp2's; there are a dozen settings. */
+  readonly maxSettings?: number;
+  /**
+   * Time from the first byte of a frame that has to be whole, or of a header block, to its last; the transport keeps it.
+   * Default 10 000: 64 KiB come in it over the slowest of links.
+   */
+  readonly frameTimeoutMs?: number;
   /** HPACK table we offer the peer's encoder (SETTINGS_HEADER_TABLE_SIZE). Default 4 096, the protocol's own. */
   readonly decoderTableBytes?: number;
   /** HPACK table we use at most towards a peer, whatever it offers. Default 4 096. */
@@ -51,6 +77,13 @@ const defaults = {
   maxHeaderListBytes: 32_768,
   maxHeaderBlockBytes: 65_536,
   maxContinuations: 8,
+  resetBurst: 2_000,
+  resetsPerSecond: 100,
+  earlyResetMs: 10,
+  controlBurst: 10_000,
+  controlsPerSecond: 1_000,
+  maxSettings: 32,
+  frameTimeoutMs: 10_000,
   decoderTableBytes: 4_096,
   encoderTableBytes: 4_096,
   outputHighWaterBytes: 262_144,
@@ -71,6 +104,13 @@ const bounds: Record<keyof typeof defaults, readonly [number, number]> = {
   maxHeaderListBytes: [1_024, 0x7fffffff],
   maxHeaderBlockBytes: [1_024, 0x7fffffff],
   maxContinuations: [0, 1_000_000],
+  resetBurst: [0, 0x7fffffff],
+  resetsPerSecond: [0, 0x7fffffff],
+  earlyResetMs: [0, 0x7fffffff],
+  controlBurst: [0, 0x7fffffff],
+  controlsPerSecond: [0, 0x7fffffff],
+  maxSettings: [1, 2_730],
+  frameTimeoutMs: [1, 0x7fffffff],
   decoderTableBytes: [0, 1_048_576],
   encoderTableBytes: [0, 1_048_576],
   // Not less than a Node socket's own mark: below it the socket never says that it has drained.

@@ -37,6 +37,8 @@ export class Sender {
   peerMaxFrame = defaultMaxFrame;
   /** Bytes handed to the socket and not yet taken by the kernel; kept up to date by the transport. */
   socketBacklog = 0;
+  /** DATA frames written so far. */
+  dataFrames = 0;
   readonly #output: Output;
   readonly #options: ResolvedHttp2Options;
   readonly #budget: ByteBudget;
@@ -202,7 +204,9 @@ export class Sender {
     this.window -= length;
     const most = this.peerMaxFrame;
     let at = start;
+    this.dataFrames++;
     while (end - at > most) {
+      this.dataFrames++;
       this.#frame(frameType.DATA, 0, stream.id, buf, at, at + most);
       at += most;
     }

@@ -39,12 +39,17 @@ export class H2Stream {
   inReady = false;
 
   closed = false;
+  /** Our headers are out. */
+  spoke = false;
+  /** When it began: `nowMs` of its connection. */
+  readonly openedMs: number;
 
   constructor(id: number, connection: Connection, sendWindow: number, recvWindow: number) {
     this.id = id;
     this.connection = connection;
     this.sendWindow = sendWindow;
     this.recvWindow = recvWindow;
+    this.openedMs = connection.nowMs;
   }
 
   /** Bytes held here because the peer or the socket does not take them. */

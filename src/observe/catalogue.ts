@@ -101,6 +101,11 @@ export const catalogue = {
     labels: ["side", "direction"],
     help: "GOAWAY frames, by the side of the connection and the way they went.",
   },
+  contender_connection_faults_total: {
+    type: "counter",
+    labels: ["side", "fault"],
+    help: "Connections ended for what the peer did, or did not do in time.",
+  },
   contender_resends_total: {
     type: "counter",
     labels: ["route", "variant"],

@@ -50,6 +50,31 @@ export type Side = (typeof sides)[number];
 export const goawayDirections = ["received", "sent"] as const;
 export type GoawayDirection = (typeof goawayDirections)[number];
 
+/**
+ * What a connection was ended for. The same list as `http2/faults.ts`, which this layer may not import; a test holds the
+ * two together.
+ */
+export const connectionFaults = [
+  "protocol",
+  "frame_size",
+  "flow_control",
+  "stream_closed",
+  "compression",
+  "header_flood",
+  "reset_flood",
+  "settings_flood",
+  "ping_flood",
+  "priority_flood",
+  "window_update_flood",
+  "empty_frame_flood",
+  "interim_flood",
+  "goaway_flood",
+  "unknown_frame_flood",
+  "slow_frame",
+  "slow_handshake",
+] as const;
+export type ConnectionFault = (typeof connectionFaults)[number];
+
 /** What an insured call's second try came to; the last two were never sent to the champion. */
 export const fallbackResults = ["ok", "error", "over_budget", "over_size"] as const;
 export type FallbackResult = (typeof fallbackResults)[number];

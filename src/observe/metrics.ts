@@ -13,7 +13,17 @@ import { latencyBucketsSeconds, scoreBounds } from "./buckets.ts";
 import { catalogue, type MetricName, type ScrapedName } from "./catalogue.ts";
 import { registerCollected, type Samples } from "./exposition.ts";
 import { type GenerationInfo, generationInfo } from "./generation-info.ts";
-import { type GoawayDirection, goawayDirections, type Hook, hooks, otherMethod, type Side, sides } from "./labels.ts";
+import {
+  type ConnectionFault,
+  connectionFaults,
+  type GoawayDirection,
+  goawayDirections,
+  type Hook,
+  hooks,
+  otherMethod,
+  type Side,
+  sides,
+} from "./labels.ts";
 import { type ScrapedRow, ScrapedValues } from "./scraped-values.ts";
 import { SeriesStore } from "./series-store.ts";
 import { type MetricsSnapshot, snapshotOf } from "./snapshot.ts";
@@ -42,6 +52,7 @@ export class Metrics {
   readonly #methodNames: string[] = [otherMethod];
   readonly #localReplies = new Float64Array(localReplyReasons.length);
   readonly #goaways = new Float64Array(sides.length * goawayDirections.length);
+  readonly #faults = sides.map(() => new Float64Array(connectionFaults.length));
   readonly #hookFailures = new Float64Array(hooks.length);
   readonly #scraped: ScrapedValues;
   #configsRejected = 0;
@@ -58,6 +69,11 @@ export class Metrics {
       contender_local_replies_total: (samples) => addCounted(samples, "reason", localReplyReasons, this.#localReplies),
       contender_goaways_total: (samples) => {
         this.#scraped.collect("contender_goaways_total", samples, this.#goawayRows());
+      },
+      contender_connection_faults_total: (samples) => {
+        for (const [s, side] of sides.entries()) {
+          addCounted(samples, "fault", connectionFaults, this.#faults[s], { side });
+        }
       },
       contender_hook_failures_total: (samples) => addCounted(samples, "hook", hooks, this.#hookFailures),
       contender_variant_info: (samples) => this.#generation?.addVariants(samples),
@@ -119,6 +135,12 @@ export class Metrics {
 
   goaway(side: Side, direction: GoawayDirection): void {
     bump(this.#goaways, sides.indexOf(side) * goawayDirections.length + goawayDirections.indexOf(direction));
+  }
+
+  /** A connection was ended for what its peer did. */
+  connectionFault(side: Side, fault: ConnectionFault): void {
+    const cells = this.#faults[sides.indexOf(side)];
+    if (cells !== undefined) bump(cells, connectionFaults.indexOf(fault));
   }
 
   /** Something beside a call failed; the call went on. */
@@ -185,9 +207,15 @@ export class Metrics {
 }
 
 /** The values of one set that were counted at least once. */
-function addCounted(samples: Samples, label: string, words: readonly string[], cells: Float64Array): void {
+function addCounted(
+  samples: Samples,
+  label: string,
+  words: readonly string[],
+  cells: Float64Array | undefined,
+  more: Readonly<Record<string, string>> = {},
+): void {
   words.forEach((word, i) => {
-    const value = cells[i] ?? 0;
-    if (value > 0) samples.add({ [label]: word }, value);
+    const value = cells?.[i] ?? 0;
+    if (value > 0) samples.add({ ...more, [label]: word }, value);
   });
 }

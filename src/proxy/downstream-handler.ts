@@ -23,6 +23,7 @@ export function downstreamHandler(proxy: ProxyPorts): ConnectionHandler {
     onClosed: (connection) => {
       if (connection.failure >= 0) {
         proxy.metrics.goaway("downstream", "sent");
+        proxy.metrics.connectionFault("downstream", connection.fault);
         proxy.onCallerFault(connection);
       }
     },

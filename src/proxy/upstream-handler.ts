@@ -30,7 +30,9 @@ export function upstreamHandler(metrics: Metrics): ConnectionHandler {
       poolOf(connection).onGoaway(connection, code);
     },
     onClosed: (connection) => {
-      if (connection.failure >= 0) metrics.goaway("upstream", "sent");
+      if (connection.failure < 0) return;
+      metrics.goaway("upstream", "sent");
+      metrics.connectionFault("upstream", connection.fault);
     },
   };
 }

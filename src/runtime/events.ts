@@ -17,5 +17,5 @@ export type SidecarEvent =
       readonly from: string;
       readonly to: string;
     }
-  /** A caller's connection was ended for what it did; `code` is HTTP/2's. */
-  | { readonly kind: "caller_fault"; readonly code: number; readonly detail: string };
+  /** A caller's connection was ended for what it did; `code` is HTTP/2's, `fault` the metric's word. */
+  | { readonly kind: "caller_fault"; readonly code: number; readonly fault: string; readonly detail: string };

@@ -102,12 +102,13 @@ export class Sidecar {
       records: ports.records,
       generation: () => this.#generations.current as Generation,
       trustsHop: (peer) => ports.trustsHop(peer),
-      onCallerFault: ({ failure, failureText }) =>
-        ports.onEvent({ kind: "caller_fault", code: failure, detail: failureText }),
+      onCallerFault: ({ failure, fault, failureText }) =>
+        ports.onEvent({ kind: "caller_fault", code: failure, fault, detail: failureText }),
     };
     const listening = { clock, loop, budget: this.#budget, handler: downstreamHandler(proxy) };
     const onHttp1 = (): void => metrics.localReply("http1");
-    this.#listener = new Listener({ ...listening, onHttp1 }, http2, transport);
+    const onSilent = (): void => metrics.connectionFault("downstream", "slow_handshake");
+    this.#listener = new Listener({ ...listening, onHttp1, onSilent }, http2, transport);
     registerFigures(metrics, this.#listener, this.#pools, this.#generations, this.#budget);
   }
 

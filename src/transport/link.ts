@@ -8,6 +8,8 @@ import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import { Connection, type ConnectionHandler, type Role } from "../http2/connection.ts";
+import { errorCode } from "../http2/constants.ts";
+import type { ConnectionFault } from "../http2/faults.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
 import { writeDirectly } from "./direct-write.ts";
 import type { FlushLoop } from "./flush-loop.ts";
@@ -18,6 +20,7 @@ export class Link {
   /** What we ended with, where it was the socket's fault. */
   error: Error | undefined = undefined;
   readonly #limitBytes: number;
+  readonly #frameTimeoutMs: number;
   readonly #handler: ConnectionHandler;
   readonly #loop: FlushLoop;
   readonly #clock: Clock;
@@ -26,6 +29,9 @@ export class Link {
   #ended = false;
   #gone = false;
   #cancelWait: () => void = () => undefined;
+  /** Looks whether the peer has finished what it began. */
+  #cancelWatch: (() => void) | undefined = undefined;
+  #resumedMs = 0;
 
   constructor(
     socket: Socket,
@@ -39,6 +45,7 @@ export class Link {
   ) {
     this.socket = socket;
     this.#limitBytes = options.outputLimitBytes;
+    this.#frameTimeoutMs = options.frameTimeoutMs;
     this.#onGone = onGone;
     this.#handler = handler;
     this.#loop = loop;
@@ -59,6 +66,7 @@ export class Link {
   /** Takes `bytes[0, end)` that the socket's reader has read. */
   receive(bytes: Buffer, end = bytes.length): void {
     this.#loop.beginRead();
+    this.connection.nowMs = this.#loop.readMs;
     try {
       this.connection.receive(bytes, end);
     } finally {
@@ -66,6 +74,27 @@ export class Link {
     }
     if (this.connection.dead) this.#finish();
     else if (this.connection.output.bytes + this.connection.sender.socketBacklog > this.#limitBytes) this.#pause();
+    if (this.#cancelWatch === undefined && this.connection.unfinishedSinceMs >= 0) this.#watch(this.#frameTimeoutMs);
+  }
+
+  /** Who begins a frame and never ends it keeps a connection and its memory for nothing. One timer, however many reads end so. */
+  #watch(afterMs: number): void {
+    this.#cancelWatch = this.#clock.after(afterMs, () => {
+      this.#cancelWatch = undefined;
+      const since = this.connection.unfinishedSinceMs;
+      if (since < 0 || this.connection.dead) return;
+      // What we did not read, the peer could not send.
+      if (this.#paused) return this.#watch(this.#frameTimeoutMs);
+      const leftMs = Math.max(since, this.#resumedMs) + this.#frameTimeoutMs - this.#clock.nowMs();
+      if (leftMs > 0) return this.#watch(leftMs);
+      this.giveUp(errorCode.ENHANCE_YOUR_CALM, "a frame or header block took too long", "slow_frame");
+    });
+  }
+
+  /** Ends the connection for what the peer did not do. */
+  giveUp(code: number, why: string, fault: ConnectionFault): void {
+    this.connection.fail(code, why, fault);
+    this.#finish();
   }
 
   /** Gives the socket what the connection has written. */
@@ -98,6 +127,7 @@ export class Link {
     if (sender.socketBacklog === 0) output.rewind();
     if (!this.#paused || output.bytes + sender.socketBacklog > this.#limitBytes) return;
     this.#paused = false;
+    this.#resumedMs = this.#clock.nowMs();
     this.socket.resume();
   }
 
@@ -160,6 +190,7 @@ export class Link {
     this.#gone = true;
     this.#ended = true;
     this.#cancelWait();
+    this.#cancelWatch?.();
     this.connection.lost();
     this.connection.output.take();
     this.connection.output.rewind();

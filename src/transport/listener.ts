@@ -8,6 +8,7 @@ import type { Address } from "../base/address.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { Connection, ConnectionHandler } from "../http2/connection.ts";
+import { errorCode } from "../http2/constants.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
 import type { FlushLoop } from "./flush-loop.ts";
 import { looksLikeHttp1, refuseHttp1 } from "./http1.ts";
@@ -22,6 +23,8 @@ export interface ListenerPorts {
   readonly handler: ConnectionHandler;
   /** Counts a caller that spoke HTTP/1. */
   readonly onHttp1: () => void;
+  /** Counts one that said nothing at all, or not enough, for too long. */
+  readonly onSilent: () => void;
 }
 
 /** The peer of an accepted connection, as `connection.context`. */
@@ -130,7 +133,11 @@ export class Listener {
     const peer: Peer = { address: this.#unix ? undefined : (socket.remoteAddress ?? goneAddress) };
     // A socket that dies before it speaks must not take the process along.
     socket.on("error", () => undefined);
-    const cancel = this.#ports.clock.after(this.#options.handshakeTimeoutMs, () => socket.destroy());
+    const cancel = this.#ports.clock.after(this.#options.handshakeTimeoutMs, () => {
+      if (link !== undefined) return link.giveUp(errorCode.SETTINGS_TIMEOUT, "no SETTINGS in time", "slow_handshake");
+      if (!answered) this.#ports.onSilent();
+      socket.destroy();
+    });
     this.#strangers.add(socket);
     socket.once("close", () => {
       cancel();

@@ -10,7 +10,15 @@ import {
   trafficKinds,
 } from "../../src/model/call.ts";
 import { catalogue, type MetricDefinition } from "../../src/observe/catalogue.ts";
-import { fallbackResults, goawayDirections, grpcCodes, hooks, roles, sides } from "../../src/observe/labels.ts";
+import {
+  connectionFaults,
+  fallbackResults,
+  goawayDirections,
+  grpcCodes,
+  hooks,
+  roles,
+  sides,
+} from "../../src/observe/labels.ts";
 import { tableRows } from "../support/markdown.ts";
 
 const page = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
@@ -48,6 +56,7 @@ describe("docs/metrics.md", () => {
     ["`role`", roles],
     ["`side`", sides],
     ["`direction`", goawayDirections],
+    ["`fault`", connectionFaults],
     ["`result`", fallbackResults],
     ["`hook`", hooks],
     ["`reason` of `contender_assignments_total`", assignmentReasons],

@@ -10,7 +10,15 @@ import {
   trafficKinds,
 } from "../../src/model/call.ts";
 import type { RouteSpec, Snapshot } from "../../src/model/route.ts";
-import { fallbackResults, goawayDirections, grpcCodes, hooks, sides, trafficIndex } from "../../src/observe/labels.ts";
+import {
+  connectionFaults,
+  fallbackResults,
+  goawayDirections,
+  grpcCodes,
+  hooks,
+  sides,
+  trafficIndex,
+} from "../../src/observe/labels.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import type { VariantCells } from "../../src/observe/variant-cells.ts";
 import { routeSpec, shadowSpec } from "./routes.ts";
@@ -82,6 +90,7 @@ function fillProcess(metrics: Metrics): void {
   for (const reason of localReplyReasons) metrics.localReply(reason);
   for (const hook of hooks) metrics.hookFailed(hook);
   for (const side of sides) for (const direction of goawayDirections) metrics.goaway(side, direction);
+  for (const side of sides) for (const fault of connectionFaults) metrics.connectionFault(side, fault);
   metrics.configRejected();
 }
 

@@ -7,6 +7,7 @@ import { frame } from "../../support/h2-frames.ts";
 /** What a reader reports of a stream of bytes; pieces of one DATA frame put together again. */
 class Told implements FrameSink {
   dead = false;
+  nowMs = 0;
   readonly lines: string[] = [];
   #data = "";
 
@@ -94,14 +95,20 @@ describe("a frame reader", () => {
     }
   });
 
-  it("says whether a read ended in the middle of what has to be whole", () => {
-    const reader = new FrameReader(new Told(), 16_384, true);
-    const states = [preface.subarray(0, 4), preface.subarray(4), story.subarray(0, 8), story.subarray(8, 15)].map(
-      (bytes) => {
-        reader.receive(bytes, bytes.length);
-        return reader.unfinished;
-      },
-    );
-    assert.deepEqual(states, [true, false, true, false]);
+  it("says since when there has been the beginning of a frame without its end", () => {
+    const told = new Told();
+    const reader = new FrameReader(told, 16_384, true);
+    const ping = frame(frameType.PING, 0, 0, Buffer.alloc(8));
+    const pieces = [preface, ping.subarray(0, 3), ping.subarray(3, 12), ping.subarray(12), ping.subarray(0, 1)];
+    const states = pieces.map((bytes) => {
+      told.nowMs += 100;
+      reader.receive(bytes, bytes.length);
+      return reader.unfinishedSinceMs;
+    });
+    assert.deepEqual(states, [-1, 200, 200, -1, 500]);
+    // A new frame begins in the read that ends the one before.
+    told.nowMs = 700;
+    reader.receive(Buffer.concat([ping.subarray(1), ping.subarray(0, 10)]), 26);
+    assert.equal(reader.unfinishedSinceMs, 700);
   });
 });

@@ -12,20 +12,20 @@ describe("a header block in fragments", () => {
   it("is whole once its last one is here, and none is under way then", () => {
     const block = fragments();
     assert.equal(block.streamId, 0);
-    block.begin(5, true, bytes, 0, 3);
+    block.begin(5, true, 0, bytes, 0, 3);
     assert.deepEqual([block.streamId, block.endStream], [5, true]);
     assert.equal(block.add(bytes, 3, 3), true);
     assert.equal(block.add(bytes, 3, 10), true);
     assert.equal(block.take().toString(), "0123456789");
     assert.equal(block.streamId, 0);
-    block.begin(7, false, bytes, 8, 10);
+    block.begin(7, false, 0, bytes, 8, 10);
     assert.equal(block.take().toString(), "89");
   });
 
   it("does not change with the read that a fragment came in", () => {
     const block = fragments();
     const read = Buffer.from("abcdef");
-    block.begin(1, false, read, 0, 6);
+    block.begin(1, false, 0, read, 0, 6);
     read.fill("x");
     assert.equal(block.take().toString(), "abcdef");
   });
@@ -34,15 +34,15 @@ describe("a header block in fragments", () => {
     const block = fragments({ maxContinuations: 2, maxHeaderBlockBytes: 1_024 });
     const kilobyte = Buffer.alloc(1_024);
     for (let i = 0; i < 3; i++) {
-      block.begin(1, false, kilobyte, 0, 1_000);
+      block.begin(1, false, 0, kilobyte, 0, 1_000);
       assert.equal(block.add(kilobyte, 0, 24), true);
       assert.equal(block.add(kilobyte, 0, 0), true);
       block.take();
     }
-    block.begin(1, false, kilobyte, 0, 1_000);
+    block.begin(1, false, 0, kilobyte, 0, 1_000);
     assert.equal(block.add(kilobyte, 0, 25), false);
     const many = fragments({ maxContinuations: 2 });
-    many.begin(1, false, bytes, 0, 1);
+    many.begin(1, false, 0, bytes, 0, 1);
     many.add(bytes, 0, 0);
     many.add(bytes, 0, 0);
     assert.equal(many.add(bytes, 0, 0), false);

@@ -4,7 +4,7 @@ import { type Http2Options, resolveHttp2Options } from "../../../src/http2/optio
 describe("HTTP/2 options", () => {
   it("are complete without any being given, and can't be changed", () => {
     const options = resolveHttp2Options();
-    assert.deepEqual(Object.keys(options).length, 14);
+    assert.deepEqual(Object.keys(options).length, 21);
     assert.equal(options.maxFrameBytes, 16_384);
     assert.equal(options.maxConcurrentStreams, 1_000);
     assert.equal(Object.isFrozen(options), true);

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { grpcStatusNames } from "../../../src/grpc/status.ts";
+import { connectionFaults as http2Faults } from "../../../src/http2/faults.ts";
 import { catalogue, type MetricDefinition } from "../../../src/observe/catalogue.ts";
-import { grpcCodes, indexesOf } from "../../../src/observe/labels.ts";
+import { connectionFaults, grpcCodes, indexesOf } from "../../../src/observe/labels.ts";
 
 describe("label sets", () => {
   it("name gRPC codes as the status table does", () => {
     assert.deepEqual(grpcCodes, grpcStatusNames);
+  });
+
+  it("name a connection's faults as the codec does", () => {
+    assert.deepEqual(connectionFaults, http2Faults);
   });
 
   it("give each word its position", () => {

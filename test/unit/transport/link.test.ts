@@ -3,12 +3,23 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { ByteBudget } from "../../../src/http2/byte-budget.ts";
-import { preface } from "../../../src/http2/constants.ts";
+import { frameType, preface } from "../../../src/http2/constants.ts";
 import { type Http2Options, resolveHttp2Options } from "../../../src/http2/options.ts";
 import type { H2Stream } from "../../../src/http2/stream.ts";
 import { FlushLoop } from "../../../src/transport/flush-loop.ts";
 import { Link } from "../../../src/transport/link.ts";
-import { cutFrames, data, goaway, headers, ping, say, settings, windowUpdate } from "../../support/h2-frames.ts";
+import {
+  continuation,
+  cutFrames,
+  data,
+  frame,
+  goaway,
+  headers,
+  ping,
+  say,
+  settings,
+  windowUpdate,
+} from "../../support/h2-frames.ts";
 import { pattern } from "../../support/h2-pair.ts";
 import { RawPeer, requestFields, responseFields } from "../../support/h2-raw.ts";
 import { Recorder } from "../../support/h2-recorder.ts";
@@ -23,8 +34,8 @@ const own = new Owned();
 /** More than the kernel holds for both ends together. */
 const large = pattern(8_000_000);
 
-/** Limits that a test can reach. */
-const small = { outputHighWaterBytes: 65_536, outputLimitBytes: 100_000 };
+/** Limits that a test can reach. A peer may talk as much as it likes: what counts is whether it listens. */
+const small = { outputHighWaterBytes: 65_536, outputLimitBytes: 100_000, controlBurst: 1_000_000 };
 const floodPings = 20_000;
 
 /** In pieces as a socket would have read them. */
@@ -156,6 +167,73 @@ describe("a link", () => {
       await until(() => answers() === round * floodPings, "every PING is answered");
       assert.equal(link.socket.isPaused(), false);
     }
+  });
+});
+
+describe("a link whose peer begins what it does not end", () => {
+  afterEach(() => own.close());
+
+  const half = Buffer.from(frame(frameType.HEADERS, 0, 1, Buffer.alloc(0))).subarray(0, 5);
+  const block = headers(1, Buffer.alloc(0), { last: false });
+  for (const [what, bytes] of [
+    ["half a frame", half],
+    ["a header block", block],
+  ] as const) {
+    it(`ends the connection after the time for it: ${what}`, async () => {
+      const { sockets, clock, link, said, greet } = await setUp({ frameTimeoutMs: 4_000 });
+      greet();
+      sockets.theirs.write(bytes);
+      await until(() => link.connection.unfinishedSinceMs >= 0, "the frame has begun");
+      clock.advance(3_000);
+      // More of the same does not buy it time.
+      if (bytes === block) sockets.theirs.write(continuation(1, Buffer.alloc(0), false));
+      else sockets.theirs.write(Buffer.alloc(1));
+      await turns();
+      clock.advance(999);
+      assert.equal(link.connection.dead, false);
+      clock.advance(1);
+      assert.deepEqual([link.connection.dead, link.connection.fault], [true, "slow_frame"]);
+      sockets.read();
+      await until(() => said().includes("GOAWAY 0 ENHANCE_YOUR_CALM"), "it is told");
+    });
+  }
+
+  it("has one timer for it, however many reads end within frames, and none once they end between them", async () => {
+    const { sockets, clock, link, recorder, greet } = await setUp({ frameTimeoutMs: 4_000 });
+    greet();
+    await until(() => recorder.events.includes("ready"), "greeted");
+    sockets.theirs.write(ping().subarray(0, 3));
+    await until(() => link.connection.unfinishedSinceMs >= 0, "the frame has begun");
+    for (let n = 0; n < 10; n++) {
+      const since = link.connection.unfinishedSinceMs;
+      clock.advance(1_000);
+      sockets.theirs.write(Buffer.concat([ping().subarray(3), ping().subarray(0, 3)]));
+      await until(() => link.connection.unfinishedSinceMs > since, "the next one has begun");
+      assert.equal(clock.pending, 1);
+    }
+    sockets.theirs.write(ping().subarray(3));
+    await until(() => link.connection.unfinishedSinceMs < 0, "it is whole");
+    clock.advance(10_000);
+    assert.deepEqual([clock.pending, link.connection.dead], [0, false]);
+  });
+
+  it("does not blame a peer for what it could not send while it was not read from", async () => {
+    const { sockets, clock, link, recorder, greet, request, flood } = await setUp({ ...small, frameTimeoutMs: 4_000 });
+    greet();
+    request(1, false);
+    await until(() => recorder.streams.size === 1, "the request is here");
+    sockets.theirs.pause();
+    sendLarge(recorder.stream(1), false);
+    await until(() => link.connection.sender.stalled, "the socket is full");
+    flood();
+    sockets.theirs.write(ping().subarray(0, 3));
+    await until(() => link.socket.isPaused(), "nothing is read any more");
+    clock.advance(60_000);
+    assert.equal(link.connection.dead, false);
+    sockets.read();
+    await until(() => !link.socket.isPaused(), "it is read from again");
+    clock.advance(3_999);
+    assert.equal(link.connection.dead, false);
   });
 });
 

@@ -75,12 +75,14 @@ async function start(options: TransportOptions = {}) {
   const clock = new ManualClock();
   const recorder = new Recorder();
   let http1 = 0;
+  let silent = 0;
   const ports = {
     clock,
     loop: new FlushLoop(clock),
     budget: new ByteBudget(),
     handler: recorder,
     onHttp1: () => http1++,
+    onSilent: () => silent++,
   };
   const listener = new Listener(ports, resolveHttp2Options(), resolveTransportOptions(options));
   own.add({ close: () => listener.destroy() });
@@ -91,7 +93,7 @@ async function start(options: TransportOptions = {}) {
     await until(() => recorder.events.filter((event) => event === "ready").length > count, "the caller is known");
     return caller;
   };
-  return { clock, recorder, listener, address, ready, http1: () => http1 };
+  return { clock, recorder, listener, address, ready, http1: () => http1, silent: () => silent };
 }
 
 describe("a listener", () => {
@@ -131,7 +133,7 @@ describe("a listener", () => {
     const recorder = new Recorder();
     const ports = { clock, loop: new FlushLoop(clock), budget: new ByteBudget(), handler: recorder };
     const listener = new Listener(
-      { ...ports, onHttp1: () => undefined },
+      { ...ports, onHttp1: () => undefined, onSilent: () => undefined },
       resolveHttp2Options(),
       resolveTransportOptions(),
     );
@@ -148,7 +150,7 @@ describe("a listener", () => {
     const clock = new ManualClock();
     const ports = { clock, loop: new FlushLoop(clock), budget: new ByteBudget(), handler: new Recorder() };
     const second = new Listener(
-      { ...ports, onHttp1: () => undefined },
+      { ...ports, onHttp1: () => undefined, onSilent: () => undefined },
       resolveHttp2Options(),
       resolveTransportOptions(),
     );
@@ -197,15 +199,16 @@ describe("a caller that speaks HTTP/1", () => {
 describe("a caller that is slow to speak", () => {
   afterEach(() => own.close());
 
-  for (const [what, bytes] of [
-    ["says nothing", Buffer.alloc(0)],
-    ["says half a preface", preface.subarray(0, 10)],
-    ["says the preface and half of its SETTINGS", Buffer.concat([preface, settings().subarray(0, 5)])],
-    ["speaks HTTP/1 and stays", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
+  const tooSlow = ["GOAWAY 0 SETTINGS_TIMEOUT"];
+  for (const [what, bytes, silences, faults] of [
+    ["says nothing", Buffer.alloc(0), 1, []],
+    ["says half a preface", preface.subarray(0, 10), 0, tooSlow],
+    ["says the preface and half of its SETTINGS", Buffer.concat([preface, settings().subarray(0, 5)]), 0, tooSlow],
+    ["speaks HTTP/1 and stays", Buffer.from("GET / HTTP/1.1\r\n\r\n"), 0, undefined],
   ] as const) {
-    it(`and ${what} is dropped after the handshake's time`, async () => {
+    it(`and ${what} is dropped after the handshake's time, told so where it can hear it, and counted`, async () => {
       const before = openSockets();
-      const { address, clock } = await start({ handshakeTimeoutMs: 5_000 });
+      const { address, clock, silent, recorder } = await start({ handshakeTimeoutMs: 5_000 });
       const caller = new Caller(address);
       await until(() => clock.pending === 1, "the caller is accepted");
       if (bytes.length > 0) caller.socket.write(bytes);
@@ -218,6 +221,9 @@ describe("a caller that is slow to speak", () => {
       await until(() => caller.closed, "the caller is dropped");
       await until(() => openSockets() === before, "no socket is left");
       assert.equal(clock.pending, 0);
+      assert.equal(silent(), silences);
+      assert.deepEqual(recorder.take(), faults === tooSlow ? ["closed"] : []);
+      if (faults !== undefined) assert.deepEqual(caller.said, faults);
     });
   }
 

@@ -1,0 +1,259 @@
+/** Frames that cost a peer little and us something, one below the limit and one above, and what pays for them. */
+import assert from "node:assert/strict";
+import { frameType } from "../../../src/http2/constants.ts";
+import type { ConnectionFault } from "../../../src/http2/faults.ts";
+import {
+  continuation,
+  data,
+  frame,
+  goaway,
+  headers,
+  number32,
+  ping,
+  priority,
+  rstStream,
+  settings,
+  settingsAck,
+  windowUpdate,
+} from "../../support/h2-frames.ts";
+import { type RawOptions, RawPeer, requestFields, responseFields } from "../../support/h2-raw.ts";
+import { blockOf } from "../../support/hpack.ts";
+
+const answerBlock = blockOf(responseFields);
+const limits: RawOptions = { controlBurst: 100, controlsPerSecond: 0, resetBurst: 100, resetsPerSecond: 0 };
+
+function ended(peer: RawPeer): readonly [boolean, string | undefined, ConnectionFault] {
+  const last = peer.said().at(-1);
+  return [peer.connection.dead, last?.replace(/ [0-9]+ /, " "), peer.connection.fault];
+}
+
+/** Sends frames one by one until the connection ends. @returns how many it took. */
+function sentUntilDead(peer: RawPeer, next: (nth: number) => Buffer, most = 1_000): number {
+  for (let n = 1; n <= most; n++) {
+    peer.send(next(n));
+    if (peer.connection.dead) return n;
+  }
+  return most + 1;
+}
+
+const calm = (fault: ConnectionFault) => [true, "GOAWAY ENHANCE_YOUR_CALM", fault];
+
+describe("a flood of frames without a message", () => {
+  const kinds: readonly (readonly [what: string, each: Buffer, fault: ConnectionFault])[] = [
+    ["PING", ping(), "ping_flood"],
+    ["answered PING", ping("12345678", true), "ping_flood"],
+    ["SETTINGS", settings(), "settings_flood"],
+    ["acknowledged SETTINGS", settingsAck(), "settings_flood"],
+    ["PRIORITY", priority(5, 3), "priority_flood"],
+    ["WINDOW_UPDATE", windowUpdate(0, 1), "window_update_flood"],
+    ["empty DATA", data(1, 0), "empty_frame_flood"],
+    ["DATA of nothing but padding", data(1, 0, false, 20), "empty_frame_flood"],
+    ["RST_STREAM of a stream that is gone", rstStream(3, 8), "reset_flood"],
+    ["GOAWAY", goaway(0), "goaway_flood"],
+    ["unknown", frame(0xbe, 0, 0, Buffer.alloc(3)), "unknown_frame_flood"],
+  ];
+  for (const [what, each, fault] of kinds) {
+    it(`of the kind ${what} ends the connection with one more than its account holds`, () => {
+      const peer = RawPeer.ready("server", limits);
+      peer.request(1).request(3);
+      peer.send(rstStream(3, 8));
+      // Two streams have paid for the greeting and more, but an account never holds more than at first.
+      assert.equal(
+        sentUntilDead(peer, () => each),
+        101,
+      );
+      assert.deepEqual(ended(peer), calm(fault));
+    });
+  }
+
+  it("ends an upstream's connection likewise, for interim answers too, which weigh more", () => {
+    const peer = RawPeer.ready("client", limits);
+    peer.open();
+    assert.equal(
+      sentUntilDead(peer, () => headers(1, peer.block([[":status", "103"]]))),
+      11,
+    );
+    assert.deepEqual(ended(peer), calm("interim_flood"));
+  });
+
+  it("is none where time pays for the frames", () => {
+    const peer = RawPeer.ready("server", { ...limits, controlsPerSecond: 1_000 });
+    for (let n = 0; n < 1_000; n++) {
+      peer.connection.nowMs += 1;
+      peer.send(ping());
+    }
+    assert.equal(peer.connection.dead, false);
+    peer.connection.nowMs += 1_000;
+    assert.equal(
+      sentUntilDead(peer, () => ping()),
+      101,
+      "what is not drawn does not heap up beyond the account",
+    );
+  });
+
+  it("is none where calls and data pay for the frames", () => {
+    const peer = RawPeer.ready("server", limits);
+    peer.request(1);
+    const byCalls = sentUntilDead(
+      peer,
+      (n) => Buffer.concat([headers(n * 2 + 1, peer.block(requestFields), { end: true }), ...repeat(10, ping())]),
+      100,
+    );
+    assert.equal(byCalls, 101, "ten a call go on for ever");
+    const byData = sentUntilDead(peer, () => Buffer.concat([data(1, 1), ...repeat(4, windowUpdate(0, 1))]), 500);
+    assert.equal(byData, 501, "four for a DATA frame that came go on for ever");
+    const answer = peer.stream(1);
+    answer.sendHeaders(answerBlock, false);
+    const bySent = sentUntilDead(
+      peer,
+      () => {
+        answer.sendData(Buffer.alloc(1), 0, 1, false);
+        return Buffer.concat(repeat(4, windowUpdate(0, 1)));
+      },
+      500,
+    );
+    assert.equal(bySent, 501, "four for a DATA frame that went do, too");
+  });
+});
+
+function repeat(count: number, each: Buffer): Buffer[] {
+  return Array<Buffer>(count).fill(each);
+}
+
+describe("streams that come to nothing", () => {
+  const begin = (peer: RawPeer, id: number): Buffer => headers(id, peer.block(requestFields), { end: true });
+
+  it("by the caller's early resets end the connection with one more than the account holds", () => {
+    const peer = RawPeer.ready("server", limits);
+    const sent = sentUntilDead(peer, (n) => Buffer.concat([begin(peer, n * 2 - 1), rstStream(n * 2 - 1, 8)]));
+    assert.equal(sent, 101);
+    assert.deepEqual(ended(peer), calm("reset_flood"));
+  });
+
+  const provocations: readonly (readonly [what: string, bytes: (id: number, peer: RawPeer) => Buffer])[] = [
+    ["a WINDOW_UPDATE of 0", (id) => windowUpdate(id, 0)],
+    ["a window that overflows", (id) => windowUpdate(id, 0x7fffffff)],
+    ["DATA after its end", (id) => data(id, 5)],
+    ["PRIORITY of a wrong length", (id) => frame(frameType.PRIORITY, 0, id, Buffer.alloc(4))],
+    ["a stream that depends on itself", (id) => priority(id, id)],
+    ["a second header list after its end", (id, peer) => headers(id, peer.block(requestFields), { end: true })],
+  ];
+  for (const [what, provoke] of provocations) {
+    it(`because of ${what} end the connection likewise: the peer made us reset them`, () => {
+      const peer = RawPeer.ready("server", limits);
+      const sent = sentUntilDead(peer, (n) => Buffer.concat([begin(peer, n * 2 - 1), provoke(n * 2 - 1, peer)]));
+      assert.equal(sent, 101);
+      assert.deepEqual(ended(peer), calm("reset_flood"));
+    });
+  }
+
+  it("because they are malformed from the start, or too many at once, end it likewise", () => {
+    for (const [options, fields] of [
+      [limits, requestFields.slice(1)],
+      [{ ...limits, maxConcurrentStreams: 1 }, requestFields],
+    ] as const) {
+      const peer = RawPeer.ready("server", options);
+      peer.request(1);
+      const sent = sentUntilDead(peer, (n) => headers(n * 2 + 1, peer.block(fields), { end: true }));
+      assert.equal(sent, 101);
+      assert.deepEqual(ended(peer), calm("reset_flood"));
+    }
+  });
+
+  it("cost nothing after they had their place for a while: a thousand calls may reach their deadlines at once, again and again", () => {
+    const peer = RawPeer.ready("server", limits);
+    for (let round = 0; round < 20; round++) {
+      const ids = Array.from({ length: 1_000 }, (_, n) => (round * 1_000 + n) * 2 + 1);
+      for (const id of ids) peer.send(begin(peer, id));
+      peer.connection.nowMs += 10;
+      for (const id of ids) peer.send(rstStream(id, 8));
+    }
+    assert.equal(peer.connection.dead, false);
+    assert.equal(peer.connection.streamCount, 0);
+  });
+
+  it("cost nothing once their answer has begun, nor where as many others came to their end", () => {
+    const peer = RawPeer.ready("server", limits);
+    for (let n = 0; n < 1_000; n++) {
+      const id = n * 4 + 1;
+      peer.send(begin(peer, id), begin(peer, id + 2));
+      respond(peer, id);
+      peer.send(rstStream(id + 2, 8));
+    }
+    assert.equal(peer.connection.dead, false, "one for one");
+    for (let n = 1_000; n < 2_000; n++) {
+      const id = n * 4 + 1;
+      peer.send(begin(peer, id));
+      respond(peer, id, false);
+      peer.send(rstStream(id, 8));
+    }
+    assert.equal(peer.connection.dead, false, "answers under way");
+  });
+
+  it("are paid for by time", () => {
+    const peer = RawPeer.ready("server", { ...limits, resetsPerSecond: 200 });
+    for (let n = 1; n <= 1_000; n++) {
+      peer.connection.nowMs += 5;
+      peer.send(begin(peer, n * 2 - 1), rstStream(n * 2 - 1, 8));
+    }
+    assert.equal(peer.connection.dead, false);
+  });
+
+  it("by an upstream's doing cost only themselves: it is we who begin them", () => {
+    const peer = RawPeer.ready("client", limits);
+    for (let n = 0; n < 500; n++) {
+      const { id } = peer.open(true);
+      peer.send(rstStream(id, 11));
+      peer.open(true);
+      peer.send(data(id + 2, 5));
+    }
+    assert.equal(peer.connection.dead, false);
+  });
+});
+
+function respond(peer: RawPeer, id: number, end = true): void {
+  const stream = peer.stream(id);
+  stream.sendHeaders(answerBlock, end);
+}
+
+describe("one frame that asks for too much", () => {
+  it("of SETTINGS ends the connection with one entry more than allowed", () => {
+    const entries = (count: number): Buffer =>
+      frame(frameType.SETTINGS, 0, 0, Buffer.concat(repeat(count, Buffer.from([0, 9, 0, 0, 0, 1]))));
+    const peer = RawPeer.ready("server");
+    peer.send(entries(32));
+    assert.deepEqual(peer.said(), ["SETTINGS ACK"]);
+    peer.send(entries(33));
+    assert.deepEqual(ended(peer), calm("settings_flood"));
+  });
+
+  it("of SETTINGS moves every stream's window once, however often it sets it, and by what it says last", () => {
+    const peer = RawPeer.ready("server");
+    peer.request(1, { end: true });
+    const windows = [70_000, 0x7fffffff, 70_001].map((value) => Buffer.concat([Buffer.from([0, 4]), number32(value)]));
+    peer.send(frame(frameType.SETTINGS, 0, 0, Buffer.concat(windows)));
+    assert.deepEqual(peer.said(), ["SETTINGS ACK"]);
+    assert.equal(peer.stream(1).sendWindow, 70_001);
+  });
+
+  it("of header block pieces without an end is a flood of headers", () => {
+    const peer = RawPeer.ready("server", { maxContinuations: 3 });
+    peer.send(headers(1, Buffer.alloc(0), { last: false }));
+    assert.equal(
+      sentUntilDead(peer, () => continuation(1, Buffer.alloc(0), false)),
+      4,
+    );
+    assert.deepEqual(ended(peer), calm("header_flood"));
+  });
+
+  it("of header lists for streams that are gone, which have to be decoded, is a flood of headers", () => {
+    const peer = RawPeer.ready("server", limits);
+    peer.request(1, { end: true });
+    peer.stream(1).reset();
+    peer.said();
+    // Ten control frames' worth each; the stream begun has paid for one.
+    const sent = sentUntilDead(peer, () => headers(1, peer.block(requestFields), { end: true }));
+    assert.equal(sent, 11);
+    assert.deepEqual(ended(peer), calm("header_flood"));
+  });
+});
