@@ -160,6 +160,7 @@ class SidecarProcess {
         const level = kind === "connected" || this.#sidecar.draining ? "info" : "warn";
         this.#log[level]({ event: kind, ...event });
       },
+      nonGrpc: settings.nonGrpc,
       limits: settings.limits,
     });
   }

@@ -159,6 +159,13 @@ export const settingsTable = {
     doc: "Peers whose x-contender-hop counts, so that two sidecars in a row split once: private (loopback too), loopback, any, none, or networks such as 10.0.0.0/8, separated by commas.",
     read: readNetworks,
   }),
+  nonGrpc: setting<"refuse" | "forward">({
+    env: "CONTENDER_NON_GRPC",
+    default: "refuse",
+    placeholder: "WHAT",
+    doc: "HTTP/2 requests that are no gRPC calls: `refuse` answers 405 or 415, so that who is at the wrong port learns so; `forward` passes them to the default route's champion, unlooked at, for model servers that speak REST on the same port.",
+    read: oneOf("refuse", "forward"),
+  }),
   drainDelayMs: setting<number>({
     env: "CONTENDER_DRAIN_DELAY",
     default: "5s",

@@ -20,7 +20,7 @@ import { isRequest, isResponse, isTrailers } from "./message-rules.ts";
 import type { ResolvedHttp2Options } from "./options.ts";
 import { Output } from "./output.ts";
 import { Sender, type SenderOwner } from "./sender.ts";
-import { H2Stream } from "./stream.ts";
+import { H2Stream, noBody } from "./stream.ts";
 import { StreamTable } from "./stream-table.ts";
 
 /** What a connection tells its owner. A header block is valid only during the call. */
@@ -29,6 +29,8 @@ export interface ConnectionHandler {
   onRequest(stream: H2Stream, block: HeaderBlock, endStream: boolean): void;
   /** Client: the answer's head. */
   onResponse(stream: H2Stream, block: HeaderBlock, status: number, endStream: boolean): void;
+  /** Client: an interim answer (1xx); a final one follows. Whoever has no use for it leaves it out. */
+  onInterim?(stream: H2Stream, block: HeaderBlock, status: number): void;
   onTrailers(stream: H2Stream, block: HeaderBlock): void;
   onData(stream: H2Stream, buf: Buffer, start: number, end: number, endStream: boolean): void;
   /** The stream ended early: by the peer's word, our own finding, or with its connection. */
@@ -542,9 +544,8 @@ export class Connection implements SenderOwner, FrameSink {
     // An answer with fields missing must not pass for the whole one.
     if (block.tooLarge || !isResponse(block, facts)) return this.#streamError(stream, errorCode.PROTOCOL_ERROR);
     if (facts.status < 200) {
-      // An interim answer says nothing a gRPC caller could use; a final one follows (RFC 9113, 8.1).
       if (endStream || facts.status === 101) this.#streamError(stream, errorCode.PROTOCOL_ERROR);
-      else this.#trouble(headersTrouble, "interim_flood");
+      else if (this.#trouble(headersTrouble, "interim_flood")) this.#handler.onInterim?.(stream, block, facts.status);
       return;
     }
     this.#begin(stream, endStream);
@@ -555,9 +556,11 @@ export class Connection implements SenderOwner, FrameSink {
 
   #begin(stream: H2Stream, endStream: boolean): void {
     stream.gotHeaders = true;
-    stream.expectedBytes = facts.contentLength;
+    // Where no body comes, the length is that of what a GET would have brought (RFC 9110, 8.6).
+    const bodiless = stream.expectedBytes === noBody || facts.status === 304;
+    stream.expectedBytes = bodiless ? 0 : facts.contentLength;
     stream.remoteEnded = endStream;
-    if (endStream && facts.contentLength > 0) this.#streamError(stream, errorCode.PROTOCOL_ERROR);
+    if (endStream && stream.expectedBytes > 0) this.#streamError(stream, errorCode.PROTOCOL_ERROR);
   }
 
   #newStream(id: number, block: HeaderBlock, endStream: boolean): void {

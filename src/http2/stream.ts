@@ -8,6 +8,9 @@ import { errorCode } from "./constants.ts";
 import type { HeaderBlock, HeaderField } from "./header-block.ts";
 import { SendQueue } from "./send-queue.ts";
 
+/** In `expectedBytes` until the answer's head is here: it will have no body, whatever length it tells (to HEAD). */
+export const noBody = -2;
+
 /** What still has to follow the queued bytes. */
 export const queuedEnd = { none: 0, data: 1, trailers: 2 } as const;
 
@@ -21,7 +24,7 @@ export class H2Stream {
   recvWindow: number;
   /** Delivered bytes not yet credited to the peer. */
   recvUncredited = 0;
-  /** `content-length` of the peer's message, -1 where it gave none. */
+  /** `content-length` of the peer's message, -1 where it gave none; `noBody` where none may come. */
   expectedBytes = -1;
   receivedBytes = 0;
   gotHeaders = false;

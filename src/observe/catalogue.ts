@@ -51,6 +51,11 @@ export const catalogue = {
     labels: ["reason"],
     help: "Calls answered by the proxy itself, without an upstream's word.",
   },
+  contender_plain_requests_total: {
+    type: "counter",
+    labels: ["status"],
+    help: "Requests that are no gRPC calls and were passed on, by how they ended.",
+  },
   contender_breaker_open: {
     type: "gauge",
     labels: ["route", "variant", "traffic"],

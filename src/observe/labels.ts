@@ -75,6 +75,15 @@ export const connectionFaults = [
 ] as const;
 export type ConnectionFault = (typeof connectionFaults)[number];
 
+/** How a plain request ended: by the class of its answer's status, or without a whole answer. */
+export const plainStatuses = ["2xx", "3xx", "4xx", "5xx", "aborted"] as const;
+
+/** Position of an HTTP status in `plainStatuses`; 0 is no status. Statuses beyond 599, which mean nothing, are errors. */
+export function plainStatusIndex(status: number): number {
+  if (status === 0) return plainStatuses.indexOf("aborted");
+  return Math.min(Math.max(Math.floor(status / 100), 2), 5) - 2;
+}
+
 /** What an insured call's second try came to; the last two were never sent to the champion. */
 export const fallbackResults = ["ok", "error", "over_budget", "over_size"] as const;
 export type FallbackResult = (typeof fallbackResults)[number];

@@ -21,6 +21,8 @@ import {
   type Hook,
   hooks,
   otherMethod,
+  plainStatuses,
+  plainStatusIndex,
   type Side,
   sides,
 } from "./labels.ts";
@@ -51,6 +53,7 @@ export class Metrics {
   readonly #methods = new Map<string, number>([[otherMethod, 0]]);
   readonly #methodNames: string[] = [otherMethod];
   readonly #localReplies = new Float64Array(localReplyReasons.length);
+  readonly #plainRequests = new Float64Array(plainStatuses.length);
   readonly #goaways = new Float64Array(sides.length * goawayDirections.length);
   readonly #faults = sides.map(() => new Float64Array(connectionFaults.length));
   readonly #hookFailures = new Float64Array(hooks.length);
@@ -67,6 +70,7 @@ export class Metrics {
       ...this.#perVariant(),
       ...this.#scraped.collectors(),
       contender_local_replies_total: (samples) => addCounted(samples, "reason", localReplyReasons, this.#localReplies),
+      contender_plain_requests_total: (samples) => addCounted(samples, "status", plainStatuses, this.#plainRequests),
       contender_goaways_total: (samples) => {
         this.#scraped.collect("contender_goaways_total", samples, this.#goawayRows());
       },
@@ -131,6 +135,11 @@ export class Metrics {
   /** One call answered by ourselves. */
   localReply(reason: LocalReplyReason): void {
     bump(this.#localReplies, localReplyReasons.indexOf(reason));
+  }
+
+  /** One request that is no call ended: with this HTTP status, or 0 where there was no whole answer. */
+  plainRequest(status: number): void {
+    bump(this.#plainRequests, plainStatusIndex(status));
   }
 
   goaway(side: Side, direction: GoawayDirection): void {

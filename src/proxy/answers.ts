@@ -68,8 +68,8 @@ export function replyStatus(
   else stream.sendHeaders(out, true);
 }
 
-/** Answers what is no gRPC call, in plain HTTP with a body that says what is wanted. */
-export function replyHttp(stream: H2Stream, status: 405 | 415, text: string): void {
+/** Answers what is no gRPC call, in plain HTTP with a body that says what is wrong. */
+export function replyHttp(stream: H2Stream, status: number, text: string): void {
   if (stream.closed) return;
   const body = Buffer.from(`contender: ${text}\n`);
   out.clear();

@@ -20,16 +20,13 @@ import { isGrpcAnswer, passOn, replyHttp, replyStatus, statusOf } from "./answer
 import { assignByHead, assignByMessage } from "./assign.ts";
 import { CallDeadline } from "./call-deadline.ts";
 import { callState } from "./call-state.ts";
-import { failureOfReset, type HttpRefusal, refusalOf } from "./failures.ts";
+import { failureOfReset, type HttpRefusal, lingerMs, refusalOf } from "./failures.ts";
 import type { BoundMethod, BoundRoute, BoundVariant, Generation } from "./generation.ts";
 import { prepareRequest } from "./model-override.ts";
 import type { ProxyPorts } from "./ports.ts";
 import { RequestFlow } from "./request-flow.ts";
-import { keepTraffic, readRequestHead, writeRequestHead } from "./request-head.ts";
+import { keepTraffic, type RequestHead, writeRequestHead } from "./request-head.ts";
 import type { StreamUser } from "./upstream-handler.ts";
-
-/** How long a request that was refused by its head may still be coming, before it is told to stop. */
-const refusedMs = 1_000;
 
 const upstreamBlock = new HeaderBlock();
 
@@ -96,8 +93,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
 
   // === begin ===
 
-  begin(block: HeaderBlock, endStream: boolean): void {
-    const head = readRequestHead(block);
+  begin(head: RequestHead, block: HeaderBlock, endStream: boolean): void {
     const refusal = refusalOf(head, block.tooLarge);
     if (refusal !== undefined) {
       if ("status" in refusal) return this.#refuseHttp(refusal);
@@ -316,7 +312,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
     this.#patient = true;
     replyHttp(this.down, status, text);
     this.#end();
-    if (!this.down.closed) this.proxy.wheel.arm(this, this.startMs, refusedMs);
+    if (!this.down.closed) this.proxy.wheel.arm(this, this.startMs, lingerMs);
   }
 
   override onDeadline(): void {

@@ -1,22 +1,36 @@
-/** Turns the events of callers' connections into calls. */
+/** Turns the events of callers' connections into calls, and those of requests that are none into exchanges. */
 import type { ConnectionHandler } from "../http2/connection.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import { Call } from "./call.ts";
+import { isPlain } from "./failures.ts";
+import { PlainExchange } from "./plain-exchange.ts";
 import type { ProxyPorts } from "./ports.ts";
+import { readRequestHead } from "./request-head.ts";
 
 export function downstreamHandler(proxy: ProxyPorts): ConnectionHandler {
   return {
     onRequest: (stream, block, endStream) => {
+      const head = readRequestHead(block);
+      if (proxy.forwardsPlain && isPlain(head, block.tooLarge)) {
+        const exchange = new PlainExchange(proxy, stream, proxy.generation(), head.hop);
+        stream.owner = exchange;
+        exchange.begin(block, endStream);
+        return;
+      }
       const call = new Call(proxy, stream, proxy.generation());
       stream.owner = call;
-      call.begin(block, endStream);
+      call.begin(head, block, endStream);
     },
     onResponse: () => undefined, // callers don't answer
-    // A gRPC request has no trailers of its own; the end of the stream is what counts.
-    onTrailers: (stream) => callOf(stream).onRequestData(empty, 0, 0, true),
-    onData: (stream, buf, start, end, endStream) => callOf(stream).onRequestData(buf, start, end, endStream),
-    onReset: (stream) => callOf(stream).onCallerReset(),
-    onDelivered: (stream, bytes) => callOf(stream).onDownDelivered(bytes),
+    onTrailers: (stream, block) => {
+      const user = userOf(stream);
+      if (user instanceof PlainExchange) user.onRequestTrailers(block);
+      // A gRPC request has no trailers of its own; the end of the stream is what counts.
+      else user.onRequestData(empty, 0, 0, true);
+    },
+    onData: (stream, buf, start, end, endStream) => userOf(stream).onRequestData(buf, start, end, endStream),
+    onReset: (stream) => userOf(stream).onCallerReset(),
+    onDelivered: (stream, bytes) => userOf(stream).onDownDelivered(bytes),
     onReady: () => undefined,
     onCapacity: () => undefined,
     onGoaway: () => proxy.metrics.goaway("downstream", "received"),
@@ -32,6 +46,6 @@ export function downstreamHandler(proxy: ProxyPorts): ConnectionHandler {
 
 const empty = Buffer.alloc(0);
 
-function callOf(stream: H2Stream): Call {
-  return stream.owner as Call;
+function userOf(stream: H2Stream): Call | PlainExchange {
+  return stream.owner as Call | PlainExchange;
 }

@@ -18,6 +18,9 @@ export interface HttpRefusal {
   readonly text: string;
 }
 
+/** How long a request that has its answer may still be coming, before it is told to stop. */
+export const lingerMs = 1_000;
+
 const notPost: HttpRefusal = {
   status: 405,
   text: "want POST, which is what gRPC calls are; this port speaks gRPC only",
@@ -44,6 +47,14 @@ export function refusalOf(head: RequestHead, tooLarge: boolean): HttpRefusal | F
   if (tooLarge) return tooLargeHead;
   if (!head.isGrpc) return notGrpc;
   return head.timeoutMs === illegalTimeout ? badTimeout : undefined;
+}
+
+/**
+ * Whether a request is no gRPC call, by its head. Where fields are missing the content type may be among them: a POST
+ * counts as a call then.
+ */
+export function isPlain(head: RequestHead, tooLarge: boolean): boolean {
+  return !head.isPost || (!head.isGrpc && !tooLarge);
 }
 
 /** What the early end of an upstream's stream becomes (PROTOCOL-HTTP2.md, "Errors"). */

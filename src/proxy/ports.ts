@@ -29,6 +29,8 @@ export interface ProxyPorts {
   readonly insurance: Insurance;
   readonly shadows: Shadows;
   readonly records: CallRecords | undefined;
+  /** Whether requests that are no gRPC calls are passed on, and not refused. */
+  readonly forwardsPlain: boolean;
   /** The configuration that new calls begin with. */
   generation(): Generation;
   /** Whether this peer's word counts that it has split the call already. */

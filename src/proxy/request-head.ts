@@ -84,7 +84,7 @@ export function isGrpcType(value: string): boolean {
 const methodPost = new HeaderField(":method", "POST");
 const schemeHttp = new HeaderField(":scheme", "http");
 
-/** Writes the head that `target` gets into `out`. `timeout` is what remains, if anything was set. */
+/** Writes the head that `target` gets into `out`. `timeout` is what remains, if anything was set. Calls are POSTs. */
 export function writeRequestHead(
   out: HeaderBlock,
   fields: readonly HeaderField[],
@@ -92,9 +92,10 @@ export function writeRequestHead(
   target: BoundVariant,
   hop: HeaderField,
   timeout: HeaderField | undefined,
+  method: HeaderField = methodPost,
 ): void {
   out.clear();
-  out.add(methodPost);
+  out.add(method);
   out.add(schemeHttp);
   const { metadata } = target;
   let path = noField;

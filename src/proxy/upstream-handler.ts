@@ -8,6 +8,8 @@ import type { Pool } from "../transport/pool.ts";
 /** A call, or a copy of one. */
 export interface StreamUser {
   onResponse(block: HeaderBlock, status: number, endStream: boolean): void;
+  /** An interim answer; nothing that a gRPC caller could use. */
+  onInterim?(block: HeaderBlock, status: number): void;
   onData(buf: Buffer, start: number, end: number, endStream: boolean): void;
   onTrailers(block: HeaderBlock): void;
   onReset(code: number, how: ResetHow): void;
@@ -19,6 +21,7 @@ export function upstreamHandler(metrics: Metrics): ConnectionHandler {
   return {
     onRequest: () => undefined, // a server can't begin calls towards a client
     onResponse: (stream, block, status, endStream) => userOf(stream).onResponse(block, status, endStream),
+    onInterim: (stream, block, status) => userOf(stream).onInterim?.(block, status),
     onTrailers: (stream, block) => userOf(stream).onTrailers(block),
     onData: (stream, buf, start, end, endStream) => userOf(stream).onData(buf, start, end, endStream),
     onReset: (stream, code, how) => userOf(stream).onReset(code, how),

@@ -47,6 +47,8 @@ export interface SidecarPorts {
   /** Gets some of the calls that ended; undefined where nobody wants a record. */
   readonly records?: CallRecords | undefined;
   onEvent(event: SidecarEvent): void;
+  /** What becomes of requests that are no gRPC calls. Default `refuse`: this port's callers speak gRPC. */
+  readonly nonGrpc?: "refuse" | "forward";
   readonly limits?: SidecarLimits;
 }
 
@@ -100,6 +102,7 @@ export class Sidecar {
       insurance: new Insurance(),
       shadows: this.#shadows,
       records: ports.records,
+      forwardsPlain: ports.nonGrpc === "forward",
       generation: () => this.#generations.current as Generation,
       trustsHop: (peer) => ports.trustsHop(peer),
       onCallerFault: ({ failure, fault, failureText }) =>

@@ -16,6 +16,7 @@ import {
   goawayDirections,
   grpcCodes,
   hooks,
+  plainStatuses,
   roles,
   sides,
 } from "../../src/observe/labels.ts";
@@ -59,6 +60,7 @@ describe("docs/metrics.md", () => {
     ["`fault`", connectionFaults],
     ["`result`", fallbackResults],
     ["`hook`", hooks],
+    ["`status`", plainStatuses],
     ["`reason` of `contender_assignments_total`", assignmentReasons],
     ["`reason` of `contender_shadow_dropped_total`", shadowDropReasons],
     ["`reason` of `contender_prediction_log_dropped_total`", dropReasons],

@@ -88,6 +88,7 @@ function fillVariant(cells: VariantCells, traffic: readonly number[], methods: r
 
 function fillProcess(metrics: Metrics): void {
   for (const reason of localReplyReasons) metrics.localReply(reason);
+  for (const status of [0, 200, 302, 404, 500]) metrics.plainRequest(status);
   for (const hook of hooks) metrics.hookFailed(hook);
   for (const side of sides) for (const direction of goawayDirections) metrics.goaway(side, direction);
   for (const side of sides) for (const fault of connectionFaults) metrics.connectionFault(side, fault);

@@ -51,6 +51,10 @@ export class Recorder implements ConnectionHandler {
     this.#note(`response ${stream.id} ${status}${end(endStream)}`, stream);
   }
 
+  onInterim(stream: H2Stream, _block: HeaderBlock, status: number): void {
+    this.#note(`interim ${stream.id} ${status}`, stream);
+  }
+
   onTrailers(stream: H2Stream, block: HeaderBlock): void {
     this.#keep("trailers", stream, block);
     this.#note(`trailers ${stream.id}`, stream);

@@ -38,6 +38,8 @@ export interface SidecarOptions {
   readonly trustHop?: string;
   /** The pod's own model server. */
   readonly local?: string;
+  /** As in CONTENDER_NON_GRPC. */
+  readonly nonGrpc?: "refuse" | "forward";
   /** Makes whoever records calls. */
   readonly records?: (metrics: Metrics) => CallRecords | undefined;
 }
@@ -97,6 +99,7 @@ export class TestSidecar {
       trustsHop: trusts(networks.value),
       records: options.records?.(this.metrics),
       onEvent: (event) => this.events.push(event),
+      nonGrpc: options.nonGrpc ?? "refuse",
       limits: options.limits ?? {},
     });
   }

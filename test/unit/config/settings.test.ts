@@ -38,6 +38,7 @@ describe("settings", () => {
       gracePeriodMs: 25_000,
       waitForChampion: false,
       logLevel: "info",
+      nonGrpc: "refuse",
       accessLog: 0,
       predictionLog: undefined,
       predictionLogSample: 0.01,

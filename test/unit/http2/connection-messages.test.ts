@@ -1,5 +1,6 @@
 /** Which header lists make a message, as a connection judges them. */
 import assert from "node:assert/strict";
+import { noBody } from "../../../src/http2/stream.ts";
 import { continuation, headers } from "../../support/h2-frames.ts";
 import { RawPeer, requestFields, responseFields, trailerFields } from "../../support/h2-raw.ts";
 import type { Pair } from "../../support/hpack.ts";
@@ -195,13 +196,55 @@ describe("a response's head", () => {
     assert.equal(peer.connection.streamCount, 0);
   });
 
-  it("comes after any number of interim ones, which are not reported", () => {
+  it("comes after any number of interim ones, which are no heads", () => {
     const peer = RawPeer.ready("client");
     peer.open(true);
     peer.respond(1, { fields: [[":status", "100"]] }).respond(1, { fields: [[":status", "103"]] });
-    assert.deepEqual(peer.heard(), []);
+    assert.deepEqual(peer.heard(), ["interim 1 100", "interim 1 103"]);
     peer.respond(1);
     assert.deepEqual(peer.heard(), ["response 1 200"]);
+  });
+
+  describe("that tells the length of a body which can't come", () => {
+    const fields = (status: string): Pair[] => [
+      [":status", status],
+      ["content-length", "10"],
+    ];
+
+    /** With one open call, which may be for HEAD. */
+    function asking(head: boolean): RawPeer {
+      const peer = RawPeer.ready("client");
+      const stream = peer.open(true);
+      if (head) stream.expectedBytes = noBody;
+      peer.said();
+      return peer;
+    }
+
+    for (const [what, head, status] of [
+      ["to HEAD", true, "200"],
+      ["with 304", false, "304"],
+    ] as const) {
+      it(`${what} may be the end, or be followed by it`, () => {
+        const peer = asking(head);
+        peer.respond(1, { fields: fields(status), end: true });
+        assert.deepEqual([peer.heard(), peer.said()], [[`response 1 ${status} end`], []]);
+        const other = asking(head);
+        other.respond(1, { fields: fields(status) }).data(1, 0, true);
+        assert.deepEqual([other.heard(), other.said()], [[`response 1 ${status}`, "data 1 0 end"], []]);
+      });
+
+      it(`${what} may not be followed by bytes`, () => {
+        const peer = asking(head);
+        peer.respond(1, { fields: fields(status) }).data(1, 10, true);
+        assert.deepEqual(peer.said(), ["RST_STREAM 1 PROTOCOL_ERROR"]);
+      });
+    }
+
+    it("is broken where a body was due", () => {
+      const peer = asking(false);
+      peer.respond(1, { fields: fields("200"), end: true });
+      assert.deepEqual(peer.said(), ["RST_STREAM 1 PROTOCOL_ERROR"]);
+    });
   });
 
   for (const [what, fields, end] of [

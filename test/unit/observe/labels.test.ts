@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { grpcStatusNames } from "../../../src/grpc/status.ts";
 import { connectionFaults as http2Faults } from "../../../src/http2/faults.ts";
 import { catalogue, type MetricDefinition } from "../../../src/observe/catalogue.ts";
-import { connectionFaults, grpcCodes, indexesOf } from "../../../src/observe/labels.ts";
+import {
+  connectionFaults,
+  grpcCodes,
+  indexesOf,
+  plainStatuses,
+  plainStatusIndex,
+} from "../../../src/observe/labels.ts";
 
 describe("label sets", () => {
   it("name gRPC codes as the status table does", () => {
@@ -16,6 +22,23 @@ describe("label sets", () => {
   it("give each word its position", () => {
     assert.deepEqual(indexesOf(["a", "b"]), { a: 0, b: 1 });
   });
+});
+
+describe("an HTTP status", () => {
+  for (const [status, label] of [
+    [0, "aborted"],
+    [200, "2xx"],
+    [299, "2xx"],
+    [304, "3xx"],
+    [404, "4xx"],
+    [500, "5xx"],
+    [599, "5xx"],
+    [999, "5xx"],
+  ] as const) {
+    it(`${status} counts as ${label}`, () => {
+      assert.equal(plainStatuses[plainStatusIndex(status)], label);
+    });
+  }
 });
 
 describe("catalogue", () => {

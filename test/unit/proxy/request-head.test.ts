@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { HeaderBlock, HeaderField } from "../../../src/http2/header-block.ts";
+import { HeaderBlock, HeaderField, headerId } from "../../../src/http2/header-block.ts";
 import type { BoundVariant } from "../../../src/proxy/generation.ts";
 import {
   illegalTimeout,
@@ -36,6 +36,17 @@ function written(fields: readonly Pair[], variant = target(), timeout?: HeaderFi
   writeRequestHead(out, block.fields, block.count, variant, hop, timeout);
   return pairsOf(out);
 }
+
+describe("the method in an upstream's head", () => {
+  it("is POST for a call, whoever asks, and the caller's own for what is none", () => {
+    const block = blockOf([[":method", "PUT"], ...usual.filter(([name]) => name !== ":method")]);
+    const out = new HeaderBlock();
+    writeRequestHead(out, block.fields, block.count, target(), hop, undefined);
+    assert.equal(out.find(headerId[":method"])?.value, "POST");
+    writeRequestHead(out, block.fields, block.count, target(), hop, undefined, block.fields[0]);
+    assert.equal(out.find(headerId[":method"])?.value, "PUT");
+  });
+});
 
 describe("reading a request's head", () => {
   it("finds what the proxy goes by", () => {
