@@ -157,7 +157,7 @@ class SidecarProcess {
       records: this.#records.calls,
       onEvent: ({ kind, ...event }) => {
         // What ends while we end is as it should be.
-        const level = kind === "connected" || this.#sidecar.draining ? "info" : "warn";
+        const level = kind === "connected" || kind === "resolved" || this.#sidecar.draining ? "info" : "warn";
         this.#log[level]({ event: kind, ...event });
       },
       nonGrpc: settings.nonGrpc,

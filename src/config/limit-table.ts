@@ -158,7 +158,31 @@ export const limitTable = {
       default: 4,
       least: 1,
       most: 10_000,
-      doc: "Connections to one variant, where one is at its server's stream limit.",
+      doc: "Connections to one address of a variant, where one is at its server's stream limit.",
+    },
+    maxAddresses: {
+      default: 16,
+      least: 1,
+      most: 10_000,
+      doc: "Addresses of one name that are used; of more, each sidecar draws its own.",
+    },
+    resolveIntervalMs: {
+      default: 30_000,
+      least: 1,
+      most: longestDurationMs,
+      doc: "Time between two look-ups of a variant's name.",
+    },
+    resolveMinMs: {
+      default: 2_000,
+      least: 1,
+      most: longestDurationMs,
+      doc: "Least time between two look-ups of a name, whatever fails.",
+    },
+    resolveTimeoutMs: {
+      default: 5_000,
+      least: 1,
+      most: longestDurationMs,
+      doc: "Time for a look-up; calls to a name without any known address fail after it.",
     },
     maxQueuedCalls: {
       default: 1_000,

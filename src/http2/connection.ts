@@ -82,6 +82,8 @@ export class Connection implements SenderOwner, FrameSink {
   lastPeerStreamId = 0;
   /** When the read under way began; kept by the transport, which has a clock. */
   nowMs = 0;
+  /** Client: the peer's GOAWAY says that it took streams of ours. */
+  goawayServed = false;
 
   readonly #options: ResolvedHttp2Options;
   readonly #handler: ConnectionHandler;
@@ -711,6 +713,8 @@ export class Connection implements SenderOwner, FrameSink {
     const lastId = streamIdAt(buf, start);
     const code = buf.readUInt32BE(start + 4);
     this.goingAway = true;
+    const { firstStreamId } = this.#options;
+    this.goawayServed = this.role === "client" && this.#nextStreamId > firstStreamId && lastId >= firstStreamId;
     this.#handler.onGoaway(this, code);
     if (this.role === "client") {
       for (const stream of this.#streams.all()) {

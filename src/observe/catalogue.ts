@@ -91,6 +91,11 @@ export const catalogue = {
     labels: ["route", "variant", "state"],
     help: "Connections to the variant's upstream, by state.",
   },
+  contender_pool_addresses: {
+    type: "gauge",
+    labels: ["route", "variant"],
+    help: "Addresses of the variant's upstream in use.",
+  },
   contender_queue_calls: {
     type: "gauge",
     labels: ["route", "variant"],
@@ -161,6 +166,7 @@ export const scrapedNames = [
   "contender_streams_active",
   "contender_connections_active",
   "contender_pool_connections",
+  "contender_pool_addresses",
   "contender_queue_calls",
   "contender_buffered_bytes",
   "contender_goaways_total",

@@ -14,7 +14,7 @@ import { HeaderBlock, type HeaderField } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import type { AssignmentReason, LocalReplyReason } from "../model/call.ts";
 import { outcomeIndex, trafficIndex } from "../observe/labels.ts";
-import type { Waiter } from "../transport/pool.ts";
+import type { Waiter } from "../transport/call-queue.ts";
 import { AnswerFlow } from "./answer-flow.ts";
 import { isGrpcAnswer, passOn, replyHttp, replyStatus, statusOf } from "./answers.ts";
 import { assignByHead, assignByMessage } from "./assign.ts";

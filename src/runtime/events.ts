@@ -1,7 +1,7 @@
 /** What a data plane has to say to its operator: a line each in the log. */
 export type SidecarEvent =
   | {
-      readonly kind: "connected" | "connect_failed" | "disconnected" | "goaway";
+      readonly kind: "connected" | "connect_failed" | "disconnected" | "goaway" | "resolved" | "resolve_failed";
       readonly route: string;
       readonly variant: string;
       /** Copies have connections of their own. */

@@ -32,6 +32,11 @@ export function registerFigures(
       poolStates.map((state) => ({ labels: [route, variant, state], value: pool.count(state) })),
     ).flat(),
   );
+  metrics.register("contender_pool_addresses", () =>
+    [...pools.all()]
+      .filter(({ traffic }) => traffic === "live")
+      .map(({ route, variant, pool }) => ({ labels: [route, variant], value: pool.addressCount })),
+  );
   metrics.register("contender_queue_calls", () =>
     each(({ route, variant, pool }) => ({ labels: [route, variant], value: pool.queued })),
   );

@@ -24,6 +24,7 @@ import { FlushLoop } from "../transport/flush-loop.ts";
 import { Listener } from "../transport/listener.ts";
 import { resolveTransportOptions, type TransportOptions } from "../transport/options.ts";
 import { Pool, type PoolEvent } from "../transport/pool.ts";
+import { type Resolver, systemResolver } from "../transport/resolver.ts";
 import type { SidecarEvent } from "./events.ts";
 import { registerFigures } from "./figures.ts";
 import { Generations } from "./generations.ts";
@@ -49,6 +50,8 @@ export interface SidecarPorts {
   onEvent(event: SidecarEvent): void;
   /** What becomes of requests that are no gRPC calls. Default `refuse`: this port's callers speak gRPC. */
   readonly nonGrpc?: "refuse" | "forward";
+  /** The system's where it is left out. */
+  readonly resolver?: Resolver;
   readonly limits?: SidecarLimits;
 }
 
@@ -65,7 +68,7 @@ export class Sidecar {
 
   /** @throws RangeError for a limit that can't be meant. */
   constructor(ports: SidecarPorts) {
-    const { clock, chance, metrics, limits = {} } = ports;
+    const { clock, chance, metrics, resolver = systemResolver, limits = {} } = ports;
     const http2 = resolveHttp2Options(limits.http2);
     const transport = resolveTransportOptions(limits.transport);
     const options = resolveProxyOptions(limits.proxy);
@@ -74,7 +77,7 @@ export class Sidecar {
     const wheel = new TimerWheel(clock);
     this.#budget = new ByteBudget(options.heldBytes);
     const upstream = upstreamHandler(metrics);
-    const poolPorts = { clock, chance, loop, budget: this.#budget, handler: upstream };
+    const poolPorts = { clock, chance, loop, budget: this.#budget, resolver, handler: upstream };
     this.#pools = new Pools(({ address, spec }, route, traffic) => {
       const onEvent = (event: PoolEvent) => ports.onEvent({ ...event, route, variant: spec.name, traffic });
       return new Pool(address, { ...poolPorts, onEvent }, http2, transport);

@@ -10,8 +10,22 @@ export interface TransportOptions {
   readonly backoffFactor?: number;
   /** Random part of a pause, as a share of it, up and down. Default 0.2, gRPC's own; 0 in tests. */
   readonly backoffJitter?: number;
-  /** Connections per variant, where one is at its peer's stream limit. Default 4. */
+  /** Connections to one address of a variant, where one is at its peer's stream limit. Default 4. */
   readonly maxConnections?: number;
+  /**
+   * Addresses of one name that are used. Default 16: of a hundred pods each still gets its share, as every sidecar draws its
+   * own; and a connection's memory, on both sides, is spent on no more than calls can need.
+   */
+  readonly maxAddresses?: number;
+  /**
+   * Time between two look-ups of a name. Default 30 000, what cluster DNS lets others keep an answer for: new pods
+   * get calls within it. Jittered like a pause between attempts.
+   */
+  readonly resolveIntervalMs?: number;
+  /** Least time between two look-ups of a name, whatever fails. Default 2 000: a rolling restart is many failures at once. */
+  readonly resolveMinMs?: number;
+  /** Time for a look-up, after which calls without any address are told. Default 5 000, a resolver's own first try. */
+  readonly resolveTimeoutMs?: number;
   /** Calls of one variant that may wait for a stream or a connection. Default 1 000, about a second's worth. */
   readonly maxQueuedCalls?: number;
   /** Longest wait in that queue. Default 1 000: a caller gains more from an answer than from waiting longer. */
@@ -36,6 +50,10 @@ const defaults = {
   backoffFactor: 1.6,
   backoffJitter: 0.2,
   maxConnections: 4,
+  maxAddresses: 16,
+  resolveIntervalMs: 30_000,
+  resolveMinMs: 2_000,
+  resolveTimeoutMs: 5_000,
   maxQueuedCalls: 1_000,
   queueTimeoutMs: 1_000,
   maxConnectionsAccepted: 10_000,
@@ -54,6 +72,10 @@ const least: Record<keyof typeof defaults, number> = {
   backoffFactor: 1,
   backoffJitter: 0,
   maxConnections: 1,
+  maxAddresses: 1,
+  resolveIntervalMs: 1,
+  resolveMinMs: 1,
+  resolveTimeoutMs: 1,
   maxQueuedCalls: 0,
   queueTimeoutMs: 1,
   maxConnectionsAccepted: 1,

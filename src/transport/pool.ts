@@ -1,37 +1,31 @@
 /**
- * The connections to one variant: opened ahead of the first call, opened again with growing, jittered pauses, and
- * several where one has no stream left. Calls for which there is no stream wait in a bounded queue; while an address
- * refuses us, they fail at once instead.
+ * The connections to one variant: opened ahead of the first call, to each address that its name stands for.
+ *
+ * A call goes to the connection that has the fewest; equals take turns. Calls for which there is no stream wait in a
+ * bounded queue, and more connections are opened; while nobody can be reached they fail at once instead. An address
+ * that leaves the name takes no new calls from the moment another one can, and finishes those it has.
  */
-import { createConnection } from "node:net";
+import { isIP } from "node:net";
 import { type Address, formatAddress } from "../base/address.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { Connection, ConnectionHandler } from "../http2/connection.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
-import { type Backoff, newBackoff, nextPauseMs } from "./backoff.ts";
+import { Addresses } from "./addresses.ts";
+import { CallQueue, type Waiter } from "./call-queue.ts";
+import { type ConnectionState, Endpoint } from "./endpoint.ts";
 import type { FlushLoop } from "./flush-loop.ts";
-import { Link } from "./link.ts";
+import { NameWatch } from "./name-watch.ts";
 import type { ResolvedTransportOptions } from "./options.ts";
-import { readInto } from "./socket-reader.ts";
-
-/** A call that waits for a stream. */
-export interface Waiter {
-  /** A connection with room is here: open a stream on it now. */
-  onConnection(connection: Connection): void;
-  /** There won't be one. */
-  onNoConnection(reason: "connect_failed" | "queue_timeout" | "draining"): void;
-  /** Used by the pool. */
-  queuedAtMs: number;
-  waiting: boolean;
-}
+import type { Resolver } from "./resolver.ts";
 
 export interface PoolPorts {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly loop: FlushLoop;
   readonly budget: ByteBudget;
+  readonly resolver: Resolver;
   /** Gets the events of every connection's streams. */
   readonly handler: ConnectionHandler;
   /** One line for the log: connected, lost, refused. */
@@ -39,16 +33,9 @@ export interface PoolPorts {
 }
 
 export interface PoolEvent {
-  readonly kind: "connected" | "connect_failed" | "disconnected" | "goaway";
+  readonly kind: "connected" | "connect_failed" | "disconnected" | "goaway" | "resolved" | "resolve_failed";
   readonly address: string;
   readonly detail: string;
-}
-
-interface Slot {
-  readonly link: Link;
-  connected: boolean;
-  connectedAtMs: number;
-  cancelTimeout: () => void;
 }
 
 export class Pool {
@@ -56,64 +43,87 @@ export class Pool {
   readonly #ports: PoolPorts;
   readonly #http2: ResolvedHttp2Options;
   readonly #options: ResolvedTransportOptions;
-  readonly #slots = new Set<Slot>();
-  readonly #queue: Waiter[] = [];
-  #queueHead = 0;
-  readonly #backoff: Backoff;
-  #retry: (() => void) | undefined = undefined;
-  #sweep: (() => void) | undefined = undefined;
+  readonly #queue: CallQueue;
+  /** By IP address; a pool without a name has one, under its own. */
+  readonly #endpoints = new Map<string, Endpoint>();
+  /** Those whose address is no longer wanted. */
+  readonly #leaving = new Set<Endpoint>();
+  /** Connections that take calls. */
+  #ready: Connection[] = [];
+  /** Place in `#ready` of the connection picked last. */
+  #turn = 0;
+  readonly #names: NameWatch | undefined;
+  readonly #addresses: Addresses;
+  /** Why the last look-up failed; empty where it did not. */
+  #resolveTold = "";
   #drained: Promise<void> | undefined = undefined;
   #closed = false;
   #emptied: () => void = () => undefined;
-  /** The event that was told last. */
-  #told = "";
 
   constructor(address: Address, ports: PoolPorts, http2: ResolvedHttp2Options, options: ResolvedTransportOptions) {
     this.address = address;
     this.#ports = ports;
     this.#http2 = http2;
     this.#options = options;
-    this.#backoff = newBackoff();
-    this.#open();
+    this.#queue = new CallQueue(ports.clock, options.queueTimeoutMs);
+    this.#addresses = new Addresses(ports.clock, ports.chance, options.maxAddresses, () => this.#follow());
+    if (address.kind === "unix" || isIP(address.host) !== 0) {
+      this.#endpoints.set("", new Endpoint(address, this, ports, http2, options));
+      return;
+    }
+    this.#names = new NameWatch(
+      address.host,
+      {
+        ...{ clock: ports.clock, chance: ports.chance, resolver: ports.resolver },
+        onAddresses: (addresses) => this.#onAddresses(addresses),
+        onFailure: (reason) => this.#onNoAddresses(reason),
+      },
+      options,
+    );
   }
 
   /** Calls that wait. */
   get queued(): number {
-    return this.#queue.length - this.#queueHead;
+    return this.#queue.length;
   }
 
   /** Connections by state, for metrics: `ready`, `connecting`, `draining`. */
-  count(state: "ready" | "connecting" | "draining"): number {
-    let count = 0;
-    for (const slot of this.#slots) if (stateOf(slot) === state) count++;
-    return count;
+  count(state: ConnectionState): number {
+    return this.#sum((endpoint) => endpoint.count(state));
+  }
+
+  /** Addresses in use. */
+  get addressCount(): number {
+    return this.#endpoints.size;
   }
 
   get streamCount(): number {
-    let count = 0;
-    for (const slot of this.#slots) count += slot.link.connection.streamCount;
-    return count;
+    return this.#sum((endpoint) => endpoint.streamCount);
   }
 
   get unsentBytes(): number {
-    let bytes = 0;
-    for (const { link } of this.#slots) bytes += link.connection.output.bytes + link.connection.sender.socketBacklog;
-    return bytes;
+    return this.#sum((endpoint) => endpoint.unsentBytes);
   }
 
   /** Whether there is a connection that works, be it full. */
   get ready(): boolean {
-    for (const slot of this.#slots) if (stateOf(slot) === "ready") return true;
-    return false;
+    return this.count("ready") > 0;
   }
 
   /** The connection with room that has the fewest streams; undefined where the call has to wait. */
   pick(): Connection | undefined {
+    const ready = this.#ready;
+    const { length } = ready;
     let best: Connection | undefined;
-    for (const slot of this.#slots) {
-      const connection = slot.link.connection;
+    let at = this.#turn;
+    for (let i = 0; i < length; i++) {
+      at = at + 1 < length ? at + 1 : 0;
+      const connection = ready[at] as Connection;
       if (!connection.hasCapacity) continue;
-      if (best === undefined || connection.streamCount < best.streamCount) best = connection;
+      if (best !== undefined && connection.streamCount >= best.streamCount) continue;
+      best = connection;
+      this.#turn = at;
+      if (connection.streamCount === 0) break;
     }
     return best;
   }
@@ -121,22 +131,17 @@ export class Pool {
   /** Puts a call in the queue. @returns why it can't wait, or undefined where it does. */
   wait(waiter: Waiter): "connect_failed" | "queue_full" | "draining" | undefined {
     if (this.#closed) return "draining";
-    if (!this.#hope()) return "connect_failed";
+    for (const endpoint of this.#endpoints.values()) endpoint.ensure();
+    if (!this.#hopeful) return "connect_failed";
     if (this.queued >= this.#options.maxQueuedCalls) return "queue_full";
-    waiter.waiting = true;
-    waiter.queuedAtMs = this.#ports.clock.nowMs();
-    this.#queue.push(waiter);
-    this.#armSweep();
+    this.#queue.add(waiter);
     this.#growIfFull();
     return undefined;
   }
 
   /** The call no longer waits: it was cancelled or its deadline passed. */
   leave(waiter: Waiter): void {
-    if (!waiter.waiting) return;
-    waiter.waiting = false;
-    const at = this.#queue.indexOf(waiter, this.#queueHead);
-    if (at >= 0) this.#queue.splice(at, 1);
+    this.#queue.remove(waiter);
   }
 
   /** Opens no new streams, and resolves once the last one has ended. Waiting calls are told. */
@@ -147,12 +152,8 @@ export class Pool {
 
   #drain(): Promise<void> {
     this.#close();
-    for (const slot of [...this.#slots]) {
-      if (slot.connected) slot.link.connection.shutdown();
-      else slot.link.destroy();
-      slot.link.flush();
-    }
-    if (this.#slots.size === 0) return Promise.resolve();
+    for (const endpoint of this.#all()) endpoint.drain();
+    if (this.#all().every(({ empty }) => empty)) return Promise.resolve();
     return new Promise((resolve) => {
       this.#emptied = resolve;
     });
@@ -160,169 +161,153 @@ export class Pool {
 
   destroy(): void {
     this.#close();
-    for (const slot of [...this.#slots]) slot.link.destroy();
+    for (const endpoint of this.#all()) endpoint.destroy();
   }
 
   #close(): void {
     this.#closed = true;
-    this.#retry?.();
-    this.#failQueue("draining");
+    this.#names?.close();
+    this.#addresses.close();
+    this.#ready = [];
+    this.#queue.fail("draining");
   }
 
   /** A connection has room again, or for the first time. */
   onCapacity(connection: Connection): void {
-    while (this.queued > 0 && connection.hasCapacity) this.#shift().onConnection(connection);
+    while (this.queued > 0 && connection.hasCapacity) this.#queue.shift().onConnection(connection);
   }
 
   /** To be called by the handler's `onReady`. */
   onReady(connection: Connection): void {
-    for (const slot of this.#slots) {
-      if (slot.link.connection !== connection) continue;
-      slot.connected = true;
-      slot.connectedAtMs = this.#ports.clock.nowMs();
-      slot.cancelTimeout();
-      this.#event("connected", "");
+    for (const endpoint of this.#all()) {
+      if (!endpoint.onReady(connection)) continue;
+      if (this.#names !== undefined && !endpoint.leaving) this.#addresses.connected(endpoint.host);
+      this.#retire();
     }
+    this.#gather();
     this.onCapacity(connection);
     if (this.queued > 0) this.#growIfFull();
   }
 
   /** To be called by the handler's `onGoaway`: another connection takes the calls to come. */
-  onGoaway(_connection: Connection, code: number): void {
-    this.#event("goaway", `code ${code}`);
-    if (!this.#closed && this.pick() === undefined && this.count("connecting") === 0) this.#open();
-  }
-
-  #shift(): Waiter {
-    const waiter = this.#queue[this.#queueHead++] as Waiter;
-    waiter.waiting = false;
-    if (this.#queueHead * 2 > this.#queue.length) {
-      this.#queue.splice(0, this.#queueHead);
-      this.#queueHead = 0;
+  onGoaway(connection: Connection, code: number): void {
+    for (const endpoint of this.#all()) {
+      if (!endpoint.onGoaway(connection, code) || this.#closed) continue;
+      this.#gather();
+      endpoint.ensure();
+      if (this.pick() === undefined) this.#growIfFull();
+      this.#names?.doubt();
     }
-    return waiter;
   }
 
-  /** Whether waiting can help: a connection is there, full or being made. */
-  #hope(): boolean {
-    for (const slot of this.#slots) if (stateOf(slot) !== "draining") return true;
-    return this.#retry === undefined && this.#open();
-  }
-
-  #growIfFull(): void {
-    if (this.count("connecting") > 0 || this.count("ready") >= this.#options.maxConnections) return;
-    this.#open();
-  }
-
-  #open(): boolean {
-    if (this.#closed || this.#retry !== undefined) return false;
-    const { host, port, path } = targetOf(this.address);
-    const onread = readInto((bytes, end) => link.receive(bytes, end));
-    const socket = createConnection(path === undefined ? { host, port, noDelay: true, onread } : { path, onread });
-    const { handler, budget, loop, clock } = this.#ports;
-    const gone = (link: Link): void => {
-      onread.close();
-      this.#gone(slot, link);
-    };
-    const link: Link = new Link(socket, "client", this.#http2, handler, budget, loop, clock, gone);
-    link.connection.context = this;
-    const cancelTimeout = clock.after(this.#options.connectTimeoutMs, () => {
-      link.error ??= new Error(`no answer within ${this.#options.connectTimeoutMs} ms`);
-      link.destroy();
-    });
-    const slot: Slot = { link, connected: false, connectedAtMs: 0, cancelTimeout };
-    this.#slots.add(slot);
-    return true;
-  }
-
-  #gone(slot: Slot, link: Link): void {
-    slot.cancelTimeout();
-    this.#slots.delete(slot);
-    const detail = link.error === undefined ? link.connection.failureText : reasonOf(link.error);
-    this.#event(slot.connected ? "disconnected" : "connect_failed", detail);
+  /** For the endpoint: a connection, or an attempt at one, has ended. `failed` where that is no good sign. */
+  onGone(endpoint: Endpoint, failed: boolean): void {
+    if (endpoint.empty) this.#leaving.delete(endpoint);
     if (this.#closed) {
-      if (this.#slots.size === 0) this.#emptied();
+      if (this.#all().every(({ empty }) => empty)) this.#emptied();
       return;
     }
-    const livedMs = slot.connected ? this.#ports.clock.nowMs() - slot.connectedAtMs : 0;
-    if (livedMs < steadyMs) return this.#backOff();
-    this.#backoff.failures = 0;
-    if (this.#alive === 0) this.#open();
-  }
-
-  #backOff(): void {
-    if (this.#retry === undefined) this.#armRetry();
+    this.#gather();
+    if (failed) {
+      this.#names?.doubt();
+      if (!this.ready) this.#addresses.noneAnswers();
+    }
     // A call that waits is only lost where there is nothing left to wait for.
-    if (this.#alive === 0) this.#failQueue("connect_failed");
+    if (!this.#hopeful) this.#queue.fail("connect_failed");
   }
 
-  #armRetry(): void {
-    const pauseMs = nextPauseMs(this.#backoff, this.#options, this.#ports.chance);
-    const cancel = this.#ports.clock.after(pauseMs, () => {
-      this.#retry = undefined;
-      if (this.#alive === 0) this.#open();
-      else if (this.queued > 0) this.#growIfFull();
-    });
-    this.#retry = () => {
-      cancel();
-      this.#retry = undefined;
-    };
+  /** For the endpoint: its pause is over. */
+  onRetry(): void {
+    if (this.queued > 0) this.#growIfFull();
   }
 
-  /** Connections that take calls, or will. */
-  get #alive(): number {
-    return this.count("ready") + this.count("connecting");
+  #all(): readonly Endpoint[] {
+    return [...this.#endpoints.values(), ...this.#leaving];
   }
 
-  #failQueue(reason: "connect_failed" | "draining"): void {
-    this.#sweep?.();
-    while (this.queued > 0) this.#shift().onNoConnection(reason);
+  #sum(read: (endpoint: Endpoint) => number): number {
+    let sum = 0;
+    for (const endpoint of this.#endpoints.values()) sum += read(endpoint);
+    for (const endpoint of this.#leaving) sum += read(endpoint);
+    return sum;
   }
 
-  /** One timer for the whole queue: it is in order of arrival. */
-  #armSweep(): void {
-    if (this.#sweep !== undefined) return;
-    const { clock } = this.#ports;
-    const oldest = this.#queue[this.#queueHead] as Waiter;
-    const dueInMs = oldest.queuedAtMs + this.#options.queueTimeoutMs - clock.nowMs();
-    const cancel = clock.after(Math.max(1, dueInMs), () => {
-      this.#sweep = undefined;
-      const before = clock.nowMs() - this.#options.queueTimeoutMs;
-      while (this.queued > 0 && (this.#queue[this.#queueHead] as Waiter).queuedAtMs <= before) {
-        this.#shift().onNoConnection("queue_timeout");
-      }
-      if (this.queued > 0) this.#armSweep();
-    });
-    this.#sweep = () => {
-      cancel();
-      this.#sweep = undefined;
-    };
+  /** Whether waiting can help. */
+  get #hopeful(): boolean {
+    if (this.#names?.pending === true && this.#addresses.unknown) return true;
+    for (const endpoint of this.#endpoints.values()) if (endpoint.hopeful) return true;
+    return this.#ready.some(({ goingAway, dead }) => !goingAway && !dead);
   }
 
-  /** Tells what has changed: an address that fails again as it did before is nothing new. */
-  #event(kind: PoolEvent["kind"], detail: string): void {
-    const told = `${kind} ${detail}`;
-    if (kind === "connect_failed" && told === this.#told) return;
-    this.#told = told;
+  #gather(): void {
+    if (this.#closed) return;
+    const ready: Connection[] = [];
+    for (const endpoint of this.#endpoints.values()) endpoint.addReady(ready);
+    for (const endpoint of this.#leaving) endpoint.addReady(ready);
+    this.#ready = ready;
+  }
+
+  /** One more connection, one at a time, to the address that has the fewest. */
+  #growIfFull(): void {
+    let least: Endpoint | undefined;
+    for (const endpoint of this.#endpoints.values()) {
+      if (endpoint.count("connecting") > 0) return;
+      if (!endpoint.mayGrow) continue;
+      if (least === undefined || endpoint.count("ready") < least.count("ready")) least = endpoint;
+    }
+    least?.open();
+  }
+
+  // === names ===
+
+  #onAddresses(found: readonly string[]): void {
+    if (this.#resolveTold !== "") this.#tell("resolved", found.join(", "));
+    this.#resolveTold = "";
+    this.#addresses.learn(found);
+  }
+
+  #onNoAddresses(reason: string): void {
+    if (reason !== this.#resolveTold) this.#tell("resolve_failed", reason);
+    this.#resolveTold = reason;
+    if (!this.#hopeful) this.#queue.fail("connect_failed");
+  }
+
+  /** Brings the endpoints in line with the addresses that are wanted. */
+  #follow(): void {
+    const wanted = new Set(this.#addresses.wanted);
+    for (const [host, endpoint] of [...this.#endpoints]) {
+      if (wanted.has(host)) continue;
+      this.#endpoints.delete(host);
+      this.#leaving.add(endpoint);
+      endpoint.leave();
+      if (endpoint.empty) this.#leaving.delete(endpoint);
+    }
+    for (const host of wanted) if (!this.#endpoints.has(host)) this.#endpoints.set(host, this.#endpointAt(host));
+    this.#retire();
+    this.#gather();
+  }
+
+  #endpointAt(host: string): Endpoint {
+    for (const endpoint of this.#leaving) {
+      if (endpoint.host !== host || !endpoint.stay()) continue;
+      this.#leaving.delete(endpoint);
+      return endpoint;
+    }
+    const { port } = this.address as { port: number };
+    return new Endpoint({ kind: "tcp", host, port }, this, this.#ports, this.#http2, this.#options);
+  }
+
+  /** What is no longer wanted says goodbye as soon as something else takes its calls. */
+  #retire(): void {
+    if (this.#leaving.size === 0) return;
+    for (const endpoint of this.#endpoints.values()) {
+      if (!endpoint.ready) continue;
+      for (const leaving of this.#leaving) leaving.drain();
+      return;
+    }
+  }
+
+  #tell(kind: PoolEvent["kind"], detail: string): void {
     this.#ports.onEvent({ kind, address: formatAddress(this.address), detail });
   }
-}
-
-/** A connection that lived this long was a good one: after it, the next attempt needs no pause. */
-const steadyMs = 1_000;
-
-function stateOf(slot: Slot): "ready" | "connecting" | "draining" {
-  const { connection } = slot.link;
-  if (connection.goingAway || connection.dead) return "draining";
-  return slot.connected ? "ready" : "connecting";
-}
-
-/** Where a name has several addresses, the error for all of them has a code and no words. */
-function reasonOf(error: NodeJS.ErrnoException): string {
-  return error.message === "" ? (error.code ?? error.name) : error.message;
-}
-
-function targetOf(address: Address): { host: string; port: number; path: string | undefined } {
-  if (address.kind === "unix") return { host: "", port: 0, path: address.path };
-  return { host: address.host, port: address.port, path: undefined };
 }

@@ -269,13 +269,13 @@ export class ServerPeer {
   /** @param onStream gets every stream when its head is here. */
   static async start(
     onStream: (stream: PeerStream) => void = () => undefined,
-    options: PeerOptions & { readonly port?: number } = {},
+    options: PeerOptions & { readonly port?: number; readonly host?: string } = {},
   ): Promise<ServerPeer> {
-    const { port = 0, ...rest } = options;
+    const { port = 0, host = "127.0.0.1", ...rest } = options;
     const peer = new ServerPeer(onStream, rest);
-    peer.#server.listen(port, "127.0.0.1");
+    peer.#server.listen(port, host);
     await once(peer.#server, "listening");
-    peer.address = `127.0.0.1:${(peer.#server.address() as AddressInfo).port}`;
+    peer.address = `${host}:${(peer.#server.address() as AddressInfo).port}`;
     return peer;
   }
 
@@ -296,7 +296,7 @@ export class ServerPeer {
   }
 
   get port(): number {
-    return Number(this.address.split(":")[1]);
+    return Number(this.address.split(":").at(-1));
   }
 
   /** Stops to listen and drops every connection. */

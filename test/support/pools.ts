@@ -6,9 +6,11 @@ import { ByteBudget } from "../../src/http2/byte-budget.ts";
 import type { Connection } from "../../src/http2/connection.ts";
 import { type Http2Options, resolveHttp2Options } from "../../src/http2/options.ts";
 import type { H2Stream } from "../../src/http2/stream.ts";
+import type { Waiter } from "../../src/transport/call-queue.ts";
 import { FlushLoop } from "../../src/transport/flush-loop.ts";
 import { resolveTransportOptions, type TransportOptions } from "../../src/transport/options.ts";
-import { Pool, type Waiter } from "../../src/transport/pool.ts";
+import { Pool } from "../../src/transport/pool.ts";
+import { type Resolver, systemResolver } from "../../src/transport/resolver.ts";
 import { ServerPeer } from "./h2-peer.ts";
 import { requestFields } from "./h2-raw.ts";
 import { Recorder } from "./h2-recorder.ts";
@@ -48,6 +50,7 @@ export function tcp(address: string): Address {
 export interface PoolSetUp extends TransportOptions {
   readonly chance?: Chance;
   readonly http2?: Http2Options;
+  readonly resolver?: Resolver;
 }
 
 /** As the proxy's handler does it: what concerns a connection goes to its pool. */
@@ -71,9 +74,10 @@ export class TestPool {
   readonly events: string[] = [];
   readonly pool: Pool;
 
-  constructor(own: Owned, address: Address, { chance = constantChance(0.5), http2 = {}, ...options }: PoolSetUp = {}) {
+  constructor(own: Owned, address: Address, setUp: PoolSetUp = {}) {
+    const { chance = constantChance(0.5), http2 = {}, resolver = systemResolver, ...options } = setUp;
     const { clock, recorder: handler } = this;
-    const ports = { clock, chance, loop: new FlushLoop(clock), budget: new ByteBudget(), handler };
+    const ports = { clock, chance, loop: new FlushLoop(clock), budget: new ByteBudget(), resolver, handler };
     const onEvent = ({ kind, detail }: { kind: string; detail: string }): void => {
       this.events.push(detail === "" ? kind : `${kind}: ${detail}`);
     };
