@@ -155,12 +155,17 @@ export class Connection implements SenderOwner, FrameSink {
   openStream(owner: unknown): H2Stream {
     const id = this.#nextStreamId;
     this.#nextStreamId = id + 2;
-    if (this.#nextStreamId > this.#options.maxStreamId) this.goingAway = true;
+    if (this.spent) this.goingAway = true;
     const stream = new H2Stream(id, this, this.#peerInitialWindow, this.#initialRecvWindow);
     stream.owner = owner;
     this.#guard.streams++;
     this.#streams.add(stream);
     return stream;
+  }
+
+  /** Client: its stream ids are used up. */
+  get spent(): boolean {
+    return this.#nextStreamId > this.#options.maxStreamId;
   }
 
   sendHeaders(stream: H2Stream, block: HeaderBlock, endStream: boolean): void {

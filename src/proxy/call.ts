@@ -20,7 +20,7 @@ import { isGrpcAnswer, passOn, replyHttp, replyStatus, statusOf } from "./answer
 import { assignByHead, assignByMessage } from "./assign.ts";
 import { CallDeadline } from "./call-deadline.ts";
 import { callState } from "./call-state.ts";
-import { failureOfReset, type HttpRefusal, lingerMs, refusalOf } from "./failures.ts";
+import { failureOfReset, type HttpRefusal, lingerMs, mostResends, refusalOf } from "./failures.ts";
 import type { BoundMethod, BoundRoute, BoundVariant, Generation } from "./generation.ts";
 import { prepareRequest } from "./model-override.ts";
 import type { ProxyPorts } from "./ports.ts";
@@ -70,7 +70,8 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
   upstreamStartMs = -1;
   /** The answer's head is out: no second try, and a failure ends in trailers. */
   headSent = false;
-  resent = false;
+  /** Times that it was sent again because the upstream had not looked at it. */
+  resends = 0;
   readonly answer = new AnswerFlow();
   /** The caller may go on with its request although it has its answer. */
   #patient = false;
@@ -260,17 +261,18 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
   /** The upstream stream ended early. */
   onReset(code: number, how: ResetHow): void {
     if (this.state === callState.done) return;
+    const most = mostResends(this.up);
     this.up = undefined;
-    if (how === "unprocessed" && this.#resend()) return;
+    if (how === "unprocessed" && this.#resend(most)) return;
     if (how === "peer" && code === errorCode.CANCEL && this.ranOut(this.proxy.clock)) return this.#expire();
     const failure = failureOfReset(this.target.name, code, how);
     this.upstreamFailed(failure.code, failure.reason, failure.text);
   }
 
-  /** A stream that the upstream never looked at is sent again, once. */
-  #resend(): boolean {
-    if (this.resent || this.headSent || !this.request.replayable || this.fields === undefined) return false;
-    this.resent = true;
+  /** A stream that the upstream never looked at is sent again, so many times at most. */
+  #resend(most: number): boolean {
+    if (this.resends >= most || this.headSent || !this.request.replayable || this.fields === undefined) return false;
+    this.resends++;
     this.assigned.cells.resent();
     this.reopen(this.target);
     return true;

@@ -2,6 +2,7 @@
 import { grpcStatus, grpcStatusOfReset } from "../grpc/status.ts";
 import type { ResetHow } from "../http2/connection.ts";
 import { errorCodeNames } from "../http2/constants.ts";
+import type { H2Stream } from "../http2/stream.ts";
 import type { LocalReplyReason } from "../model/call.ts";
 import { illegalTimeout, type RequestHead } from "./request-head.ts";
 
@@ -67,4 +68,17 @@ export function failureOfReset(variant: string, code: number, how: ResetHow): Fa
     return { code: grpcStatus.INTERNAL, reason: "upstream_protocol", text: `${variant} broke HTTP/2: ${name}` };
   }
   return { code: grpcStatusOfReset(code), reason: "upstream_reset", text: `${variant} reset the call: ${name}` };
+}
+
+/** An upstream that refuses a stream has too much to do already. */
+const refusedResends = 1;
+/**
+ * One that says GOAWAY has not: the next connection may meet the same, in a rolling restart or where a server limits its
+ * connections' age. Bounded all the same, since a server that takes one call a connection makes us send all others anew.
+ */
+const leavingResends = 8;
+
+/** How often a call may be sent again in all, once this stream of it has come back without having been looked at. */
+export function mostResends(up: H2Stream | undefined): number {
+  return up?.connection.goingAway === true ? leavingResends : refusedResends;
 }

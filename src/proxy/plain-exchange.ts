@@ -14,7 +14,7 @@ import { HeaderBlock, type HeaderField, headerId } from "../http2/header-block.t
 import { type H2Stream, noBody } from "../http2/stream.ts";
 import type { LocalReplyReason } from "../model/call.ts";
 import { peerOf } from "../transport/listener.ts";
-import type { Waiter } from "../transport/pool.ts";
+import type { Waiter } from "../transport/call-queue.ts";
 import { passOn, replyHttp } from "./answers.ts";
 import { CallDeadline } from "./call-deadline.ts";
 import { failureOfReset, lingerMs } from "./failures.ts";

@@ -18,7 +18,7 @@ interface Slot {
   readonly link: Link;
   connected: boolean;
   connectedAtMs: number;
-  /** The peer said GOAWAY, and that it had looked at calls of ours: it was of use while it was there. */
+  /** It ended as it should, after calls: the peer said GOAWAY and took some, or its stream ids were used up. */
   servedAndLeft: boolean;
   cancelTimeout: () => void;
 }
@@ -206,6 +206,7 @@ export class Endpoint {
     this.#slots.delete(slot);
     const detail = link.error === undefined ? link.connection.failureText : reasonOf(link.error);
     this.#event(slot.connected ? "disconnected" : "connect_failed", detail);
+    if (link.connection.spent) slot.servedAndLeft = true;
     if (!this.#leaving) this.#goOn(slot);
     this.#pool.onGone(this, !slot.servedAndLeft);
   }

@@ -46,6 +46,8 @@ export class Listener {
   /** Accepted sockets that have not begun to speak HTTP/2; no drain waits for them. */
   readonly #strangers = new Set<Socket>();
   #emptied: (() => void) | undefined = undefined;
+  /** A drain is over for the callers: what is behind them takes no calls any more. */
+  #over = false;
 
   constructor(ports: ListenerPorts, http2: ResolvedHttp2Options, options: ResolvedTransportOptions) {
     this.#ports = ports;
@@ -97,9 +99,12 @@ export class Listener {
   drain(): Promise<void> {
     this.#server.close();
     for (const link of this.#links) this.#shutdown(link);
-    if (this.#links.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#emptied = resolve;
+      this.#emptied = () => {
+        this.#over = true;
+        resolve();
+      };
+      if (this.#links.size === 0) this.#emptied();
     });
   }
 
@@ -162,6 +167,8 @@ export class Listener {
     this.#links.add(link);
     this.#strangers.delete(socket);
     if (!this.#server.listening) this.#shutdown(link);
+    // Nothing is heard of what it says: told so, it sends its calls elsewhere, where they would fail here.
+    if (this.#over) link.connection.finishShutdown();
     return link;
   }
 

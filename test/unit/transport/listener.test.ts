@@ -293,14 +293,29 @@ describe("a listener's end", () => {
   });
 
   it("takes a caller that was accepted before and speaks only now for one on its way out", async () => {
+    const { address, clock, recorder, listener, ready } = await start();
+    const busy = await ready();
+    busy.request(1);
+    await until(() => recorder.streams.size === 1, "somebody has a call under way");
+    const caller = new Caller(address);
+    await until(() => clock.pending === 1, "the caller is accepted");
+    void listener.drain();
+    caller.greet().request(3);
+    await until(() => caller.said.length === 2, "the caller is told");
+    assert.deepEqual(caller.said, ["GOAWAY 2147483647 NO_ERROR", "PING 0000000000000000"]);
+    await until(() => recorder.streams.size === 2, "its call is taken");
+  });
+
+  it("hears nothing of a caller that speaks only after everybody has gone, and tells it so", async () => {
     const { address, clock, recorder, listener } = await start();
     const caller = new Caller(address);
     await until(() => clock.pending === 1, "the caller is accepted");
     await listener.drain();
     caller.greet().request(1);
-    await until(() => caller.said.length === 2, "the caller is told");
-    assert.deepEqual(caller.said, ["GOAWAY 2147483647 NO_ERROR", "PING 0000000000000000"]);
-    await until(() => recorder.streams.size === 1, "its call is taken");
+    await until(() => caller.said.length === 3, "the caller is told");
+    assert.deepEqual(caller.said, ["GOAWAY 2147483647 NO_ERROR", "PING 0000000000000000", "GOAWAY 0 NO_ERROR"]);
+    await until(() => caller.ended, "its connection is ended");
+    assert.equal(recorder.streams.size, 0);
   });
 
   it("by force drops everybody, also those who never spoke, and leaves no timer", async () => {
