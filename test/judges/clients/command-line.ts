@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { bytesOf } from "../../../src/demo/floats.ts";
 import { framed, oipInfer, tfPredict } from "../../support/predict.ts";
 import { encode } from "../../support/protos.ts";
+import { run } from "../lib/processes.ts";
+import { scratchFile, scratchPath } from "../lib/scratch.ts";
 import type { Seen } from "./compare.ts";
-import { run } from "./processes.ts";
-import { scratchFile, scratchPath } from "./scratch.ts";
 import { oneRow } from "./world.ts";
 
 /** A PredictRequest for one application, as bytes. */

@@ -1,6 +1,6 @@
 /** The same calls made twice, directly and through the sidecar: what the caller sees must be the same. */
 import { isDeepStrictEqual } from "node:util";
-import type { Table } from "./table.ts";
+import type { Table } from "../lib/table.ts";
 
 /** What a client has to say of one kind of call; clients in other languages print it as a line of JSON. */
 export interface Seen {

@@ -10,10 +10,11 @@ import net from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { GrpcClient } from "../../support/grpc-js.ts";
+import { Service } from "../lib/processes.ts";
+import type { SidecarUnderTest } from "../lib/sidecar.ts";
+import type { Table } from "../lib/table.ts";
 import { type GhzResult, ghz, pythonClient } from "./load.ts";
-import { Service } from "./processes.ts";
-import type { Table } from "./table.ts";
-import type { SidecarUnderTest, World } from "./world.ts";
+import type { World } from "./world.ts";
 
 const probeMs = 20;
 /** Many of the probes above: how long a sidecar that is no longer ready may still be given connections. */

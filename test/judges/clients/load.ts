@@ -1,9 +1,10 @@
 /** Clients in numbers: thousands of calls by ghz, and ten thousand messages of one conversation in bounded memory. */
 import { fileURLToPath } from "node:url";
+import { run } from "../lib/processes.ts";
+import type { SidecarUnderTest } from "../lib/sidecar.ts";
+import type { Table } from "../lib/table.ts";
 import { predictJson } from "./command-line.ts";
-import { run } from "./processes.ts";
-import type { Table } from "./table.ts";
-import type { SidecarUnderTest, World } from "./world.ts";
+import type { World } from "./world.ts";
 
 export const pythonClient = fileURLToPath(new URL("client.py", import.meta.url));
 

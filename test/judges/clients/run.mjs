@@ -8,14 +8,15 @@
  * installs the rest below the system's temporary folder and keeps it there. Prints a line per judged thing and exits 1 if any
  * failed, or, with CI=true, if any could not be judged.
  */
+
+import { run } from "../lib/processes.ts";
+import { scratchFile } from "../lib/scratch.ts";
+import { Table } from "../lib/table.ts";
 import { callByCurl, callByGrpcurl, callByNghttp, predictRequest, refuseCurl } from "./command-line.ts";
 import { compare } from "./compare.ts";
 import { judgeDrain } from "./drain.ts";
 import { callByGrpcJs } from "./grpc-js.ts";
 import { judgeFlood, judgeGhz, pythonClient } from "./load.ts";
-import { run } from "./processes.ts";
-import { scratchFile } from "./scratch.ts";
-import { Table } from "./table.ts";
 import { installTools, stubs } from "./tools.ts";
 import { oneRow, World } from "./world.ts";
 

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Finished, run } from "./processes.ts";
+import { type Finished, run } from "../lib/processes.ts";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const protos = path.join(here, "../../../proto");

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
-const folder = mkdtempSync(path.join(os.tmpdir(), "contender-judge-clients-"));
+const folder = mkdtempSync(path.join(os.tmpdir(), "contender-judge-"));
 
 process.on("exit", () => rmSync(folder, { recursive: true }));
 

@@ -1,11 +1,17 @@
 /** Processes of the judge: run to their end, or kept until it ends. None outlives it. */
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string | Uint8Array;
   readonly timeoutMs?: number;
+}
+
+export interface ServiceOptions extends RunOptions {
+  /** For a program that says in its own words, on either output, that it is ready: what such a line tells. */
+  readonly readyWhen?: (line: string) => Record<string, unknown> | undefined;
 }
 
 export interface Finished {
@@ -55,7 +61,7 @@ export function run(command: string, args: readonly string[], options: RunOption
   });
 }
 
-/** A process that says on its standard output, in JSON lines, when it is ready, and what it found. */
+/** A process that says when it is ready, and what it found: in JSON lines on its standard output, or as `readyWhen` reads it. */
 export class Service {
   readonly pid: number;
   /** The JSON lines that it wrote. */
@@ -66,7 +72,7 @@ export class Service {
   readonly #saidReady: Promise<void>;
   #err = "";
 
-  private constructor(title: string, command: string, args: readonly string[], options: RunOptions) {
+  private constructor(title: string, command: string, args: readonly string[], options: ServiceOptions) {
     this.#title = title;
     this.#child = begin(command, args, options);
     this.pid = this.#child.pid ?? 0;
@@ -77,14 +83,18 @@ export class Service {
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       this.#err = `${this.#err}${chunk}`.slice(-2_000);
     });
+    const { readyWhen } = options;
     this.#saidReady = new Promise((resolve) => {
-      let rest = "";
-      this.#child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
-        const texts = (rest + chunk).split("\n");
-        rest = texts.pop() ?? "";
-        for (const text of texts) if (text.startsWith("{")) this.lines.push(JSON.parse(text));
-        if (this.#isReady) resolve();
+      eachLine(this.#child.stdout, (line) => {
+        if (line.startsWith("{")) this.lines.push(JSON.parse(line));
       });
+      for (const output of [this.#child.stdout, this.#child.stderr]) {
+        eachLine(output, (line) => {
+          const told = readyWhen?.(line);
+          if (told !== undefined) this.lines.push({ event: "ready", ...told });
+          if (this.#isReady) resolve();
+        });
+      }
     });
   }
 
@@ -93,7 +103,7 @@ export class Service {
     title: string,
     command: string,
     args: readonly string[],
-    options: RunOptions = {},
+    options: ServiceOptions = {},
   ): Promise<Service> {
     const service = new Service(title, command, args, options);
     const timer = setTimeout(() => service.kill("SIGKILL"), options.timeoutMs ?? 30_000);
@@ -125,4 +135,14 @@ export class Service {
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
+}
+
+function eachLine(output: Readable | null, fn: (line: string) => void): void {
+  let rest = "";
+  const decoder = new TextDecoder();
+  output?.on("data", (chunk: Buffer) => {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    lines.forEach(fn);
+  });
 }
