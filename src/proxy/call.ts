@@ -219,7 +219,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
     const { request } = this;
     const empty = request.bytes === 0;
     up.sendHeaders(upstreamBlock, empty && request.ended);
-    if (request.keepBytes > 0 || this.proxy.records !== undefined) this.fields ??= fields.slice(0, count);
+    if (request.keeps || this.proxy.records !== undefined) this.fields ??= fields.slice(0, count);
     if (!empty && !request.sendHeld(up)) return this.#cannotOverride();
     if (request.ended) this.#requestComplete();
   }

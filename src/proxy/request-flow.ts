@@ -2,6 +2,7 @@
  * A request's bytes from the caller to the upstream: held while nobody knows where they go, relayed, kept while they may
  * have to go out again, and credited to the caller exactly once.
  */
+import { prefixBytes } from "../grpc/framing.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import type { MessageRewriter } from "./message-rewriter.ts";
@@ -17,6 +18,10 @@ export class RequestFlow extends RequestBuffer {
   replayable = true;
   /** Most bytes that are kept once they have been sent. */
   keepBytes: number;
+  /** The same while all of it may be one message; it counts where it is more than `keepBytes`. */
+  keepMessageBytes = 0;
+  /** It was seen to go on after its first message; looked for where `keepMessageBytes` counts. */
+  #several = false;
   /** Set where the upstream gets other messages than the caller sent. */
   rewriter: MessageRewriter | undefined = undefined;
   /** What the rewriter has made of the held bytes. */
@@ -77,14 +82,33 @@ export class RequestFlow extends RequestBuffer {
       this.flatten();
       this.#credit(up.sendData(this.head, this.start, this.end, this.ended));
     }
-    if (this.exceeds(this.keepBytes)) this.forget();
+    if (this.exceeds(this.keepMessageBytes > this.keepBytes ? this.keepMessageBytes : this.keepBytes)) this.forget();
     return sent;
+  }
+
+  /** Whether anything is kept once it has been sent. */
+  get keeps(): boolean {
+    return this.keepBytes > 0 || this.keepMessageBytes > 0;
+  }
+
+  /** Whether it is known not to be one message, now that it has ended. */
+  get severalMessages(): boolean {
+    return this.#several || (this.replayable && this.bytes !== prefixBytes + this.messageBytes());
+  }
+
+  /** Most bytes that are kept of a request that comes to `total` with the piece at hand. */
+  #limitFor(total: number): number {
+    if (this.keepMessageBytes <= this.keepBytes) return this.keepBytes;
+    const length = this.messageBytes();
+    this.#several = length >= 0 && total > prefixBytes + length;
+    return this.#several ? this.keepBytes : this.keepMessageBytes;
   }
 
   /** Sends the next bytes. @returns false where they can't be rewritten. */
   relay(up: H2Stream, buf: Buffer, start: number, end: number): boolean {
     if (this.replayable) {
-      if (this.bytes + end - start > this.keepBytes || this.#budget.exceeded) this.forget();
+      const total = this.bytes + end - start;
+      if (total > this.#limitFor(total) || this.#budget.exceeded) this.forget();
       else this.push(buf, start, end);
     }
     if (this.rewriter === undefined) {

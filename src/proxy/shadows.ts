@@ -41,7 +41,8 @@ export class Shadows implements Flushable {
   sample(call: Call): void {
     const { route } = call;
     if (route.shadows.length === 0 || call.assigned !== route.champion || !copiedReasons.has(call.reason)) return;
-    if (call.method.plan.method?.unary !== true) return;
+    const { method } = call.method.plan;
+    if (method !== undefined && !method.unary) return;
     const { shadows } = route.plan.assigner;
     const draw = shadows.draw(call.key, call.proxy.chance);
     for (let i = 0; i < route.shadows.length; i++) {
@@ -49,7 +50,8 @@ export class Shadows implements Flushable {
       const { gate } = route.shadows[i] as BoundShadow;
       if (call.copyable === "yes") {
         call.copyTo |= 1 << i;
-        call.request.keepBytes = Math.max(call.request.keepBytes, gate.spec.maxMessageBytes + prefixBytes);
+        const keep = method === undefined ? "keepMessageBytes" : "keepBytes";
+        call.request[keep] = Math.max(call.request[keep], gate.spec.maxMessageBytes + prefixBytes);
       } else {
         gate.drop(call.copyable);
       }
@@ -59,6 +61,12 @@ export class Shadows implements Flushable {
   /** The call's request is complete: its copies are sent once this turn's live bytes are out. */
   offer(call: Call): void {
     const { route, request } = call;
+    // Of a service that no dialect knows, nobody says which calls are unary: those are taken for it that send one message
+    // and are answered after it.
+    if (call.method.plan.method === undefined && (call.headSent || request.severalMessages)) {
+      call.copyTo = 0;
+      return;
+    }
     for (let i = 0; i < route.shadows.length; i++) {
       if ((call.copyTo & (1 << i)) === 0) continue;
       const shadow = route.shadows[i] as BoundShadow;

@@ -159,7 +159,7 @@ export function reportOf(html: string): Report {
   let section = "";
   for (const [, inner = ""] of html.matchAll(/<div[^>]*>(.*?)<\/div>/gs)) {
     const [, mark = "", port = "", title = ""] =
-      /^<span[^>]*>(.*?)<\/span><a href="[a-z]+:\/\/[^"]*:(\d+)\/"[^>]*>(.*?)<\/a>$/s.exec(inner) ?? [];
+      /^<span[^>]*>(.*?)<\/span><a href="[a-z]+:\/\/[^"]*:(\d+)\/"[^>]*>[^<]*<\/a>(.*)$/s.exec(inner) ?? [];
     if (port !== "") {
       const state = mark === "✔" ? "passed" : mark === "✖" ? "failed" : "open";
       cases.push({ port: Number(port), section, title: plainText(title), state, detail: "" });

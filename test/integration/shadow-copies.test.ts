@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import { ClientPeer, type Fields, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
+import { answerHead, ClientPeer, type Fields, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
 import {
   framed,
@@ -222,4 +222,84 @@ describe("which calls are copied", () => {
       assert.deepEqual(sidecar.variant("v43").shadowDropped, { [reason]: 1 });
     });
   }
+});
+
+describe("of a service that a route names and no dialect knows, the sidecar copies", () => {
+  const path = "/acme.Scorer/Score";
+
+  /** @param onStream what the champion does; by default it answers once the request is complete. */
+  async function scorers(onStream?: (stream: PeerStream) => void) {
+    const answer = (stream: PeerStream): undefined => void stream.done().then(() => stream.answer(framed("ok")));
+    const champion = own.add(await ServerPeer.start(onStream ?? answer));
+    const shadow = own.add(await ServerPeer.start(answer));
+    const variants = { v41: champion.address, v43: shadow.address };
+    const snapshot = snapshotOf({ match: { services: ["acme.Scorer"] }, shadows: { v43: {} }, variants });
+    const sidecar = own.add(await TestSidecar.start(snapshot));
+    const client = own.add(await ClientPeer.connect(sidecar.address));
+    return { champion, shadow, sidecar, client };
+  }
+
+  afterEach(() => own.close());
+
+  it("calls of one message, also one that is longer than what is kept of other calls", async () => {
+    const { shadow, sidecar, client } = await scorers();
+    const long = framed(Buffer.alloc(300_000, "long "));
+    await client.unary(path, framed("short"));
+    await client.unary(path, long);
+    await copies(sidecar, 2);
+    assert.deepEqual(
+      shadow.streams.map(({ body }) => body),
+      [framed("short"), long],
+    );
+    assert.deepEqual(sidecar.shadow("v43").byCode, { OK: 2 });
+  });
+
+  it("no calls of several messages, whether they come together or one by one", async () => {
+    const { champion, shadow, sidecar, client } = await scorers();
+    const two = Buffer.concat([framed("one"), framed("two")]);
+    await client.unary(path, two);
+    const call = client.open(path);
+    call.data(framed("one"));
+    await until(() => champion.streams[1]?.bytes === 8, "the champion has the first");
+    call.data(framed("two"), true);
+    await call.done();
+    const long = client.open(path);
+    long.data(framed(Buffer.alloc(200_000)));
+    await until(() => champion.streams[2]?.bytes === 200_005, "the champion has a long one");
+    long.data(framed("and another"), true);
+    await long.done();
+    await turns();
+    assert.deepEqual([shadow.streams.length, sidecar.variant("v43").shadowDropped], [0, {}]);
+  });
+
+  it("no conversations: calls that are answered before they have ended", async () => {
+    const { champion, shadow, sidecar, client } = await scorers((stream) => stream.headers(answerHead));
+    const call = client.open(path);
+    call.data(framed("one"));
+    await until(() => call.answer !== undefined, "the answer has begun");
+    call.stream.sendData(Buffer.alloc(0), 0, 0, true);
+    const stream = await champion.stream();
+    await until(() => stream.ended, "the champion has it all");
+    stream.end([["grpc-status", "0"]]);
+    await call.done();
+    await turns();
+    assert.deepEqual([shadow.streams.length, sidecar.variant("v43").shadowDropped], [0, {}]);
+  });
+
+  it("nothing of long streams, and holds no more of them than of other calls", async () => {
+    const { champion, sidecar, client } = await scorers();
+    const held = async () => {
+      const samples = (await sidecar.exposed()).get("contender_buffered_bytes")?.samples ?? [];
+      return samples.find(({ labels }) => labels.kind === "streams")?.value;
+    };
+    const call = client.open(path);
+    const first = framed(Buffer.alloc(200_000));
+    call.data(first);
+    await until(() => champion.streams[0]?.bytes === first.length, "the champion has the first message");
+    assert.equal(await held(), first.length);
+    call.data(framed("second"));
+    await until(() => (champion.streams[0]?.bytes ?? 0) > first.length, "and the second");
+    assert.equal(await held(), 0);
+    call.cancel();
+  });
 });
