@@ -15,7 +15,7 @@ import { Service } from "../judges/lib/processes.ts";
 import { scratchFile } from "../judges/lib/scratch.ts";
 import { routeDocument, SidecarUnderTest } from "../judges/lib/sidecar.ts";
 import { GrpcClient } from "../support/grpc-js.ts";
-import type { Failure, Verdict } from "./h2spec.ts";
+import { h2specdReport, h2specdVerdict, type Report, type Verdict } from "./reports.ts";
 
 /** Where the first of h2specd's ports may lie: below those that systems hand out by themselves. */
 const portBase = 20_000;
@@ -25,19 +25,6 @@ const attempts = 10;
 /** One case takes h2specd's own limit of two seconds for each answer, of which some want several. */
 const caseMs = 30_000;
 const callMs = 20_000;
-
-export interface ReportedCase {
-  readonly port: number;
-  readonly section: string;
-  readonly title: string;
-  readonly state: "open" | "passed" | "failed";
-  readonly detail: string;
-}
-
-export interface Report {
-  readonly cases: readonly ReportedCase[];
-  readonly skipped: number;
-}
 
 export interface UpstreamVerdict extends Verdict {
   /** Cases whose call was left without an answer. */
@@ -68,11 +55,10 @@ export async function runH2specd(command: string, spare: string): Promise<Upstre
       await judge.settled(i);
     }
     if (!(await sidecar.isReady())) unanswered.push("the sidecar itself, afterwards");
-    return { ...verdictOf(await judge.report()), unanswered };
+    return { ...h2specdVerdict(await judge.report()), unanswered };
   } finally {
     client.close();
-    sidecar.service.kill("SIGKILL");
-    judge.stop();
+    await Promise.all([sidecar.service.stop(), judge.stop()]);
     for (const gate of gates) gate.close();
   }
 }
@@ -90,15 +76,6 @@ async function callOnce(client: GrpcClient, path: string): Promise<boolean> {
   const deadlineExceeded = 4;
   const { status } = await client.unary(path, Buffer.alloc(16), { timeoutMs: callMs });
   return status.code !== deadlineExceeded || status.details.startsWith("contender:");
-}
-
-export function verdictOf({ cases, skipped }: Report): Verdict {
-  const failures: Failure[] = cases
-    .filter(({ state }) => state !== "passed")
-    .map(({ section, title, state, detail }) => ({ section, title, detail: state === "open" ? "never came" : detail }));
-  const failed = failures.length;
-  const passed = cases.length - failed - skipped;
-  return { cases: cases.length, passed, skipped, failed, failures, problem: "" };
 }
 
 /** The process and its page. */
@@ -134,7 +111,7 @@ class Judge {
     // It says that it listens before it does.
     for (let attempt = 1; ; attempt++) {
       try {
-        return reportOf(await (await fetch(this.#page, { signal })).text());
+        return h2specdReport(await (await fetch(this.#page, { signal })).text());
       } catch (reason) {
         if (attempt === attempts) throw reason;
         await sleep(50);
@@ -148,37 +125,9 @@ class Judge {
     while ((await this.report()).cases[i]?.state === "open" && performance.now() < end) await sleep(20);
   }
 
-  stop(): void {
-    this.#service.kill("SIGKILL");
+  async stop(): Promise<void> {
+    await this.#service.stop();
   }
-}
-
-/** @param html the page that h2specd makes of its results. */
-export function reportOf(html: string): Report {
-  const cases: { port: number; section: string; title: string; state: ReportedCase["state"]; detail: string }[] = [];
-  let section = "";
-  for (const [, inner = ""] of html.matchAll(/<div[^>]*>(.*?)<\/div>/gs)) {
-    const [, mark = "", port = "", title = ""] =
-      /^<span[^>]*>(.*?)<\/span><a href="[a-z]+:\/\/[^"]*:(\d+)\/"[^>]*>[^<]*<\/a>(.*)$/s.exec(inner) ?? [];
-    if (port !== "") {
-      const state = mark === "✔" ? "passed" : mark === "✖" ? "failed" : "open";
-      cases.push({ port: Number(port), section, title: plainText(title), state, detail: "" });
-    } else if (/^\d[\d.]*\. /.test(inner)) {
-      section = inner.split(". ")[0] ?? "";
-    } else {
-      const last = cases.at(-1);
-      if (last?.state === "failed") last.detail = `${last.detail} ${plainText(inner)}`.trim();
-    }
-  }
-  return { cases, skipped: Number(/(\d+) skipped/.exec(html)?.[1] ?? Number.NaN) };
-}
-
-function plainText(html: string): string {
-  return html
-    .replace(/&nbsp;/g, " ")
-    .replace(/&gt;/g, ">")
-    .replace(/\s+/g, " ")
-    .trim();
 }
 
 /** Lets one connection through, once it is led; all others find nobody. */

@@ -1,50 +1,26 @@
 /**
  * gRPC's own interoperability cases, by grpc-go's client and server: each is run against the server directly and through a
  * sidecar, and must end alike.
- *
- * The cases are those that grpc-go's `interop_test.sh` runs: all that need no cloud's credentials.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { run, Service } from "../judges/lib/processes.ts";
 import { scratchFile } from "../judges/lib/scratch.ts";
 import { routeDocument, SidecarUnderTest } from "../judges/lib/sidecar.ts";
 import type { Table } from "../judges/lib/table.ts";
-
-export const interopCases = [
-  "empty_unary",
-  "large_unary",
-  "client_streaming",
-  "server_streaming",
-  "ping_pong",
-  "empty_stream",
-  "timeout_on_sleeping_server",
-  "cancel_after_begin",
-  "cancel_after_first_response",
-  "status_code_and_message",
-  "special_status_message",
-  "custom_metadata",
-  "unimplemented_method",
-  "unimplemented_service",
-  "orca_per_rpc",
-  "orca_oob",
-  "rpc_soak",
-  "channel_soak",
-] as const;
+import { type InteropMode, interopCases, interopModes } from "./cases.ts";
 
 /** Of one case, as in `interop_test.sh`. */
 const caseMs = 20_000;
 
-export interface InteropMode {
-  readonly name: string;
-  readonly shadow?: true;
-}
-
-export const interopModes: readonly InteropMode[] = [{ name: "plain" }, { name: "with a shadow", shadow: true }];
-
 export interface InteropTools {
   readonly client: string;
   readonly server: string;
+  /** Folder of `ca.pem`, `server1.pem` and `server1.key`. */
+  readonly certificates: string;
 }
+
+/** A name that the test certificates are for. */
+const serverName = "foo.test.google.fr";
 
 export interface InteropVerdict {
   readonly mode: string;
@@ -53,18 +29,19 @@ export interface InteropVerdict {
 }
 
 /** Runs every case of every mode, a row each. */
-export async function judgeInterop(table: Table, { client, server }: InteropTools): Promise<InteropVerdict[]> {
+export async function judgeInterop(table: Table, tools: InteropTools): Promise<InteropVerdict[]> {
   const verdicts: InteropVerdict[] = [];
   for (const mode of interopModes) {
-    const [champion, shadow] = await Promise.all([interopServer(server), interopServer(server)]);
+    const [champion, shadow] = await Promise.all([interopServer(mode, tools), interopServer(mode, tools)]);
     const sidecar = await SidecarUnderTest.start({
-      CONTENDER_CONFIG: routeFile(mode, `127.0.0.1:${champion.ready.port}`, `127.0.0.1:${shadow.ready.port}`),
+      CONTENDER_CONFIG: routeFile(mode, tools, `127.0.0.1:${champion.ready.port}`, `127.0.0.1:${shadow.ready.port}`),
+      ...(mode.tls ? certificatePair(tools) : {}),
     });
     const through = Number(sidecar.address.split(":").at(-1));
     let alike = 0;
     for (const name of interopCases) {
-      const direct = await runCase(client, name, Number(champion.ready.port));
-      const proxied = await runCase(client, name, through);
+      const direct = await runCase(mode, tools, name, Number(champion.ready.port));
+      const proxied = await runCase(mode, tools, name, through);
       const same = direct.code === 0 && proxied.code === direct.code;
       if (same) alike++;
       const detail = `exit ${proxied.code}, and ${direct.code} directly`;
@@ -72,22 +49,27 @@ export async function judgeInterop(table: Table, { client, server }: InteropTool
     }
     if (mode.shadow) await judgeCopies(table, sidecar);
     verdicts.push({ mode: mode.name, cases: interopCases.length, alike });
-    sidecar.service.kill("SIGKILL");
-    champion.kill("SIGKILL");
-    shadow.kill("SIGKILL");
+    await Promise.all([sidecar.service.stop(), champion.stop(), shadow.stop()]);
   }
   return verdicts;
 }
 
-function runCase(client: string, name: string, port: number) {
+function certificatePair({ certificates }: InteropTools): NodeJS.ProcessEnv {
+  return { CONTENDER_TLS_CERT: `${certificates}/server1.pem`, CONTENDER_TLS_KEY: `${certificates}/server1.key` };
+}
+
+function runCase({ tls }: InteropMode, { client, certificates }: InteropTools, name: string, port: number) {
   const lookups = JSON.stringify({ loadBalancingConfig: [{ test_backend_metrics_load_balancer: {} }] });
   const args = ["--server_host=127.0.0.1", `--server_port=${port}`, `--test_case=${name}`];
-  return run(client, [...args, `--service_config_json=${lookups}`], { timeoutMs: caseMs });
+  const trusting = [`--server_host_override=${serverName}`, "--use_test_ca", `--ca_file=${certificates}/ca.pem`];
+  const secure = tls ? ["--use_tls", ...trusting] : [];
+  return run(client, [...args, `--service_config_json=${lookups}`, ...secure], { timeoutMs: caseMs });
 }
 
 /** On a port that the system chose: its log tells which. */
-function interopServer(command: string): Promise<Service> {
-  return Service.start("interop server", command, ["--port=0"], {
+function interopServer({ tls }: InteropMode, { server, certificates }: InteropTools): Promise<Service> {
+  const pair = [`--tls_cert_file=${certificates}/server1.pem`, `--tls_key_file=${certificates}/server1.key`];
+  return Service.start("interop server", server, ["--port=0", ...(tls ? ["--use_tls", ...pair] : [])], {
     env: { GRPC_GO_LOG_SEVERITY_LEVEL: "info" },
     readyWhen: (line) => {
       const [, port] = /interop server listening on .*:(\d+)$/.exec(line) ?? [];
@@ -97,14 +79,20 @@ function interopServer(command: string): Promise<Service> {
 }
 
 /** With a shadow, every call that may be copied is. */
-function routeFile({ shadow }: InteropMode, champion: string, copies: string): string {
+function routeFile(
+  { shadow, tls }: InteropMode,
+  { certificates }: InteropTools,
+  champion: string,
+  copies: string,
+): string {
+  const secure = tls ? { tls: { ca: `${certificates}/ca.pem`, serverName } } : {};
   const spec = {
     match: { services: ["grpc.testing.TestService"] },
-    variants: { v1: { address: champion }, ...(shadow ? { v2: { address: copies } } : {}) },
+    variants: { v1: { address: champion, ...secure }, ...(shadow ? { v2: { address: copies, ...secure } } : {}) },
     champion: "v1",
     ...(shadow ? { shadows: { v2: { percent: 100, timeout: "10s" } } } : {}),
   };
-  return scratchFile(`interop-${shadow ? "shadow" : "plain"}.json`, routeDocument("interop", spec));
+  return scratchFile(`interop/${shadow ?? false}-${tls ?? false}.json`, routeDocument("interop", spec));
 }
 
 /** A shadow that gets nothing would show nothing. */

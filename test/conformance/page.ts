@@ -1,7 +1,7 @@
 /** The table of docs/conformance.md: from a run's verdicts to its rows, and into the page. */
 import { readFileSync, writeFileSync } from "node:fs";
-import type { Verdict } from "./h2spec.ts";
 import type { InteropVerdict } from "./interop.ts";
+import type { Verdict } from "./reports.ts";
 
 export interface H2Row {
   readonly who: string;

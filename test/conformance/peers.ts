@@ -4,7 +4,8 @@
  */
 import { connect } from "node:http2";
 import { run } from "../judges/lib/processes.ts";
-import { runH2spec, type Verdict } from "./h2spec.ts";
+import { runH2spec } from "./h2spec.ts";
+import type { Verdict } from "./reports.ts";
 
 interface Started {
   readonly port: number;

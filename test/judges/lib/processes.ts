@@ -132,6 +132,12 @@ export class Service {
     return this.lines.at(-1) ?? {};
   }
 
+  /** Ends it at once, and waits until it is gone. */
+  async stop(): Promise<void> {
+    this.kill("SIGKILL");
+    await this.exited;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
