@@ -4,6 +4,8 @@ import { text } from "node:stream/consumers";
 import { handlers } from "./app.ts";
 import { run } from "./cli/program.ts";
 import { environment } from "./config/environment.ts";
+import type { RawHandle } from "./transport/door.ts";
+import type { ParentPort, ToWorker } from "./workers/messages.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -24,6 +26,16 @@ function onStop(fn: (signal: string) => void): () => void {
   };
 }
 
+/** Where this process is somebody's worker: its end of the channel, on which nothing it sends can fail it. */
+function parentPort(): ParentPort | undefined {
+  if (process.send === undefined) return undefined;
+  return {
+    send: (message, done) => void process.send?.(message, undefined, undefined, () => done?.()),
+    onMessage: (fn) => void process.on("message", (message, handle) => fn(message as ToWorker, handle as RawHandle)),
+    onDisconnect: (fn) => void process.once("disconnect", fn),
+  };
+}
+
 const { stderr } = process;
 const commands = handlers({
   version,
@@ -37,6 +49,8 @@ const commands = handlers({
     },
   },
   onStop,
+  program: process.argv[1] ?? "",
+  parent: parentPort(),
 });
 process.exitCode = await run(process.argv.slice(2), commands, io);
 // What is still open by now (a connection that lingers, a watcher) must not keep a finished command alive.

@@ -11,8 +11,11 @@ import type { Readiness } from "./readiness.ts";
 export interface AdminPort {
   /** Of what `metrics` gives. */
   readonly contentType: string;
-  metrics(): Promise<string> | string;
-  readiness(): Readiness;
+  /** @param byWorker each process' figures by themselves, where there are several */
+  metrics(byWorker: boolean): Promise<string> | string;
+  readiness(): Promise<Readiness> | Readiness;
+  /** Why nothing can be served any more although this process lives; undefined, or absent, where all is well. */
+  failing?(): string | undefined;
   /** The effective configuration as plain data; undefined before the first. Secrets are taken out here once more. */
   config(): unknown;
   /** Begins a drain. May be called more than once. */
@@ -31,6 +34,8 @@ export interface Answer {
 export interface Asker {
   /** By loopback or a unix socket, and not from within a browser. */
   readonly local: boolean;
+  /** What stands behind the path's question mark; "" where there is none. */
+  readonly query: string;
 }
 
 export interface Endpoint {
@@ -49,8 +54,11 @@ export function text(status: number, body: string): Answer {
 
 export const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
   ["/", { method: "GET", about: "this list", answer: () => text(200, listing()) }],
-  ["/metrics", { method: "GET", about: "metrics in Prometheus' text format", answer: metrics }],
-  ["/healthz", { method: "GET", about: "200 while the process lives", answer: () => text(200, "ok") }],
+  [
+    "/metrics",
+    { method: "GET", about: "metrics in Prometheus' text format; ?by=worker for each process", answer: metrics },
+  ],
+  ["/healthz", { method: "GET", about: "200 while the process lives", answer: health }],
   ["/readyz", { method: "GET", about: "200 when calls may be sent, else 503 and what is missing", answer: ready }],
   ["/config", { method: "GET", about: "the configuration in force, without its secrets", answer: config }],
   ["/drain", { method: "POST", about: "begins a drain; from this machine only", answer: drain }],
@@ -61,12 +69,18 @@ function listing(): string {
   return `contender sidecar, admin port\n\n${lines.join("\n")}`;
 }
 
-async function metrics(port: AdminPort): Promise<Answer> {
-  return { status: 200, contentType: port.contentType, body: await port.metrics() };
+async function metrics(port: AdminPort, { query }: Asker): Promise<Answer> {
+  const body = await port.metrics(new URLSearchParams(query).get("by") === "worker");
+  return { status: 200, contentType: port.contentType, body };
 }
 
-function ready(port: AdminPort): Answer {
-  const { ready: isReady, missing } = port.readiness();
+function health(port: AdminPort): Answer {
+  const why = port.failing?.();
+  return why === undefined ? text(200, "ok") : text(503, why);
+}
+
+async function ready(port: AdminPort): Promise<Answer> {
+  const { ready: isReady, missing } = await port.readiness();
   return isReady ? text(200, "ready") : text(503, ["not ready", ...missing.map((each) => `- ${each}`)].join("\n"));
 }
 

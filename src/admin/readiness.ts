@@ -14,6 +14,8 @@ export interface ReadinessFacts {
   readonly waitForChampion: boolean;
   /** Routes whose champion has no connection at this moment. */
   readonly routesWithoutChampion: readonly string[];
+  /** Why the processes that serve can't, where there are several; undefined where they can, or there is one. */
+  readonly workersMissing?: string | undefined;
 }
 
 export interface Readiness {
@@ -27,6 +29,7 @@ export function readinessOf(facts: ReadinessFacts): Readiness {
   if (facts.draining) missing.push("draining: no new calls are wanted");
   if (!facts.listening) missing.push("the proxy's port is not open yet");
   if (!facts.configured) missing.push("there is no valid configuration yet");
+  if (facts.workersMissing !== undefined) missing.push(facts.workersMissing);
   if (facts.waitForChampion) {
     for (const route of facts.routesWithoutChampion) missing.push(`no connection to the champion of route ${route}`);
   }

@@ -125,7 +125,7 @@ export class AdminServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const [path = ""] = (request.url ?? "").split("?", 1);
+    const [path = "", query = ""] = (request.url ?? "").split("?", 2);
     const endpoint = endpoints.get(path);
     if (endpoint === undefined) {
       this.#send(request, response, text(404, "nothing here; GET / lists what there is"));
@@ -139,8 +139,8 @@ export class AdminServer {
       return;
     }
     try {
-      const asker = { local: isLocalAsker(request.socket.remoteAddress, request.headers, this.#unix) };
-      this.#send(request, response, await this.#inTime(endpoint.answer(this.#port, asker)));
+      const local = isLocalAsker(request.socket.remoteAddress, request.headers, this.#unix);
+      this.#send(request, response, await this.#inTime(endpoint.answer(this.#port, { local, query })));
     } catch (reason) {
       this.#port.failed?.(path, reason);
       this.#send(request, response, text(500, "this failed; the log says why"));

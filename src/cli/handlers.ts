@@ -14,6 +14,8 @@ export interface Handlers {
   readonly version: string;
   /** Runs until it has drained. */
   sidecar(settings: Settings): Promise<number>;
+  /** One of a sidecar's workers, told by its primary what to do. */
+  worker(): Promise<number>;
   /** Which variant a key gets, and why; the key is what a person typed. */
   explain(route: RouteSpec, key: string): Explanation;
   /** One request to a running sidecar. @throws ContenderError UPSTREAM_UNREACHABLE after `timeoutMs` of silence. */

@@ -14,6 +14,7 @@ import { initCommand } from "./init.ts";
 import type { Io } from "./io.ts";
 import { sidecarCommand } from "./sidecar.ts";
 import { whyCommand } from "./why.ts";
+import { workerCommand } from "./worker.ts";
 
 /** Runs one command line, without the node and script in front. */
 export async function run(argv: readonly string[], handlers: Handlers, io: Io): Promise<number> {
@@ -57,7 +58,9 @@ export function buildProgram(handlers: Handlers, io: Io, finish: (code: number) 
     healthcheckCommand(handlers, io, finish),
   ];
   for (const command of commands) program.addCommand(command);
-  for (const command of [program, ...commands]) {
+  const worker = workerCommand(handlers, finish);
+  program.addCommand(worker, { hidden: true });
+  for (const command of [program, ...commands, worker]) {
     command
       .exitOverride()
       .showHelpAfterError(`(contender ${command === program ? "" : `${command.name()} `}--help tells more)`)

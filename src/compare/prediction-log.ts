@@ -19,7 +19,12 @@ export class PredictionLog {
   }
 
   add(record: PredictionRecord): void {
-    this.#writer.add(predictionLine(record), this.#onDropped);
+    this.addLine(predictionLine(record));
+  }
+
+  /** A record as another process wrote it, its end of line included. */
+  addLine(line: string): void {
+    this.#writer.add(line, this.#onDropped);
   }
 
   /** Records that were not written, by reason, those that never happened left out. */

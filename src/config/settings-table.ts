@@ -4,6 +4,7 @@
  * Defaults are written as the text one would set, so that code, `--help` and the reference cannot tell different ones.
  */
 import { type Address, readAddress, readListenAddress } from "../base/address.ts";
+import { digitsOf } from "../base/digits.ts";
 import { readDurationMs } from "../base/duration.ts";
 import { type Reading, read, unreadable } from "../base/parsed.ts";
 import { readNetworks } from "../base/trust.ts";
@@ -20,6 +21,9 @@ import {
   readWeights,
 } from "./environment-words.ts";
 import { nameRule } from "./route-document.ts";
+
+/** A machine with more cores has better uses for them than one pod's sidecar. */
+const mostWorkers = 64;
 
 export interface Setting<T> {
   readonly env: string;
@@ -49,6 +53,13 @@ export const settingsTable = {
     placeholder: "ADDRESS",
     doc: "The admin port: /metrics, /healthz, /readyz, /config, /drain. The kubelet's probes and a Prometheus outside the pod reach it only on a pod address, such as 0.0.0.0:7401.",
     read: readListenAddress,
+  }),
+  workers: setting<number>({
+    env: "CONTENDER_WORKERS",
+    default: "1",
+    placeholder: "COUNT",
+    doc: "Processes that serve calls, 1 to 64; each takes a core at most. Limits that are for all calls together are divided among them.",
+    read: readCount,
   }),
   local: setting<Address>({
     env: "CONTENDER_LOCAL",
@@ -245,6 +256,13 @@ function readBoolean(text: string): Reading<boolean> {
   if (text === "true" || text === "1") return read(true);
   if (text === "false" || text === "0") return read(false);
   return unreadable(`want true or false, got ${JSON.stringify(text)}`);
+}
+
+function readCount(text: string): Reading<number> {
+  const count = text.length <= 2 ? digitsOf(text, text.length) : -1;
+  return count >= 1 && count <= mostWorkers
+    ? read(count)
+    : unreadable(`want a whole number from 1 to ${mostWorkers}, got ${JSON.stringify(text)}`);
 }
 
 function readRatio(text: string): Reading<number> {

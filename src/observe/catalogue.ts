@@ -151,6 +151,16 @@ export const catalogue = {
     labels: ["reason"],
     help: "Records that the prediction log did not take.",
   },
+  contender_workers: {
+    type: "gauge",
+    labels: [],
+    help: "Workers that can take connections, where the sidecar has more than one process.",
+  },
+  contender_worker_restarts_total: {
+    type: "counter",
+    labels: [],
+    help: "Workers that ended unasked and were replaced.",
+  },
   contender_build_info: {
     type: "gauge",
     labels: ["version", "node"],
@@ -171,5 +181,7 @@ export const scrapedNames = [
   "contender_buffered_bytes",
   "contender_goaways_total",
   "contender_prediction_log_dropped_total",
+  "contender_workers",
+  "contender_worker_restarts_total",
 ] as const satisfies readonly MetricName[];
 export type ScrapedName = (typeof scrapedNames)[number];

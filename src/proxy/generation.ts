@@ -12,7 +12,7 @@ import type { VariantCells } from "../observe/variant-cells.ts";
 import type { MethodPlan, Plan } from "../plan/plan.ts";
 import type { RoutePlan, VariantPlan } from "../plan/route-plan.ts";
 import type { ScoreReader, ScoreSink } from "../protocol/dialect.ts";
-import type { Breaker } from "../resilience/breaker.ts";
+import type { CallBreaker } from "../resilience/breaker.ts";
 import type { FallbackBudget } from "../resilience/fallback-budget.ts";
 import type { Shadow } from "../shadow/shadow.ts";
 import type { Pool } from "../transport/pool.ts";
@@ -69,7 +69,7 @@ export interface BoundVariant {
   /** Metadata that this upstream is to get, in place of what the caller sent under these names. */
   readonly metadata: readonly HeaderField[];
   /** Set for an insured challenger. */
-  readonly breaker: Breaker | undefined;
+  readonly breaker: CallBreaker | undefined;
 }
 
 export interface BoundRoute {
@@ -109,7 +109,7 @@ export interface Bindings {
   cells(route: RouteSpec, variant: string): VariantCells;
   methodIndex(name: string): number;
   /** Undefined where the variant is not insured. */
-  breaker(route: RouteSpec, variant: VariantPlan): Breaker | undefined;
+  breaker(route: RouteSpec, variant: VariantPlan): CallBreaker | undefined;
   shadow(route: RouteSpec, spec: ShadowSpec, cells: VariantCells): Shadow;
   fallbackBudget(route: string): FallbackBudget;
   /** Address of the pod's own model server, formatted. */

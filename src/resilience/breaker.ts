@@ -57,10 +57,23 @@ export function resolveBreakerOptions(given: BreakerOptions = {}): Required<Brea
 /** The window's parts: it forgets a tenth of itself at a time. */
 const windowParts = 10;
 
+/** What a call asks of a breaker, wherever that is kept: in this process, or in the one that leads several. */
+export interface CallBreaker {
+  readonly state: BreakerState;
+  /** A permit for one call, above 0, or 0 where it must not be made. Each goes to `settle` or `giveBack`, once. */
+  tryAcquire(): number;
+  /** How the call with this permit ended. */
+  settle(permit: number, ok: boolean): void;
+  /** The call with this permit ended without saying anything about its upstream. */
+  giveBack(permit: number): void;
+  /** Nobody asks any more. */
+  close(): void;
+}
+
 /** Told of each change. What it throws is dropped: a log that fails must not leave a breaker half changed. */
 export type OnBreakerChange = (to: BreakerState, from: BreakerState) => void;
 
-export class Breaker {
+export class Breaker implements CallBreaker {
   readonly #clock: Clock;
   readonly #onChange: OnBreakerChange;
   readonly #probeTimeoutMs: number;
@@ -108,6 +121,11 @@ export class Breaker {
 
   get state(): BreakerState {
     return this.#state;
+  }
+
+  /** What a permit given out now is worth; changes with every change of state. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
   /**

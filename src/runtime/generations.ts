@@ -7,17 +7,26 @@ import type { Address } from "../base/address.ts";
 import { formatAddress } from "../base/address.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Parsed } from "../base/parsed.ts";
-import type { RouteSpec, ShadowSpec, Snapshot } from "../model/route.ts";
+import type { ShadowDropReason } from "../model/call.ts";
+import type { Snapshot } from "../model/route.ts";
 import { shadowDropIndex } from "../observe/labels.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { planSnapshot } from "../plan/plan.ts";
-import type { VariantPlan } from "../plan/route-plan.ts";
 import { dialects } from "../protocol/index.ts";
 import { type Bindings, Generation } from "../proxy/generation.ts";
-import { Breaker, type BreakerOptions, type BreakerState } from "../resilience/breaker.ts";
-import { FallbackBudget } from "../resilience/fallback-budget.ts";
+import { Breaker, type BreakerOptions, type BreakerState, type CallBreaker } from "../resilience/breaker.ts";
+import { FallbackBudget, resolveFallbackBudgetOptions } from "../resilience/fallback-budget.ts";
 import { Shadow } from "../shadow/shadow.ts";
+import { type BreakerNeed, liveBreaker, shadowBreaker } from "./breakers.ts";
 import type { Pools } from "./pools.ts";
+
+export interface BreakerEvent {
+  readonly route: string;
+  readonly variant: string;
+  readonly traffic: string;
+  readonly from: BreakerState;
+  readonly to: BreakerState;
+}
 
 export interface GenerationPorts {
   readonly clock: Clock;
@@ -26,7 +35,11 @@ export interface GenerationPorts {
   /** The pod's own model server. */
   readonly local: Address;
   readonly breaker: BreakerOptions;
-  onBreaker(event: { route: string; variant: string; traffic: string; from: BreakerState; to: BreakerState }): void;
+  onBreaker(event: BreakerEvent): void;
+  /** Gives a breaker that is kept elsewhere; by default each is kept here. */
+  readonly makeBreaker?: ((need: BreakerNeed) => CallBreaker) | undefined;
+  /** This process' share of what shadows and fallbacks may cost, above 0 up to 1; see `SidecarPorts.share`. */
+  readonly share?: number;
 }
 
 /** Short names of the methods that gates watch. */
@@ -36,8 +49,8 @@ const predictMethods = Object.values(dialects)
   .map((method) => method.name);
 
 interface BreakerEntry {
-  readonly labels: readonly [string, string, string];
-  readonly breaker: Breaker;
+  readonly labels: BreakerNeed["labels"];
+  readonly breaker: CallBreaker;
 }
 
 export class Generations {
@@ -99,42 +112,42 @@ export class Generations {
       pool: (route, variant, traffic) => pools.want(route, variant, traffic),
       cells: (route, variant) => metrics.routeVariant(route, variant, predictMethods),
       methodIndex: (name) => metrics.methodIndex(name),
-      breaker: (route, variant) => this.#insuring(route, variant, used),
+      breaker: (route, { spec }) => {
+        const need = liveBreaker(route, spec.name, this.#ports.breaker);
+        return need && this.#breaker(need, used);
+      },
       fallbackBudget: (route) => this.#budget(route),
       shadow: (route, spec, cells) => {
-        const shadow = new Shadow(spec, {
-          clock: this.#ports.clock,
-          breaker: this.#breaker(route, spec.variant, "shadow", used, spec),
-          dropped: (reason) => cells.shadowDropped(shadowDropIndex[reason]),
-        });
+        const breaker = this.#breaker(shadowBreaker(route, spec, this.#ports.breaker), used);
+        const dropped = (reason: ShadowDropReason) => cells.shadowDropped(shadowDropIndex[reason]);
+        const shadow = new Shadow(spec, { clock: this.#ports.clock, breaker, dropped }, this.#ports.share);
         this.#shadows.push(shadow);
         return shadow;
       },
     };
   }
 
-  #insuring(route: RouteSpec, variant: VariantPlan, used: Set<string>): Breaker | undefined {
-    if (variant.spec.onFailure !== "champion" || variant.spec.name === route.champion) return undefined;
-    return this.#breaker(route, variant.spec.name, "live", used);
-  }
-
-  #breaker(route: RouteSpec, variant: string, traffic: string, used: Set<string>, shadow?: ShadowSpec): Breaker {
-    const key = JSON.stringify([route.name, variant, traffic]);
+  #breaker({ key, labels, options }: BreakerNeed, used: Set<string>): CallBreaker {
     used.add(key);
     const known = this.#breakers.get(key);
     if (known !== undefined) return known.breaker;
-    const options = shadow === undefined ? this.#ports.breaker : shadowBreaker(this.#ports.breaker, shadow);
-    const breaker = new Breaker(this.#ports.clock, options, (to, from) =>
-      this.#ports.onBreaker({ route: route.name, variant, traffic, from, to }),
-    );
-    this.#breakers.set(key, { labels: [route.name, variant, traffic], breaker });
+    const breaker = this.#ports.makeBreaker?.({ key, labels, options }) ?? this.#ownBreaker(labels, options);
+    this.#breakers.set(key, { labels, breaker });
     return breaker;
+  }
+
+  #ownBreaker([route, variant, traffic]: BreakerNeed["labels"], options: BreakerOptions): Breaker {
+    return new Breaker(this.#ports.clock, options, (to, from) =>
+      this.#ports.onBreaker({ route, variant, traffic, from, to }),
+    );
   }
 
   #budget(route: string): FallbackBudget {
     const known = this.#budgets.get(route);
     if (known !== undefined) return known;
-    const budget = new FallbackBudget(this.#ports.clock);
+    // The ratio is of this process' own calls; the floor is one for all.
+    const minPerSecond = resolveFallbackBudgetOptions().minPerSecond * (this.#ports.share ?? 1);
+    const budget = new FallbackBudget(this.#ports.clock, { minPerSecond });
     this.#budgets.set(route, budget);
     return budget;
   }
@@ -143,9 +156,4 @@ export class Generations {
     this.#breakers.get(key)?.breaker.close();
     this.#breakers.delete(key);
   }
-}
-
-/** A probe of a shadow must outlast the shadow's own deadline, which ends it. */
-function shadowBreaker(options: BreakerOptions, shadow: ShadowSpec): BreakerOptions {
-  return { ...options, probeTimeoutMs: Math.max(options.probeTimeoutMs ?? 0, shadow.timeoutMs * 2, 1_000) };
 }

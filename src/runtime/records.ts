@@ -51,24 +51,25 @@ export interface Records {
 }
 
 export function openRecords(ports: RecordsPorts, options: RecordsOptions): Records {
-  const { chance, metrics } = ports;
+  const { chance } = ports;
   const { accessLog, predictionLog: path, predictionLogSample } = options;
   const takers: CallRecords[] = [];
   let file: LineWriter | undefined;
   if (path !== undefined) {
     const opened = openPredictionLog(ports, path);
     file = opened.file;
-    metrics.register("contender_prediction_log_dropped_total", () =>
-      opened.log.dropped().map(([reason, value]) => ({ labels: [reason], value })),
-    );
     takers.push(new PredictionRecords(opened.log, new RequestSample(predictionLogSample, chance)));
   }
   if (accessLog > 0) takers.push(new AccessRecords(accessLog, chance, (line) => ports.writeAccess(line)));
   return { calls: together(takers), close: async (withinMs) => await file?.close(withinMs) };
 }
 
-function openPredictionLog(ports: RecordsPorts, path: string): { log: PredictionLog; file: LineWriter | undefined } {
-  const { clock, stdout, onEvent } = ports;
+/** The log alone, for whoever gets its records from elsewhere. `file` is to be closed, where there is one. */
+export function openPredictionLog(
+  ports: Pick<RecordsPorts, "clock" | "stdout" | "onEvent" | "metrics">,
+  path: string,
+): { readonly log: PredictionLog; readonly file: LineWriter | undefined } {
+  const { clock, stdout, onEvent, metrics } = ports;
   const onState: LineWriterPorts["onState"] = (failing) => {
     if (failing !== undefined) return onEvent({ kind: "prediction_log_failing", path, ...failing });
     const dropped = log.dropped().reduce((sum, [, records]) => sum + records, 0);
@@ -76,6 +77,9 @@ function openPredictionLog(ports: RecordsPorts, path: string): { log: Prediction
   };
   const file = path === "stdout" ? undefined : new LineWriter({ clock, sink: new FileSink(path), onState });
   const log = new PredictionLog(file ?? stdout);
+  metrics.register("contender_prediction_log_dropped_total", () =>
+    log.dropped().map(([reason, value]) => ({ labels: [reason], value })),
+  );
   return { log, file };
 }
 

@@ -19,12 +19,14 @@ import { type ProxyOptions, resolveProxyOptions } from "../proxy/options.ts";
 import type { CallRecords, ProxyPorts } from "../proxy/ports.ts";
 import { Shadows } from "../proxy/shadows.ts";
 import { upstreamHandler } from "../proxy/upstream-handler.ts";
-import type { BreakerOptions } from "../resilience/breaker.ts";
+import type { BreakerOptions, CallBreaker } from "../resilience/breaker.ts";
+import type { RawHandle } from "../transport/door.ts";
 import { FlushLoop } from "../transport/flush-loop.ts";
 import { Listener } from "../transport/listener.ts";
 import { resolveTransportOptions, type TransportOptions } from "../transport/options.ts";
 import { Pool, type PoolEvent } from "../transport/pool.ts";
 import { type Resolver, systemResolver } from "../transport/resolver.ts";
+import type { BreakerNeed } from "./breakers.ts";
 import type { SidecarEvent } from "./events.ts";
 import { registerFigures } from "./figures.ts";
 import { Generations } from "./generations.ts";
@@ -53,6 +55,13 @@ export interface SidecarPorts {
   /** The system's where it is left out. */
   readonly resolver?: Resolver;
   readonly limits?: SidecarLimits;
+  /** Gives a breaker that is kept elsewhere; by default each is kept here. */
+  readonly makeBreaker?: (need: BreakerNeed) => CallBreaker;
+  /**
+   * This process' share, above 0 up to 1, of what routes grant to all that serve them: copies in flight, their bytes and
+   * their rate, fallbacks a second. Default 1: it serves them alone. Limits are handed in divided already.
+   */
+  readonly share?: number;
 }
 
 export class Sidecar {
@@ -89,6 +98,8 @@ export class Sidecar {
       local: ports.local,
       breaker: limits.breaker ?? {},
       onBreaker: (event) => ports.onEvent({ kind: "breaker", ...event }),
+      makeBreaker: ports.makeBreaker,
+      share: ports.share ?? 1,
     });
     this.#shadows = new Shadows(
       { clock, wheel, answerBytes: options.shadowAnswerBytes, scoreBytes: options.scoreBytes },
@@ -128,6 +139,16 @@ export class Sidecar {
     const bound = await this.#listener.listen(address);
     this.#listening = true;
     return bound;
+  }
+
+  /** Takes callers that another process accepts: a configuration must be in force. */
+  open(): void {
+    this.#listening = true;
+  }
+
+  /** Takes a connection that another process has accepted, over a unix socket or TCP. */
+  adopt(handle: RawHandle, unix: boolean, onGone: () => void): void {
+    this.#listener.adopt(handle, unix, onGone);
   }
 
   get listening(): boolean {

@@ -8,33 +8,35 @@ import type { Clock } from "../base/clock.ts";
 import { prefixBytes } from "../grpc/framing.ts";
 import type { ShadowDropReason } from "../model/call.ts";
 import type { ShadowSpec } from "../model/route.ts";
-import type { Breaker } from "../resilience/breaker.ts";
+import type { CallBreaker } from "../resilience/breaker.ts";
 import type { BreakerVerdict } from "../resilience/classify.ts";
 import { Semaphore } from "../resilience/semaphore.ts";
 import { TokenBucket } from "../resilience/token-bucket.ts";
 
 export interface ShadowPorts {
   readonly clock: Clock;
-  readonly breaker: Breaker;
+  readonly breaker: CallBreaker;
   /** Counts a copy that was not sent. */
   dropped(reason: ShadowDropReason): void;
 }
 
 export class Shadow {
   readonly spec: ShadowSpec;
-  readonly breaker: Breaker;
+  readonly breaker: CallBreaker;
   readonly #ports: ShadowPorts;
   readonly #inFlight: Semaphore;
   readonly #bytes: Semaphore;
   readonly #rate: TokenBucket | undefined;
 
-  constructor(spec: ShadowSpec, ports: ShadowPorts) {
+  /** @param share of the bounds that are for all workers together: 1 where there is one, 0.5 for each of two. */
+  constructor(spec: ShadowSpec, ports: ShadowPorts, share = 1) {
     this.spec = spec;
     this.breaker = ports.breaker;
     this.#ports = ports;
-    this.#inFlight = new Semaphore(spec.maxInFlight);
-    this.#bytes = new Semaphore(Math.max(spec.maxBytes, spec.maxMessageBytes + prefixBytes));
-    this.#rate = spec.maxPerSecond === undefined ? undefined : new TokenBucket(spec.maxPerSecond, ports.clock);
+    this.#inFlight = new Semaphore(Math.max(1, Math.floor(spec.maxInFlight * share)));
+    this.#bytes = new Semaphore(Math.max(spec.maxBytes * share, spec.maxMessageBytes + prefixBytes));
+    const perSecond = spec.maxPerSecond;
+    this.#rate = perSecond === undefined ? undefined : new TokenBucket(perSecond * share, ports.clock);
   }
 
   /** Copies that are under way. */

@@ -10,6 +10,7 @@ import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { Connection, ConnectionHandler } from "../http2/connection.ts";
 import { errorCode } from "../http2/constants.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
+import { listenOn, type RawHandle, socketOf } from "./door.ts";
 import type { FlushLoop } from "./flush-loop.ts";
 import { looksLikeHttp1, refuseHttp1 } from "./http1.ts";
 import { Link } from "./link.ts";
@@ -39,6 +40,7 @@ const goneAddress = "0.0.0.0";
 export class Listener {
   readonly #server: Server;
   #unix = false;
+  #draining = false;
   readonly #ports: ListenerPorts;
   readonly #http2: ResolvedHttp2Options;
   readonly #options: ResolvedTransportOptions;
@@ -54,7 +56,7 @@ export class Listener {
     this.#http2 = http2;
     this.#options = options;
     this.#server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
-      this.#accept(socket),
+      this.#accept(socket, this.#unix),
     );
     this.#server.maxConnections = options.maxConnectionsAccepted;
   }
@@ -62,20 +64,12 @@ export class Listener {
   /** @returns the bound address as text. @throws the system's error, where the address can't be had. */
   listen(address: Address): Promise<string> {
     this.#unix = address.kind === "unix";
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      const done = (): void => {
-        this.#server.off("error", reject);
-        // Accepting fails for a while when descriptors run out; the next one is tried when there are some again.
-        this.#server.on("error", () => undefined);
-        const bound = this.#server.address();
-        resolve(
-          bound === null || typeof bound === "string" ? `unix:${bound ?? ""}` : textOf(bound.address, bound.port),
-        );
-      };
-      if (address.kind === "unix") this.#server.listen({ path: address.path, backlog: this.#options.backlog }, done);
-      else this.#server.listen({ host: address.host, port: address.port, backlog: this.#options.backlog }, done);
-    });
+    return listenOn(this.#server, address, this.#options.backlog);
+  }
+
+  /** Takes a connection that was accepted elsewhere; `onGone` is told once it is closed. */
+  adopt(handle: RawHandle, unix: boolean, onGone: () => void): void {
+    this.#accept(socketOf(handle), unix).once("close", onGone);
   }
 
   get connectionCount(): number {
@@ -97,6 +91,7 @@ export class Listener {
 
   /** Stops accepting, lets every open call finish, and resolves when the last connection is gone. */
   drain(): Promise<void> {
+    this.#draining = true;
     this.#server.close();
     for (const link of this.#links) this.#shutdown(link);
     return new Promise((resolve) => {
@@ -124,7 +119,7 @@ export class Listener {
     );
   }
 
-  #accept(accepted: Socket): void {
+  #accept(accepted: Socket, unix: boolean): Socket {
     let answered = false;
     let link: Link | undefined;
     const socket = readAccepted(accepted, (bytes, end) => {
@@ -135,7 +130,7 @@ export class Listener {
       link?.receive(bytes, end);
     });
     // Now: one that sends and resets can still be read, and has no address any more.
-    const peer: Peer = { address: this.#unix ? undefined : (socket.remoteAddress ?? goneAddress) };
+    const peer: Peer = { address: unix ? undefined : (socket.remoteAddress ?? goneAddress) };
     // A socket that dies before it speaks must not take the process along.
     socket.on("error", () => undefined);
     const cancel = this.#ports.clock.after(this.#options.handshakeTimeoutMs, () => {
@@ -151,6 +146,7 @@ export class Listener {
     // Who has said all and said nothing gets the same answer.
     socket.once("end", () => socket.end());
     socket.resume();
+    return socket;
   }
 
   /** By its first bytes a stranger becomes a connection, or is told that it can't. */
@@ -166,7 +162,7 @@ export class Listener {
     link.connection.onceReady(cancel);
     this.#links.add(link);
     this.#strangers.delete(socket);
-    if (!this.#server.listening) this.#shutdown(link);
+    if (this.#draining) this.#shutdown(link);
     // Nothing is heard of what it says: told so, it sends its calls elsewhere, where they would fail here.
     if (this.#over) link.connection.finishShutdown();
     return link;
@@ -177,10 +173,6 @@ export class Listener {
     if (this.#links.size > 0) return;
     this.#emptied?.();
   }
-}
-
-function textOf(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Who is at the other end of a connection that a listener accepted. */

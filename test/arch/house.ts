@@ -20,6 +20,8 @@ export const layers: Layers = {
   plan: ["base", "model", "protocol", "router"],
   proxy,
   runtime: [...proxy, "proxy"],
+  workers: ["base", "model", "transport", "resilience", "runtime"],
+  processes: "anything",
   gate: ["base", "model"],
   strategy: ["base", "model"],
   rollout: ["base", "model", "gate", "strategy"],
@@ -34,7 +36,9 @@ export const layers: Layers = {
   "main.ts": "anything",
 };
 
-const files = { homes: ["src/config/", "src/compare/", "src/demo/", "src/cli/", "src/app.ts", "src/main.ts"] };
+const files = {
+  homes: ["src/config/", "src/compare/", "src/demo/", "src/cli/", "src/processes/", "src/app.ts", "src/main.ts"],
+};
 // init asks an address what listens there before a gRPC library makes one error of every slip.
 const sockets = ["src/transport/", "src/admin/", "src/init/", "src/demo/"];
 const rpc = { homes: ["src/control/", "src/init/", "src/demo/"] };
@@ -49,10 +53,10 @@ export const homes: Homes = {
   "grpc-health-check": demo,
   "onnxruntime-web": demo,
   opossum: { homes: ["src/resilience/"] },
-  pino: { homes: ["src/app.ts"] },
+  pino: { homes: ["src/processes/"] },
   "prom-client": { homes: ["src/observe/"] },
   yaml: { homes: ["src/config/"] },
-  "node:child_process": demo,
+  "node:child_process": { homes: ["src/workers/", "src/demo/"] },
   "node:cluster": { homes: [] },
   "node:dgram": { homes: [] },
   "node:dns": { homes: ["src/transport/"] },

@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer as createHttp2 } from "node:http2";
 import { type AddressInfo, createServer } from "node:net";
-import { handlers, type ProcessPorts } from "../../src/app.ts";
+import { handlers } from "../../src/app.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { loadTexts } from "../../src/config/files.ts";
 import type { InitOptions, InitPorts } from "../../src/init/options.ts";
 import { runInit } from "../../src/init/run.ts";
+import type { ProcessPorts } from "../../src/processes/ports.ts";
 import { contender } from "../support/cli.ts";
 import { GrpcServer } from "../support/grpc-js.ts";
 import { InferenceServer, type Methods, modelMetadata, Refused } from "../support/inference-server.ts";
@@ -68,7 +69,7 @@ class Command {
 
   #ports(): ProcessPorts {
     return {
-      ...{ version: "0.0.0-test", nodeVersion: process.version, env: {}, demoEnv: {} },
+      ...{ version: "0.0.0-test", nodeVersion: process.version, env: {}, demoEnv: {}, program: "", parent: undefined },
       screen: { write: () => undefined, columns: undefined },
       out: (text) => {
         this.out += text;

@@ -31,6 +31,7 @@ export async function contender(argv: readonly string[], given: Surroundings = {
   const handlers: Handlers = {
     version: "1.2.3",
     sidecar: note("sidecar"),
+    worker: () => note("worker")(undefined),
     init: note("init"),
     demo: {
       defaults: { once: false, seconds: 15, json: false, weights: [80, 20], salt: undefined, rate: 300 },

@@ -320,8 +320,9 @@ export async function freeAddress(): Promise<string> {
 }
 
 export function connectTo(address: string): Socket {
-  const [host = "", port] = address.split(":");
-  const socket = connect({ host, port: Number(port), noDelay: true });
+  const [host = "", port = ""] = address.split(":");
+  const place = host === "unix" ? { path: port } : { host, port: Number(port) };
+  const socket = connect({ ...place, noDelay: true });
   socket.on("error", () => undefined);
   return socket;
 }

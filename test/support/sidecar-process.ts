@@ -13,6 +13,13 @@ export interface LogLine {
   readonly [key: string]: unknown;
 }
 
+/** What of `/config` tests look at. */
+export interface EffectiveConfig {
+  readonly version: string;
+  readonly rejected?: readonly { readonly message: string }[];
+  readonly workers?: readonly { readonly worker: number; readonly pid: number; readonly config: string }[];
+}
+
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -68,8 +75,22 @@ export class SidecarProcess {
     return `http://${String(this.event("ready")?.admin)}`;
   }
 
-  async metrics(): Promise<ReadonlyMap<string, ExposedMetric>> {
-    return parseExposition(await (await fetch(`${this.admin}/metrics`)).text());
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** @param query `?by=worker`, for each process by itself */
+  async metrics(query = ""): Promise<ReadonlyMap<string, ExposedMetric>> {
+    return parseExposition(await (await fetch(`${this.admin}/metrics${query}`)).text());
+  }
+
+  async config(): Promise<EffectiveConfig> {
+    return (await (await fetch(`${this.admin}/config`)).json()) as EffectiveConfig;
+  }
+
+  /** Process ids of its workers, in the order of their numbers. */
+  async workerPids(): Promise<number[]> {
+    return ((await this.config()).workers ?? []).map(({ pid }) => pid);
   }
 
   async ready(): Promise<number> {

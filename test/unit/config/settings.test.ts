@@ -10,6 +10,7 @@ describe("settings", () => {
     assert.deepEqual(settings({}), {
       listen: { kind: "tcp", host: "0.0.0.0", port: 7400 },
       admin: { kind: "tcp", host: "127.0.0.1", port: 7401 },
+      workers: 1,
       local: { kind: "tcp", host: "127.0.0.1", port: 8500 },
       config: undefined,
       champion: undefined,

@@ -1,0 +1,174 @@
+/** One `contender sidecar` in a process of its own, from its settings to its exit code. */
+import type { Logger } from "pino";
+import { readinessOf } from "../admin/readiness.ts";
+import { AdminServer } from "../admin/server.ts";
+import { formatAddress } from "../base/address.ts";
+import { systemChance } from "../base/chance.ts";
+import { systemClock } from "../base/clock.ts";
+import { type Problem, problemLine } from "../base/parsed.ts";
+import { trusts } from "../base/trust.ts";
+import type { LineWriter } from "../compare/line-writer.ts";
+import { openRoutes } from "../config/routes.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Loaded } from "../config/snapshot.ts";
+import { Metrics } from "../observe/metrics.ts";
+import { collectProcessMetrics } from "../observe/process-metrics.ts";
+import { openRecords, type Records } from "../runtime/records.ts";
+import { Sidecar } from "../runtime/sidecar.ts";
+import { effective, keepYoungGenerationSmall, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
+import { openProcessLog } from "./process-log.ts";
+
+export class SidecarProcess {
+  readonly #settings: Settings;
+  readonly #ports: ProcessPorts;
+  readonly #stdout: LineWriter;
+  readonly #records: Records;
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  readonly #sidecar: Sidecar;
+  /** What is wrong with the configuration that was refused last; empty once a good one came after it. */
+  #refused: readonly Problem[] = [];
+  #ended: (code: number) => void = () => undefined;
+
+  constructor(settings: Settings, ports: ProcessPorts) {
+    this.#settings = settings;
+    this.#ports = ports;
+    const { stdout, log } = openProcessLog(settings.logLevel, null, () => this.#metrics.hookFailed("log"));
+    this.#stdout = stdout;
+    this.#log = log;
+    this.#metrics = new Metrics({ clock: systemClock, version: ports.version, node: ports.nodeVersion });
+    collectProcessMetrics(this.#metrics.registry);
+    // Who asks for an access log gets one, whatever the level of everything else.
+    const accessLog = this.#log.child({}, { level: "info" });
+    this.#records = openRecords(
+      {
+        clock: systemClock,
+        chance: systemChance,
+        metrics: this.#metrics,
+        stdout: this.#stdout,
+        writeAccess: (line) => accessLog.info({ event: "call", ...line }),
+        onEvent: ({ kind, ...event }) => {
+          const level = kind === "prediction_log_failing" ? "warn" : "info";
+          this.#log[level]({ event: kind, ...event });
+        },
+      },
+      settings,
+    );
+    const trusted = trusts(settings.trustHop);
+    this.#sidecar = new Sidecar({
+      clock: systemClock,
+      chance: systemChance,
+      metrics: this.#metrics,
+      local: settings.local,
+      trustsHop: trusted,
+      records: this.#records.calls,
+      onEvent: ({ kind, ...event }) => {
+        // What ends while we end is as it should be.
+        const level = kind === "connected" || kind === "resolved" || this.#sidecar.draining ? "info" : "warn";
+        this.#log[level]({ event: kind, ...event });
+      },
+      nonGrpc: settings.nonGrpc,
+      limits: settings.limits,
+    });
+  }
+
+  async run(): Promise<number> {
+    try {
+      return await this.#run();
+    } finally {
+      await this.#stdout.close(logCloseMs);
+    }
+  }
+
+  async #run(): Promise<number> {
+    const source = await openRoutes(this.#settings, systemClock, (loaded) => this.#reload(loaded));
+    const { first } = source;
+    if (!first.ok) return refuseStart(first.problems);
+    for (const warning of first.warnings) this.#log.warn({ event: "config_warning", ...warning });
+    const applied = this.#sidecar.apply(first.value);
+    if (!applied.ok) return refuseStart(applied.problems);
+
+    const admin = this.#admin();
+    const adminAddress = await listening("CONTENDER_ADMIN", this.#settings.admin, () =>
+      admin.listen(this.#settings.admin),
+    );
+    const listen = await listening("CONTENDER_LISTEN", this.#settings.listen, () =>
+      this.#sidecar.listen(this.#settings.listen),
+    );
+    const { version, source: from } = first.value;
+    this.#log.info({
+      event: "ready",
+      listen,
+      admin: formatAddress(adminAddress),
+      config: version,
+      source: from,
+      version: this.#ports.version,
+    });
+
+    keepYoungGenerationSmall();
+    const done = new Promise<number>((resolve) => {
+      this.#ended = resolve;
+    });
+    let signals = 0;
+    const stopWatching = this.#ports.onStop((signal) => {
+      if (++signals === 1) this.#drain(signal);
+      else this.#sidecar.force();
+    });
+    const code = await done;
+    stopWatching();
+    await source.close();
+    await admin.close();
+    await this.#records.close(logCloseMs);
+    this.#log.info({ event: "stopped", clean: code === 0 });
+    return code;
+  }
+
+  #reload(loaded: Loaded): void {
+    for (const warning of loaded.warnings) this.#log.warn({ event: "config_warning", ...warning });
+    const applied = loaded.ok ? this.#sidecar.apply(loaded.value) : loaded;
+    if (!loaded.ok) this.#metrics.configRejected();
+    if (applied.ok) {
+      this.#refused = [];
+      this.#log.info({ event: "config_applied", config: this.#sidecar.generation?.version });
+    } else {
+      this.#refused = applied.problems;
+      const inForce = this.#sidecar.generation?.version;
+      this.#log.error({ event: "config_rejected", inForce, problems: applied.problems.map(problemLine) });
+    }
+  }
+
+  #drain(why: string): void {
+    if (this.#sidecar.draining) return;
+    const { drainDelayMs, gracePeriodMs } = this.#settings;
+    this.#log.info({ event: "draining", why, drainDelayMs, gracePeriodMs });
+    void this.#sidecar.drain(drainDelayMs, gracePeriodMs).then((clean) => this.#ended(clean ? 0 : 1));
+  }
+
+  #admin(): AdminServer {
+    const metrics = this.#metrics;
+    return new AdminServer(
+      {
+        contentType: metrics.contentType,
+        metrics: () => metrics.exposition(),
+        readiness: () =>
+          readinessOf({
+            listening: this.#sidecar.listening,
+            configured: this.#sidecar.generation !== undefined,
+            draining: this.#sidecar.draining,
+            waitForChampion: this.#settings.waitForChampion,
+            routesWithoutChampion: this.#settings.waitForChampion ? this.#sidecar.routesWithoutChampion() : [],
+          }),
+        config: () => this.#effective(),
+        drain: () => this.#drain("admin port"),
+        failed: (endpoint, reason) => this.#log.error({ event: "admin_failed", endpoint, reason: String(reason) }),
+      },
+      systemClock,
+    );
+  }
+
+  #effective(): unknown {
+    const snapshot = this.#sidecar.generation?.plan.snapshot;
+    if (snapshot === undefined) return undefined;
+    return effective(snapshot, this.#refused);
+  }
+}

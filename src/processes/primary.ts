@@ -1,0 +1,331 @@
+/**
+ * A `contender sidecar` of several processes: this one accepts, configures, counts together and answers the admin port;
+ * its workers serve the calls. It is to its surroundings what a lone process is: same ports, settings, signals, metrics.
+ */
+import type { Logger } from "pino";
+import { type Readiness, readinessOf } from "../admin/readiness.ts";
+import { AdminServer } from "../admin/server.ts";
+import { formatAddress } from "../base/address.ts";
+import { systemChance } from "../base/chance.ts";
+import { systemClock } from "../base/clock.ts";
+import { ContenderError } from "../base/errors.ts";
+import { type Problem, problemLine } from "../base/parsed.ts";
+import type { LineWriter } from "../compare/line-writer.ts";
+import type { PredictionLog } from "../compare/prediction-log.ts";
+import { openRoutes } from "../config/routes.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Loaded } from "../config/snapshot.ts";
+import type { Snapshot } from "../model/route.ts";
+import { GroupExposition } from "../observe/group-exposition.ts";
+import { Metrics } from "../observe/metrics.ts";
+import { collectProcessMetrics } from "../observe/process-metrics.ts";
+import { planSnapshot } from "../plan/plan.ts";
+import { resolveProxyOptions } from "../proxy/options.ts";
+import { openPredictionLog } from "../runtime/records.ts";
+import { Door } from "../transport/door.ts";
+import { resolveTransportOptions } from "../transport/options.ts";
+import { Group } from "../workers/group.ts";
+import type { WorkerSettings } from "../workers/messages.ts";
+import { shareOf } from "../workers/shares.ts";
+import { Switchover } from "../workers/switchover.ts";
+import { effective, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
+import { openProcessLog } from "./process-log.ts";
+
+/** How long a scrape waits for a worker. Prometheus gives up after 10 s by default; a worker takes milliseconds. */
+const scrapeMs = 2_000;
+/** How long a readiness probe waits for one: the kubelet's own default. */
+const readinessMs = 1_000;
+/** Records of the prediction log among what workers write; their log lines begin with a level. */
+const recordStart = '{"event":"prediction",';
+
+export class PrimaryProcess {
+  readonly #settings: Settings;
+  readonly #ports: ProcessPorts;
+  readonly #stdout: LineWriter;
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  readonly #totals = new GroupExposition();
+  /** The prediction log and its file, where it goes to one; else records go the way of all lines. */
+  readonly #records: { readonly log: PredictionLog; readonly file: LineWriter | undefined } | undefined;
+  readonly #group: Group;
+  readonly #switchover: Switchover;
+  readonly #door: Door;
+  #snapshot: Snapshot | undefined = undefined;
+  /** What is wrong with the configuration that was refused last; empty once a good one came after it. */
+  #refused: readonly Problem[] = [];
+  /** One configuration after the other. */
+  #switching: Promise<void> = Promise.resolve();
+  #listening = false;
+  #draining = false;
+  #forced = false;
+  #force: () => void = () => undefined;
+  #ended: (code: number) => void = () => undefined;
+  #collecting: Promise<void> | undefined;
+
+  constructor(settings: Settings, ports: ProcessPorts) {
+    this.#settings = settings;
+    this.#ports = ports;
+    const { stdout, log } = openProcessLog(settings.logLevel, null, () => this.#metrics.hookFailed("log"));
+    this.#stdout = stdout;
+    this.#log = log;
+    this.#metrics = new Metrics({ clock: systemClock, version: ports.version, node: ports.nodeVersion });
+    collectProcessMetrics(this.#metrics.registry);
+    this.#records = this.#openRecords();
+    const limits = resolveTransportOptions(settings.limits.transport);
+    this.#group = new Group(
+      {
+        clock: systemClock,
+        chance: systemChance,
+        program: { path: ports.program, args: ["worker"] },
+        settingsOf: (worker) => this.#settingsOf(worker),
+        onLine: (line) => this.#takeLine(line),
+        onEvent: ({ kind, ...event }) => {
+          const level = kind === "worker_started" || this.#draining ? "info" : "error";
+          log[level]({ event: kind, ...event });
+        },
+        onBreaker: ({ labels: [route, variant, traffic], from, to }) =>
+          log.warn({ event: "breaker", route, variant, traffic, from, to }),
+        onGone: (worker, metrics) => {
+          if (metrics !== undefined) this.#totals.note(worker, metrics);
+          this.#totals.end(worker);
+        },
+      },
+      {
+        workers: settings.workers,
+        breaker: settings.limits.breaker,
+        maxConnections: limits.maxConnectionsAccepted,
+        maxWaiting: limits.backlog,
+      },
+    );
+    this.#switchover = new Switchover(this.#group, settings.limits.breaker);
+    this.#door = new Door({ backlog: limits.backlog }, (handle) => this.#group.hand(handle));
+    this.#registerFigures();
+  }
+
+  async run(): Promise<number> {
+    try {
+      return await this.#run();
+    } finally {
+      this.#group.close();
+      await this.#stdout.close(logCloseMs);
+    }
+  }
+
+  async #run(): Promise<number> {
+    const source = await openRoutes(this.#settings, systemClock, (loaded) => {
+      this.#switching = this.#switching.then(() => this.#reload(loaded));
+    });
+    const { first } = source;
+    if (!first.ok) return refuseStart(first.problems);
+    for (const warning of first.warnings) this.#log.warn({ event: "config_warning", ...warning });
+    const plan = planSnapshot(first.value);
+    if (!plan.ok) return refuseStart(plan.problems);
+    this.#inForce(first.value);
+
+    const admin = this.#admin();
+    const adminAddress = await listening("CONTENDER_ADMIN", this.#settings.admin, () =>
+      admin.listen(this.#settings.admin),
+    );
+    await this.#startWorkers(first.value);
+    const listen = await listening("CONTENDER_LISTEN", this.#settings.listen, () =>
+      this.#door.listen(this.#settings.listen),
+    );
+    this.#listening = true;
+    this.#log.info({
+      event: "ready",
+      listen,
+      admin: formatAddress(adminAddress),
+      config: first.value.version,
+      source: first.value.source,
+      version: this.#ports.version,
+      workers: this.#settings.workers,
+    });
+
+    const done = new Promise<number>((resolve) => {
+      this.#ended = resolve;
+    });
+    let signals = 0;
+    const stopWatching = this.#ports.onStop((signal) => {
+      if (++signals === 1) this.#drain(signal);
+      else this.#forceEnd();
+    });
+    const code = await done;
+    stopWatching();
+    await source.close();
+    await admin.close();
+    await this.#records?.file?.close(logCloseMs);
+    this.#log.info({ event: "stopped", clean: code === 0 });
+    return code;
+  }
+
+  async #startWorkers(snapshot: Snapshot): Promise<void> {
+    try {
+      await this.#switchover.start(snapshot);
+    } catch (reason) {
+      throw ContenderError.from(reason);
+    }
+  }
+
+  #inForce(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    this.#metrics.setGeneration(snapshot);
+  }
+
+  async #reload(loaded: Loaded): Promise<void> {
+    for (const warning of loaded.warnings) this.#log.warn({ event: "config_warning", ...warning });
+    const problems = await this.#apply(loaded);
+    this.#refused = problems;
+    if (problems.length === 0) {
+      this.#log.info({ event: "config_applied", config: this.#snapshot?.version });
+    } else {
+      this.#metrics.configRejected();
+      const inForce = this.#snapshot?.version;
+      this.#log.error({ event: "config_rejected", inForce, problems: problems.map(problemLine) });
+    }
+  }
+
+  /** @returns why it can't be had; empty where it is in force in every worker. */
+  async #apply(loaded: Loaded): Promise<readonly Problem[]> {
+    if (!loaded.ok) return loaded.problems;
+    const plan = planSnapshot(loaded.value);
+    if (!plan.ok) return plan.problems;
+    const problems = await this.#switchover.apply(loaded.value, this.#snapshot as Snapshot);
+    if (problems.length === 0) this.#inForce(loaded.value);
+    return problems;
+  }
+
+  #drain(why: string): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    const { drainDelayMs, gracePeriodMs } = this.#settings;
+    this.#log.info({ event: "draining", why, drainDelayMs, gracePeriodMs });
+    void this.#end().then((clean) => this.#ended(clean ? 0 : 1));
+  }
+
+  async #end(): Promise<boolean> {
+    const { drainDelayMs, gracePeriodMs } = this.#settings;
+    await new Promise<void>((resolve) => {
+      this.#force = resolve;
+      systemClock.after(drainDelayMs, resolve);
+    });
+    // In this order: what was accepted is on its way to a worker before that one is told to end.
+    this.#door.close();
+    this.#listening = false;
+    const drained = this.#group.drain(this.#forced ? 0 : gracePeriodMs - drainDelayMs);
+    if (this.#forced) this.#group.force();
+    return (await drained) && !this.#forced;
+  }
+
+  #forceEnd(): void {
+    this.#forced = true;
+    this.#force();
+    this.#group.force();
+  }
+
+  #settingsOf(worker: number): WorkerSettings {
+    const { accessLog, gracePeriodMs, limits, listen, local, logLevel, predictionLogSample, trustHop, workers } =
+      this.#settings;
+    const full = {
+      ...limits,
+      transport: resolveTransportOptions(limits.transport),
+      proxy: resolveProxyOptions(limits.proxy),
+    };
+    return {
+      worker,
+      workers,
+      local,
+      unix: listen.kind === "unix",
+      trustHop,
+      nonGrpc: this.#settings.nonGrpc,
+      limits: shareOf(full, workers),
+      logLevel,
+      accessLog,
+      predictionLog: this.#settings.predictionLog !== undefined,
+      predictionLogSample,
+      gracePeriodMs,
+    };
+  }
+
+  #openRecords(): { readonly log: PredictionLog; readonly file: LineWriter | undefined } | undefined {
+    const { predictionLog } = this.#settings;
+    if (predictionLog === undefined || predictionLog === "stdout") return undefined;
+    const onEvent: Parameters<typeof openPredictionLog>[0]["onEvent"] = ({ kind, ...event }) => {
+      const level = kind === "prediction_log_failing" ? "warn" : "info";
+      this.#log[level]({ event: kind, ...event });
+    };
+    const ports = { clock: systemClock, stdout: this.#stdout, metrics: this.#metrics, onEvent };
+    return openPredictionLog(ports, predictionLog);
+  }
+
+  /** All lines for one place go through one writer: two processes on one pipe would cut into each other's. */
+  #takeLine(line: string): void {
+    if (this.#records !== undefined && line.startsWith(recordStart)) this.#records.log.addLine(`${line}\n`);
+    else this.#stdout.add(`${line}\n`, () => this.#metrics.hookFailed("log"));
+  }
+
+  #registerFigures(): void {
+    this.#metrics.register("contender_workers", () => [{ labels: [], value: this.#group.ready }]);
+    this.#metrics.register("contender_worker_restarts_total", () => [{ labels: [], value: this.#group.restarts }]);
+    this.#metrics.register("contender_breaker_open", () =>
+      this.#group.breakers.states().map(({ labels, state }) => ({ labels, value: state === "closed" ? 0 : 1 })),
+    );
+  }
+
+  #admin(): AdminServer {
+    return new AdminServer(
+      {
+        contentType: this.#metrics.contentType,
+        metrics: (byWorker) => this.#exposition(byWorker),
+        readiness: () => this.#readiness(),
+        failing: () =>
+          this.#listening && this.#group.ready === 0 ? "every worker has ended; they are being replaced" : undefined,
+        config: () => {
+          if (this.#snapshot === undefined) return undefined;
+          return { ...effective(this.#snapshot, this.#refused), workers: this.#switchover.versions() };
+        },
+        drain: () => this.#drain("admin port"),
+        failed: (endpoint, reason) => this.#log.error({ event: "admin_failed", endpoint, reason: String(reason) }),
+      },
+      systemClock,
+    );
+  }
+
+  async #exposition(byWorker: boolean): Promise<string> {
+    this.#collecting ??= this.#collect().finally(() => {
+      this.#collecting = undefined;
+    });
+    await this.#collecting;
+    const own = await this.#metrics.exposition();
+    return byWorker ? this.#totals.apart(own) : this.#totals.together(own);
+  }
+
+  async #collect(): Promise<void> {
+    await Promise.all(
+      this.#group.begun.map(async (worker) => {
+        try {
+          this.#totals.note(worker.number, await worker.ask({ kind: "metrics" }, scrapeMs));
+        } catch {
+          this.#totals.missed(worker.number);
+        }
+      }),
+    );
+  }
+
+  async #readiness(): Promise<Readiness> {
+    const { waitForChampion } = this.#settings;
+    const answers = waitForChampion
+      ? await Promise.allSettled(this.#group.begun.map((worker) => worker.ask({ kind: "readiness" }, readinessMs)))
+      : [];
+    const without = answers.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
+    const silent = answers.some(({ status }) => status === "rejected");
+    const none = this.#listening && this.#group.ready === 0 && !this.#draining;
+    return readinessOf({
+      listening: this.#listening,
+      configured: this.#snapshot !== undefined,
+      draining: this.#draining,
+      waitForChampion,
+      routesWithoutChampion: [...new Set(without)],
+      workersMissing: none ? "no worker can take calls yet" : silent ? "a worker does not answer" : undefined,
+    });
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * A worker: the data plane alone. Routes, connections, the state of breakers and the word to end come from the primary;
+ * log lines and records go to its pipe, counts where it asks.
+ */
+import { systemChance } from "../base/chance.ts";
+import { systemClock } from "../base/clock.ts";
+import { ContenderError } from "../base/errors.ts";
+import { type Problem, problemLine } from "../base/parsed.ts";
+import { trusts } from "../base/trust.ts";
+import type { Snapshot } from "../model/route.ts";
+import { Metrics } from "../observe/metrics.ts";
+import { collectProcessMetrics } from "../observe/process-metrics.ts";
+import { planSnapshot } from "../plan/plan.ts";
+import { openRecords } from "../runtime/records.ts";
+import { Sidecar } from "../runtime/sidecar.ts";
+import type { RawHandle } from "../transport/door.ts";
+import { afterTurns } from "../transport/turns.ts";
+import type { BreakerWord, ParentPort, Question, ToWorker } from "../workers/messages.ts";
+import { RemoteBreakers } from "../workers/remote-breakers.ts";
+import { keepYoungGenerationSmall, logCloseMs, type ProcessPorts } from "./ports.ts";
+import { openProcessLog, type ProcessLog } from "./process-log.ts";
+
+/** Characters of an exposition in one message: about a tenth of a millisecond, between which calls go on. */
+const pieceLength = 65_536;
+
+export async function runWorker(ports: ProcessPorts): Promise<number> {
+  const { parent } = ports;
+  if (parent === undefined) {
+    throw new ContenderError("SETTINGS_INVALID", "a worker is started by contender sidecar --workers, not by hand");
+  }
+  // A terminal's Ctrl-C and a service manager's signal reach all processes at once; what they mean is the primary's to say.
+  ports.onStop(() => undefined);
+  return await new Promise((resolve) => {
+    let worker: Worker | undefined;
+    parent.onMessage((message, handle) => {
+      if (message.kind === "start") worker = new Worker(message, parent, ports, resolve);
+      else worker?.hear(message, handle);
+    });
+    parent.onDisconnect(() => {
+      if (worker === undefined) resolve(0);
+      else worker.orphaned();
+    });
+    parent.send({ kind: "hello" });
+  });
+}
+
+interface Prepared {
+  readonly snapshot: Snapshot;
+  readonly breakers: readonly BreakerWord[];
+}
+
+class Worker {
+  readonly #start: ToWorker & { kind: "start" };
+  readonly #parent: ParentPort;
+  readonly #ended: (code: number) => void;
+  readonly #process: ProcessLog;
+  readonly #metrics: Metrics;
+  readonly #breakers: RemoteBreakers;
+  readonly #sidecar: Sidecar;
+  #prepared: Prepared | undefined = undefined;
+  /** Connections that have gone since the primary was told. */
+  #gone = 0;
+  #ending = false;
+
+  constructor(
+    start: ToWorker & { kind: "start" },
+    parent: ParentPort,
+    ports: ProcessPorts,
+    ended: (code: number) => void,
+  ) {
+    const { settings, snapshot, breakers } = start;
+    this.#start = start;
+    this.#parent = parent;
+    this.#ended = ended;
+    this.#process = openProcessLog(settings.logLevel, { worker: settings.worker }, () =>
+      this.#metrics.hookFailed("log"),
+    );
+    const { log, stdout } = this.#process;
+    this.#metrics = new Metrics({ clock: systemClock, version: ports.version, node: ports.nodeVersion });
+    collectProcessMetrics(this.#metrics.registry);
+    this.#breakers = new RemoteBreakers(systemClock, (outcomes) => parent.send({ kind: "outcomes", outcomes }));
+    const accessLog = log.child({}, { level: "info" });
+    const records = openRecords(
+      {
+        clock: systemClock,
+        chance: systemChance,
+        metrics: this.#metrics,
+        stdout,
+        writeAccess: (line) => accessLog.info({ event: "call", ...line }),
+        onEvent: () => undefined, // of a file, which is the primary's
+      },
+      {
+        predictionLog: settings.predictionLog ? "stdout" : undefined,
+        predictionLogSample: settings.predictionLogSample,
+        accessLog: settings.accessLog,
+      },
+    );
+    this.#sidecar = new Sidecar({
+      clock: systemClock,
+      chance: systemChance,
+      metrics: this.#metrics,
+      local: settings.local,
+      trustsHop: trusts(settings.trustHop),
+      records: records.calls,
+      onEvent: ({ kind, ...event }) => {
+        // What ends while we end is as it should be.
+        const level = kind === "connected" || kind === "resolved" || this.#sidecar.draining ? "info" : "warn";
+        log[level]({ event: kind, ...event });
+      },
+      nonGrpc: settings.nonGrpc,
+      limits: settings.limits,
+      makeBreaker: ({ key }) => this.#breakers.make(key),
+      share: 1 / settings.workers,
+    });
+    this.#breakers.hear(breakers);
+    const applied = this.#sidecar.apply(snapshot);
+    if (!applied.ok) throw new ContenderError("INTERNAL", applied.problems.map(problemLine).join("\n"));
+    this.#sidecar.open();
+    parent.send({ kind: "ready" });
+    keepYoungGenerationSmall();
+  }
+
+  hear(message: ToWorker, handle: RawHandle | undefined): void {
+    if (message.kind === "connection") this.#adopt(message.id, handle);
+    else if (message.kind === "ask") void this.#answer(message.id, message.question);
+    else if (message.kind === "breakers") this.#breakers.hear(message.words);
+    else if (message.kind === "recall") this.#breakers.recall(message.key, message.epoch);
+    else if (message.kind === "drain") void this.#drain(message.graceMs);
+    else if (message.kind === "force") this.#sidecar.force();
+  }
+
+  /** The primary is gone, and with it the port: calls in flight finish, then there is nothing left to do. */
+  orphaned(): void {
+    this.#process.log.warn({ event: "primary_gone" });
+    void this.#drain(this.#start.settings.gracePeriodMs);
+  }
+
+  #adopt(id: number, handle: RawHandle | undefined): void {
+    if (handle === undefined) return; // lost on the way, which the primary finds out
+    this.#sidecar.adopt(handle, this.#start.settings.unix, () => this.#connectionGone());
+    this.#parent.send({ kind: "taken", id });
+  }
+
+  #connectionGone(): void {
+    if (this.#gone++ === 0) afterTurns(1, () => this.#sayGone());
+  }
+
+  #sayGone(): void {
+    if (this.#gone > 0) this.#parent.send({ kind: "gone", count: this.#gone });
+    this.#gone = 0;
+  }
+
+  async #answer(id: number, question: Question): Promise<void> {
+    const reply = (value: string | readonly string[] | readonly Problem[] | null, more = false): void =>
+      this.#parent.send({ kind: "answer", id, value, more });
+    this.#sayGone(); // what an answer tells is not to be ahead of what the primary counts
+    if (question.kind === "ping") reply(null);
+    else if (question.kind === "readiness") reply(this.#sidecar.routesWithoutChampion());
+    else if (question.kind === "prepare") reply(this.#prepare(question));
+    else if (question.kind === "commit") reply(this.#commit());
+    else {
+      const text = await this.#metrics.exposition();
+      for (let from = 0; from < text.length; from += pieceLength) {
+        const more = from + pieceLength < text.length;
+        reply(text.slice(from, from + pieceLength), more);
+        if (more) await new Promise<void>((resolve) => afterTurns(1, resolve));
+      }
+    }
+  }
+
+  #prepare(prepared: Prepared): readonly Problem[] {
+    const plan = planSnapshot(prepared.snapshot);
+    this.#prepared = plan.ok ? prepared : undefined;
+    return plan.ok ? [] : plan.problems;
+  }
+
+  /** @returns the version in force. */
+  #commit(): string {
+    if (this.#prepared !== undefined) {
+      this.#breakers.learn(this.#prepared.breakers);
+      this.#sidecar.apply(this.#prepared.snapshot);
+      this.#prepared = undefined;
+    }
+    return this.#sidecar.generation?.version ?? "";
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    // What was handed over just before may have said something already: it is read first, and so not cut off as silent.
+    await new Promise<void>((resolve) => afterTurns(2, resolve));
+    const clean = await this.#sidecar.drain(0, graceMs);
+    await this.#process.stdout.close(logCloseMs);
+    const metrics = await this.#metrics.exposition();
+    await new Promise<void>((resolve) => this.#parent.send({ kind: "drained", clean, metrics }, resolve));
+    this.#ended(0);
+  }
+}

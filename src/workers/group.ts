@@ -1,0 +1,300 @@
+/**
+ * The workers of one primary: started, given connections, replaced when they end, asked together, and ended.
+ *
+ * A worker that ends takes its own calls along and nobody else's. Its place is filled after a pause that grows while it
+ * keeps ending; meanwhile the others get its share of new connections.
+ */
+import type { Chance } from "../base/chance.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Snapshot } from "../model/route.ts";
+import type { BreakerOptions } from "../resilience/breaker.ts";
+import { breakersOf } from "../runtime/breakers.ts";
+import { type Backoff, newBackoff, nextPauseMs } from "../transport/backoff.ts";
+import type { RawHandle } from "../transport/door.ts";
+import { resolveTransportOptions } from "../transport/options.ts";
+import { type BreakerChange, BreakersOfRecord } from "./breakers-of-record.ts";
+import { HandOut } from "./hand-out.ts";
+import type { ToPrimary, WorkerSettings } from "./messages.ts";
+import { type Program, WorkerProcess } from "./worker-process.ts";
+
+export interface GroupPorts {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly program: Program;
+  settingsOf(worker: number): WorkerSettings;
+  /** A line that a worker wrote to its standard output. */
+  onLine(line: string): void;
+  onEvent(event: GroupEvent): void;
+  onBreaker(change: BreakerChange): void;
+  /** A worker has ended; what it counted, where it could still say so. */
+  onGone(worker: number, metrics: string | undefined): void;
+}
+
+export type GroupEvent =
+  | { readonly kind: "worker_started"; readonly worker: number; readonly pid: number | undefined }
+  | {
+      readonly kind: "worker_ended";
+      readonly worker: number;
+      readonly pid: number | undefined;
+      readonly how: string;
+      readonly restartInMs: number;
+    }
+  | { readonly kind: "worker_silent"; readonly worker: number; readonly pid: number | undefined }
+  | { readonly kind: "connections_lost"; readonly worker: number; readonly count: number };
+
+export interface GroupOptions {
+  readonly workers: number;
+  readonly breaker: BreakerOptions;
+  /** Connections of callers at once, of all workers together. */
+  readonly maxConnections: number;
+  /** Connections that wait while no worker can take them. */
+  readonly maxWaiting: number;
+}
+
+/** Longest start of a worker. A sidecar takes a fraction of a second; a machine may be busy. */
+const startTimeoutMs = 30_000;
+/** How often each worker has to answer. */
+const pingMs = 1_000;
+/** Answers in a row that may be missing: a worker that says nothing for so long serves nobody. */
+const pingsMissed = 10;
+/** A worker that lived for so long ended for a reason of its own: the pauses begin anew. */
+const settledMs = 60_000;
+/** Beyond the time that workers have to end; those that have not by then are made to. */
+const endSlackMs = 1_000;
+
+interface Place {
+  worker: WorkerProcess;
+  readonly backoff: Backoff;
+  startedMs: number;
+  missed: number;
+  /** Set once it has told of its end. */
+  end: { readonly clean: boolean; readonly metrics: string } | undefined;
+}
+
+export class Group {
+  readonly breakers: BreakersOfRecord;
+  readonly #ports: GroupPorts;
+  readonly #options: GroupOptions;
+  readonly #places: Place[] = [];
+  readonly #handOut = new HandOut();
+  readonly #waiting: RawHandle[] = [];
+  #snapshot: Snapshot | undefined;
+  #restarts = 0;
+  #draining = false;
+  #clean = true;
+  #changed: () => void = () => undefined;
+  #stopPings: () => void = () => undefined;
+
+  constructor(ports: GroupPorts, options: GroupOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.breakers = new BreakersOfRecord({
+      clock: ports.clock,
+      tell: (to, word) => {
+        for (const { worker } of this.#places) {
+          if (to === "all" || to === worker.number) worker.send({ kind: "breakers", words: [word] });
+        }
+      },
+      recall: (to, key, epoch) => this.#places[to - 1]?.worker.send({ kind: "recall", key, epoch }),
+      onChange: (change) => ports.onBreaker(change),
+    });
+  }
+
+  /** Starts all, and resolves when each can take connections. @throws Error where one ends first. */
+  async start(snapshot: Snapshot): Promise<void> {
+    this.use(snapshot);
+    for (let number = 1; number <= this.#options.workers; number++) {
+      const backoff = newBackoff();
+      this.#places.push({ worker: this.#fork(number), backoff, startedMs: this.#now, missed: 0, end: undefined });
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#changed = () => {
+        const ended = this.#places.find(({ worker }) => worker.gone);
+        if (ended !== undefined) reject(new Error(`worker ${ended.worker.number} ended before it was ready`));
+        else if (this.ready === this.#places.length) resolve();
+      };
+    });
+    this.#changed = () => undefined;
+    this.#ping();
+  }
+
+  /** What workers that start from now on serve. */
+  use(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    const needs = breakersOf(snapshot, this.#options.breaker);
+    this.breakers.add(needs);
+    this.breakers.keep(needs);
+  }
+
+  /** All that have not ended. */
+  get alive(): WorkerProcess[] {
+    return this.#places.map(({ worker }) => worker).filter(({ gone }) => !gone);
+  }
+
+  /** Those that know what to serve, or are about to: whom a change concerns. */
+  get begun(): WorkerProcess[] {
+    return this.alive.filter(({ begun }) => begun);
+  }
+
+  /** How many can take connections. */
+  get ready(): number {
+    return this.#places.filter(({ worker }) => worker.ready).length;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** Gives a connection to a worker, or keeps it until there is one; beyond the limits it is closed. */
+  hand(handle: RawHandle): void {
+    const open = this.#waiting.length + this.#places.reduce((sum, { worker }) => sum + worker.connections, 0);
+    if (open >= this.#options.maxConnections) handle.close();
+    else this.#seat(handle);
+  }
+
+  /** Ends all: calls in flight get `graceMs`. @returns whether every worker's calls came to their own end. */
+  async drain(graceMs: number): Promise<boolean> {
+    this.#draining = true;
+    this.#stopPings();
+    for (const handle of this.#waiting.splice(0)) handle.close();
+    for (const worker of this.alive) worker.send({ kind: "drain", graceMs });
+    const cancel = this.#ports.clock.after(graceMs + endSlackMs, () => this.#killAll());
+    await new Promise<void>((resolve) => {
+      this.#changed = () => {
+        if (this.alive.length === 0) resolve();
+      };
+      this.#changed();
+    });
+    cancel();
+    this.breakers.close();
+    return this.#clean;
+  }
+
+  /** Cuts a drain short. */
+  force(): void {
+    for (const worker of this.alive) worker.send({ kind: "force" });
+    this.#ports.clock.after(endSlackMs, () => this.#killAll());
+  }
+
+  /** Ends all at once, where there is nothing to drain. */
+  close(): void {
+    this.#draining = true;
+    this.#stopPings();
+    this.#killAll();
+    this.breakers.close();
+  }
+
+  get #now(): number {
+    return this.#ports.clock.nowMs();
+  }
+
+  #killAll(): void {
+    for (const worker of this.alive) worker.kill();
+  }
+
+  #seat(handle: RawHandle): void {
+    const at = this.#handOut.pick(this.#places.map(({ worker }) => worker));
+    const place = this.#places[at];
+    if (place !== undefined) place.worker.hand(handle);
+    else if (this.#draining || this.#waiting.length >= this.#options.maxWaiting) handle.close();
+    else this.#waiting.push(handle);
+  }
+
+  #fork(number: number): WorkerProcess {
+    const worker: WorkerProcess = new WorkerProcess(number, this.#ports.program, {
+      clock: this.#ports.clock,
+      onMessage: (message) => this.#hear(worker, message),
+      onLine: (line) => this.#ports.onLine(line),
+      onGone: (how, orphans) => this.#gone(worker, how, orphans),
+      onLost: (handles) => {
+        this.#ports.onEvent({ kind: "connections_lost", worker: number, count: handles.length });
+        this.#reseat(handles);
+      },
+    });
+    this.#ports.clock.after(startTimeoutMs, () => {
+      if (!worker.ready && !worker.gone && !this.#draining) worker.kill();
+    });
+    return worker;
+  }
+
+  #hear(worker: WorkerProcess, message: ToPrimary): void {
+    if (message.kind === "hello") this.#begin(worker);
+    else if (message.kind === "ready") this.#ready(worker);
+    else if (message.kind === "outcomes") this.breakers.hear(worker.number, message.outcomes);
+    else if (message.kind === "drained") {
+      const place = this.#places[worker.number - 1] as Place;
+      place.end = message;
+    }
+  }
+
+  #begin(worker: WorkerProcess): void {
+    const settings = this.#ports.settingsOf(worker.number);
+    const breakers = this.breakers.words();
+    worker.begun = true;
+    worker.send({ kind: "start", settings, snapshot: this.#snapshot as Snapshot, breakers });
+  }
+
+  #ready(worker: WorkerProcess): void {
+    worker.ready = !this.#draining;
+    this.#ports.onEvent({ kind: "worker_started", worker: worker.number, pid: worker.pid });
+    this.#reseat(this.#waiting.splice(0));
+    this.#changed();
+  }
+
+  #gone(worker: WorkerProcess, how: string, orphans: readonly RawHandle[]): void {
+    const { number, pid } = worker;
+    const place = this.#places[number - 1];
+    this.breakers.forget(number);
+    this.#ports.onGone(number, place?.end?.metrics);
+    if (place === undefined) return;
+    if (this.#draining) {
+      this.#clean &&= place.end?.clean === true;
+      for (const handle of orphans) handle.close();
+    } else {
+      const restartInMs = this.#replace(place, number);
+      this.#ports.onEvent({ kind: "worker_ended", worker: number, pid, how, restartInMs });
+      this.#reseat(orphans);
+    }
+    this.#changed();
+  }
+
+  #reseat(handles: readonly RawHandle[]): void {
+    for (const handle of handles) this.#seat(handle);
+  }
+
+  /** @returns after how many milliseconds. */
+  #replace(place: Place, number: number): number {
+    const { clock, chance } = this.#ports;
+    if (this.#now - place.startedMs > settledMs) place.backoff.failures = 0;
+    const pauseMs = Math.round(nextPauseMs(place.backoff, resolveTransportOptions(), chance));
+    this.#restarts++;
+    clock.after(pauseMs, () => {
+      if (this.#draining) return;
+      place.startedMs = this.#now;
+      place.missed = 0;
+      place.worker = this.#fork(number);
+    });
+    return pauseMs;
+  }
+
+  #ping(): void {
+    this.#stopPings = this.#ports.clock.after(pingMs, () => {
+      for (const place of this.#places) if (place.worker.ready) this.#pingOne(place);
+      this.#ping();
+    });
+  }
+
+  #pingOne(place: Place): void {
+    const { worker } = place;
+    worker.ask({ kind: "ping" }, pingMs).then(
+      () => {
+        place.missed = 0;
+      },
+      () => {
+        if (worker.gone || ++place.missed < pingsMissed) return;
+        this.#ports.onEvent({ kind: "worker_silent", worker: worker.number, pid: worker.pid });
+        worker.kill();
+      },
+    );
+  }
+}
