@@ -32,6 +32,19 @@ async function started(env: Readonly<Record<string, string>> = {}, server?: Serv
   return { champion, sidecar };
 }
 
+/** A model server that answers at once until it is told to hold what comes. */
+async function holding() {
+  const held: PeerStream[] = [];
+  let holds = false;
+  const server = await ServerPeer.start((stream) => {
+    void stream.done().then(() => (holds ? held.push(stream) : stream.answer(answer)));
+  });
+  const hold = (): void => {
+    holds = true;
+  };
+  return { server, held, hold };
+}
+
 async function connected(sidecar: SidecarProcess, count: number): Promise<ClientPeer[]> {
   const clients: ClientPeer[] = [];
   for (let i = 0; i < count; i++) clients.push(own.add(await ClientPeer.connect(sidecar.address)));
@@ -110,17 +123,15 @@ describe("two workers", function () {
   });
 
   it("lose with a killed one its own calls alone; it is replaced, and no counter goes backwards", async () => {
-    const server = own.add(await ServerPeer.start());
+    const { server, held, hold } = await holding();
     const { sidecar } = await started({}, server);
     const [first, second] = (await connected(sidecar, 2)) as [ClientPeer, ClientPeer];
-    for (const [i, client] of [first, second].entries()) {
-      const whole = client.call(tfPredict, request);
-      (await server.stream(i)).answer(answer);
-      assert.equal(statusOf(await whole.done()), "0");
-    }
+    await call(first);
+    await call(second);
     assert.deepEqual(counted(await sidecar.metrics()), [2, 2, 2]);
+    hold();
     const [lost, kept] = [first.call(tfPredict, request), second.call(tfPredict, request)];
-    await server.stream(3);
+    await until(() => held.length === 2, "both calls are in flight");
     const [pid] = (await sidecar.workerPids()) as [number];
     process.kill(pid, "SIGKILL");
 
@@ -130,7 +141,7 @@ describe("two workers", function () {
       [sidecar.event("worker_ended")?.worker, sidecar.event("worker_ended")?.how],
       [1, "signal SIGKILL"],
     );
-    for (const stream of server.streams.slice(2)) stream.answer(answer);
+    for (const stream of held) if (stream.reset === undefined) stream.answer(answer);
     assert.equal(statusOf(await kept.done()), "0");
     await shows(sidecar, "contender_worker_restarts_total", 1);
     await shows(sidecar, "contender_workers", 2);
