@@ -1,0 +1,132 @@
+/** A group over workers that do as a test says: programs of a few lines in place of the real one. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { Door, type RawHandle } from "../../../src/transport/door.ts";
+import { Group, type GroupEvent } from "../../../src/workers/group.ts";
+import type { WorkerSettings } from "../../../src/workers/messages.ts";
+import { connectTo } from "../../support/h2-peer.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { Owned } from "../../support/owned.ts";
+
+import { until } from "../../support/until.ts";
+
+const own = new Owned();
+const program = fileURLToPath(new URL("../../support/scripted-worker.mjs", import.meta.url));
+const snapshot = { version: "v1", source: "test", routes: [] };
+
+function setUp(workers: number, ...args: readonly string[]) {
+  const clock = new ManualClock();
+  const events: GroupEvent[] = [];
+  const group = new Group(
+    {
+      clock,
+      chance: { next: () => 0.5 },
+      program: { path: program, args },
+      settingsOf: (worker) => ({ worker }) as WorkerSettings,
+      onLine: () => undefined,
+      onEvent: (event) => events.push(event),
+      onBreaker: () => undefined,
+      onGone: () => undefined,
+    },
+    { workers, breaker: {}, maxConnections: 3, maxWaiting: 1 },
+  );
+  own.add({
+    close: async () => {
+      group.close();
+      await until(() => group.alive.length === 0, "all workers have ended");
+    },
+  });
+  const kinds = (kind: GroupEvent["kind"]): number => events.filter((event) => event.kind === kind).length;
+  return { clock, events, group, kinds };
+}
+
+/** A connection that only notes whether it was closed: a scripted worker that is none gets nothing. */
+function connection(): RawHandle & { closed: boolean } {
+  return {
+    closed: false,
+    close() {
+      this.closed = true;
+    },
+  };
+}
+
+describe("a group of workers", function () {
+  this.timeout(30_000);
+  afterEach(() => own.close());
+
+  it("says so where one ends before it is ready", async () => {
+    const { group } = setUp(2, "ends");
+    await assert.rejects(group.start(snapshot), /worker \d ended before it was ready/);
+  });
+
+  it("replaces one that says nothing for ten questions, and not before", async () => {
+    const { clock, events, group, kinds } = setUp(1, "mute");
+    await group.start(snapshot);
+    const [worker] = group.alive;
+    for (let second = 0; second < 11; second++) {
+      assert.deepEqual([kinds("worker_silent"), worker?.gone], [0, false]);
+      clock.advance(1_000);
+      await until(() => true, "promises have been told");
+    }
+    await until(() => kinds("worker_ended") === 1, "it is made to end");
+    assert.equal(kinds("worker_silent"), 1);
+    assert.deepEqual([group.restarts, group.ready], [1, 0]);
+    clock.advance(100);
+    await until(() => group.ready === 1, "another is in its place");
+    assert.equal(events.at(-1)?.kind, "worker_started");
+  });
+
+  it("waits longer before each new attempt, up to five seconds", async () => {
+    const { clock, events, group, kinds } = setUp(1, "works");
+    await group.start(snapshot);
+    const pauses = (): number[] => events.flatMap((event) => (event.kind === "worker_ended" ? event.restartInMs : []));
+    for (let i = 1; i <= 10; i++) {
+      group.alive[0]?.kill();
+      await until(() => kinds("worker_ended") === i, "it has ended");
+      clock.advance(pauses().at(-1) ?? 0);
+      await until(() => group.ready === 1, "another is in its place");
+    }
+    assert.deepEqual(pauses(), [100, 160, 256, 410, 655, 1049, 1678, 2684, 4295, 5000]);
+    clock.advance(61_000);
+    group.alive[0]?.kill();
+    await until(() => kinds("worker_ended") === 11, "it has ended");
+    assert.equal(pauses().at(-1), 100, "one that lived long begins anew");
+  });
+
+  it("keeps connections for a worker to come, as many as it may, and closes them when it ends", async () => {
+    const { group, kinds } = setUp(1, "works");
+    await group.start(snapshot);
+    group.alive[0]?.kill();
+    await until(() => kinds("worker_ended") === 1, "it has ended");
+    const [kept, beyond] = [connection(), connection()];
+    group.hand(kept);
+    group.hand(beyond);
+    assert.deepEqual([kept.closed, beyond.closed], [false, true]);
+    await group.drain(0);
+    assert.equal(kept.closed, true);
+  });
+
+  it("hands a connection out again that got lost on the way to its worker", async () => {
+    const { clock, events, group, kinds } = setUp(1, "forgets");
+    await group.start(snapshot);
+    const door = new Door({ backlog: 8 }, (handle) => group.hand(handle));
+    own.add(door);
+    const socket = connectTo(await door.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }));
+    own.add({ close: () => socket.destroy() });
+    await until(() => group.alive[0]?.connections === 1, "it is on its way");
+    clock.advance(1_000);
+    await until(() => kinds("connections_lost") === 1, "the loss is noticed");
+    assert.deepEqual(events.at(-1), { kind: "connections_lost", worker: 1, count: 1 });
+    await once(socket, "data");
+    assert.equal(group.alive[0]?.connections, 1);
+  });
+
+  it("makes those end that a drain's time does not suffice for", async () => {
+    const { clock, group } = setUp(2, "mute");
+    await group.start(snapshot);
+    const drained = group.drain(500);
+    clock.advance(1_500);
+    assert.equal(await drained, false);
+  });
+});
