@@ -36,7 +36,7 @@ Without options: all scenarios, all peers that are there, five rounds; then shad
 
   --quick             relay and ours, closed loop and 1 MiB requests, in less than 90 s
   --scenario NAMES    of closed, paced, mirror, large, shadow
-  --peers NAMES       of direct, relay, contender, envoy, haproxy, nginx
+  --peers NAMES       of direct, relay, contender, contender-2 (two workers), envoy, haproxy, nginx
   --shadow MODES      only the shadow scenario, with these of dead, closed, slow, flooding, resetting
   --rounds N          5; the shadow scenario 10
   --seconds S         length of a window, 4

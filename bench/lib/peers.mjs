@@ -1,5 +1,5 @@
 /**
- * The proxies under test, each set up as its users would: the same split, HTTP/2 on both sides, one worker, no logs.
+ * The proxies under test, each set up as its users would: the same split, HTTP/2 on both sides, one worker (but for contender-2), no logs.
  *
  * A peer is started once per scenario and serves all rounds. `mirror` asks for copies of all calls to a third server.
  */
@@ -113,12 +113,12 @@ export function contenderRoute({ champion, challenger, shadow }, shadowLimits = 
  * Starts this project's sidecar.
  *
  * @param {object} targets champion, challenger, and shadow where copies are wanted: HOST:PORT
- * @param {{ nodeArgs?: string[], shadowLimits?: object }} [options]
+ * @param {{ nodeArgs?: string[], shadowLimits?: object, workers?: number }} [options]
  */
-export async function startContender(targets, { nodeArgs = [], shadowLimits } = {}) {
+export async function startContender(targets, { nodeArgs = [], shadowLimits, workers = 1 } = {}) {
   const port = await freePort();
   const admin = await freePort();
-  const at = folder("contender");
+  const at = folder(`contender-${workers}`);
   const route = write(join(at, "route.json"), JSON.stringify(contenderRoute(targets, shadowLimits), undefined, 2));
   const child = new Child(projectNode(), [...nodeArgs, join(shippedDir, "bin/contender.js"), "sidecar"], {
     cwd: at,
@@ -126,6 +126,7 @@ export async function startContender(targets, { nodeArgs = [], shadowLimits } = 
       CONTENDER_CONFIG: route,
       CONTENDER_LISTEN: `127.0.0.1:${port}`,
       CONTENDER_ADMIN: `127.0.0.1:${admin}`,
+      CONTENDER_WORKERS: String(workers),
       CONTENDER_DRAIN_DELAY: "0s",
       CONTENDER_LOG_LEVEL: "warn",
       NODE_ENV: "production",
@@ -281,6 +282,13 @@ export const peers = [
     missing: () => undefined,
     // All calls of the closed loop may be under way to the shadow at once; by default, 64 are.
     start: (targets) => startContender(targets, { shadowLimits: { maxInFlight: 512 } }),
+  },
+  {
+    name: "contender-2",
+    splits: true,
+    mirrors: true,
+    missing: () => undefined,
+    start: (targets) => startContender(targets, { shadowLimits: { maxInFlight: 512 }, workers: 2 }),
   },
   {
     name: "envoy",

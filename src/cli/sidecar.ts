@@ -14,7 +14,8 @@ export function sidecarCommand(handlers: Handlers, io: Io, finish: (code: number
     .summary("stand beside a model server: split, shadow, measure")
     .description(
       paragraphs(`Stands between callers and model servers: splits Predict calls between variants, copies them to shadows, and
-exports latency and score histograms on its admin port. SIGTERM drains it; a second one ends it at once.
+exports latency and score histograms on its admin port. SIGTERM drains it; a second one ends it at once. One process, on
+one core, serves all calls; --workers has several do so, behind the same ports.
 
 Every flag has a variable in the environment, which the flag overrides. Routes come from the environment, for one route,
 or from route files (--config), for any number; not from both. Without any, all calls go to --local.`),
@@ -29,6 +30,7 @@ or from route files (--config), for any number; not from both. Without any, all 
     --shadows v3=127.0.0.1:8502@25% --key metadata:x-user-id --score 'scores[1]' --route fraud`,
         ],
         ["routes of a mounted ConfigMap, watched", "contender sidecar --config /etc/contender/routes"],
+        ["on two cores", "contender sidecar --workers 2"],
       ),
     );
   const settings: Setting<unknown>[] = Object.values(settingsTable);

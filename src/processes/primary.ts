@@ -28,7 +28,7 @@ import { Group } from "../workers/group.ts";
 import type { WorkerSettings } from "../workers/messages.ts";
 import { shareOf } from "../workers/shares.ts";
 import { Switchover } from "../workers/switchover.ts";
-import { effective, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
+import { effective, keepYoungGenerationSmall, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
 import { openProcessLog } from "./process-log.ts";
 
 /** How long a scrape waits for a worker. Prometheus gives up after 10 s by default; a worker takes milliseconds. */
@@ -141,6 +141,7 @@ export class PrimaryProcess {
       workers: this.#settings.workers,
     });
 
+    keepYoungGenerationSmall();
     const done = new Promise<number>((resolve) => {
       this.#ended = resolve;
     });

@@ -90,7 +90,13 @@ describe("the image, built and started", () => {
     assert.match(stderr, /not part of an installation.*in a clone/s);
   }).timeout(startTimeoutMs);
 
-  it("starts, is healthy by its own probe, stops on its stop signal, and has written nothing", async () => {
+  for (const workers of ["1", "2"]) {
+    it(`starts with ${workers} of its workers, is healthy by its own probe, stops on its stop signal, and has written nothing`, async () => {
+      await lives(workers);
+    }).timeout(startTimeoutMs);
+  }
+
+  async function lives(workers: string): Promise<void> {
     const before = inventory(image.root);
     const [program = "", ...fixed] = image.stage.entrypoint;
     const settings = {
@@ -98,6 +104,7 @@ describe("the image, built and started", () => {
       CONTENDER_LISTEN: "127.0.0.1:0",
       CONTENDER_ADMIN: "127.0.0.1:0",
       CONTENDER_DRAIN_DELAY: "0s",
+      CONTENDER_WORKERS: workers,
     };
     const sidecar = spawn(program, [...fixed, ...image.stage.cmd], {
       ...surroundings(settings),
@@ -115,7 +122,7 @@ describe("the image, built and started", () => {
       sidecar.kill("SIGKILL");
     }
     assert.deepEqual(inventory(image.root), before);
-  }).timeout(startTimeoutMs);
+  }
 });
 
 /** Takes write permission from everything below a folder, or gives it back to its owner. */
