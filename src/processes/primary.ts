@@ -59,7 +59,7 @@ export class PrimaryProcess {
   #draining = false;
   #forced = false;
   #force: () => void = () => undefined;
-  #ended: (code: number) => void = () => undefined;
+  readonly #done = Promise.withResolvers<number>();
   #collecting: Promise<void> | undefined;
 
   constructor(settings: Settings, ports: ProcessPorts) {
@@ -127,30 +127,14 @@ export class PrimaryProcess {
       admin.listen(this.#settings.admin),
     );
     await this.#startWorkers(first.value);
-    const listen = await listening("CONTENDER_LISTEN", this.#settings.listen, () =>
-      this.#door.listen(this.#settings.listen),
-    );
-    this.#listening = true;
-    this.#log.info({
-      event: "ready",
-      listen,
-      admin: formatAddress(adminAddress),
-      config: first.value.version,
-      source: first.value.source,
-      version: this.#ports.version,
-      workers: this.#settings.workers,
-    });
-
+    if (!this.#draining) await this.#open(first.value, formatAddress(adminAddress));
     keepYoungGenerationSmall();
-    const done = new Promise<number>((resolve) => {
-      this.#ended = resolve;
-    });
     let signals = 0;
     const stopWatching = this.#ports.onStop((signal) => {
       if (++signals === 1) this.#drain(signal);
       else this.#forceEnd();
     });
-    const code = await done;
+    const code = await this.#done.promise;
     stopWatching();
     await source.close();
     await admin.close();
@@ -163,8 +147,24 @@ export class PrimaryProcess {
     try {
       await this.#switchover.start(snapshot);
     } catch (reason) {
-      throw ContenderError.from(reason);
+      if (!this.#draining) throw ContenderError.from(reason); // else they ended because they were told to
     }
+  }
+
+  async #open(snapshot: Snapshot, admin: string): Promise<void> {
+    const listen = await listening("CONTENDER_LISTEN", this.#settings.listen, () =>
+      this.#door.listen(this.#settings.listen),
+    );
+    this.#listening = true;
+    this.#log.info({
+      event: "ready",
+      listen,
+      admin,
+      config: snapshot.version,
+      source: snapshot.source,
+      version: this.#ports.version,
+      workers: this.#settings.workers,
+    });
   }
 
   #inForce(snapshot: Snapshot): void {
@@ -200,7 +200,7 @@ export class PrimaryProcess {
     this.#draining = true;
     const { drainDelayMs, gracePeriodMs } = this.#settings;
     this.#log.info({ event: "draining", why, drainDelayMs, gracePeriodMs });
-    void this.#end().then((clean) => this.#ended(clean ? 0 : 1));
+    void this.#end().then((clean) => this.#done.resolve(clean ? 0 : 1));
   }
 
   async #end(): Promise<boolean> {

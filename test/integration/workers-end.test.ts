@@ -1,7 +1,8 @@
 /** How a sidecar of several processes ends: together, in order, or because one of them is gone. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { ClientPeer, type PeerCall, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
+import { ClientPeer, connectTo, type PeerCall, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
 import { SidecarProcess } from "../support/sidecar-process.ts";
@@ -74,6 +75,18 @@ describe("a sidecar of several processes", function () {
     for (const stream of held) stream.answer(answer);
     for (const each of [...calls, call]) assert.equal((await each.done()).value("grpc-status"), "0");
     assert.deepEqual(await sidecar.ended(), { code: 0, signal: null });
+  });
+
+  it("does not wait for connections that were handed over and have said nothing, and closes them", async () => {
+    const { sidecar } = await inFlight(0);
+    const silent = [connectTo(sidecar.address), connectTo(sidecar.address), connectTo(sidecar.address)];
+    for (const socket of silent) own.add({ close: () => socket.destroy() });
+    await Promise.all(silent.map((socket) => once(socket, "connect")));
+    const closed = silent.map((socket) => once(socket.resume(), "close"));
+    own.add(await ClientPeer.connect(sidecar.address)); // by now the silent ones are accepted
+    sidecar.signal("SIGTERM");
+    assert.deepEqual(await sidecar.ended(), { code: 0, signal: null });
+    await Promise.all(closed);
   });
 
   it("ends at once on a second signal, whatever is in flight, exit code 1", async () => {

@@ -6,7 +6,7 @@ import { ClientPeer, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
 import { recordsOf } from "../support/prediction-records.ts";
-import { SidecarProcess } from "../support/sidecar-process.ts";
+import { type LogLine, SidecarProcess } from "../support/sidecar-process.ts";
 import { TempFolder } from "../support/temp-folder.ts";
 import { until } from "../support/until.ts";
 
@@ -93,11 +93,16 @@ describe("two workers", function () {
   this.timeout(60_000);
   afterEach(() => own.close());
 
-  it("get two of four connections each, always, and the ones that come to fill the gaps", async () => {
+  it("get two of four connections each, always, and those that come later fill the gaps", async () => {
     const { sidecar } = await started();
     for (let round = 0; round < 10; round++) {
       const clients = await connected(sidecar, 4);
       assert.deepEqual(await spread(sidecar), [2, 2], `round ${round}`);
+      const [first, , third] = clients; // of one worker, as they are handed out in turn
+      for (const client of [first, third]) client?.socket.destroy();
+      await open(sidecar, 2);
+      clients.push(...(await connected(sidecar, 2)));
+      assert.deepEqual(await spread(sidecar), [2, 2], `round ${round}, refilled`);
       for (const client of clients) client.socket.destroy();
       await open(sidecar, 0);
     }
@@ -175,10 +180,16 @@ describe("two workers", function () {
 
   it("serve callers that come over a unix socket", async () => {
     const folder = own.add(new TempFolder());
-    const { sidecar } = await started({ CONTENDER_LISTEN: `unix:${folder.at("contender.sock")}` });
+    const { sidecar } = await started({
+      CONTENDER_LISTEN: `unix:${folder.at("contender.sock")}`,
+      CONTENDER_ACCESS_LOG: "1",
+    });
     for (const client of await connected(sidecar, 2)) await call(client, 3);
     assert.deepEqual(await spread(sidecar), [1, 1]);
     assert.deepEqual(counted(await sidecar.metrics()), [6, 6, 6]);
+    const lines = (): LogLine[] => sidecar.lines.filter(({ event }) => event === "call");
+    await until(() => lines().length === 6, "all calls are logged");
+    assert.ok(lines().every(({ peer }) => peer === undefined));
   });
 
   it("take no more connections together than one would", async () => {

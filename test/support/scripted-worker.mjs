@@ -1,18 +1,41 @@
 /**
  * A worker for tests of whoever leads it: `ends` at once, is `mute` once it is ready, or `works` and answers; one
- * that `forgets` its first connection takes the next and greets it.
+ * that `forgets` its first connection takes the next and greets it. Of those that `refuse` configurations or are `stuck`
+ * over them, the second does.
  */
 import { Socket } from "node:net";
 
 const [, , script] = process.argv;
-const answers = script === "works" || script === "forgets";
+const answers = script !== "mute";
 let connections = 0;
+let number = 0;
+let version = "";
+let prepared = "";
+
+/** What a worker says to a configuration: the second of those that `refuse` does so, the second of the `stuck` nothing. */
+function configure(id, question) {
+  if (number === 2 && script === "stuck") return;
+  if (question.kind === "prepare") prepared = question.snapshot.version;
+  if (question.kind === "commit") version = prepared;
+  const refuses = number === 2 && script === "refuse" && question.kind === "prepare";
+  const problem = { path: "routes", message: "not for me" };
+  process.send({
+    kind: "answer",
+    id,
+    value: question.kind === "commit" ? version : refuses ? [problem] : [],
+    more: false,
+  });
+}
 
 if (script === "ends") process.exit(3);
-process.on("message", ({ kind, id }, handle) => {
-  if (kind === "start") process.send({ kind: "ready" });
+process.on("message", ({ kind, id, settings, snapshot, question }, handle) => {
+  if (kind === "start") {
+    number = settings.worker;
+    version = snapshot.version;
+    process.send({ kind: "ready" });
+  } else if (question?.kind === "prepare" || question?.kind === "commit") configure(id, question);
   else if (answers && kind === "ask") process.send({ kind: "answer", id, value: null, more: false });
-  else if (kind === "connection" && ++connections > 1) {
+  else if (script === "forgets" && kind === "connection" && ++connections > 1) {
     process.send({ kind: "taken", id });
     new Socket({ handle }).write("hello");
   } else if (answers && kind === "drain") {

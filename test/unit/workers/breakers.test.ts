@@ -172,14 +172,19 @@ describe("a breaker of several workers", () => {
 
   it("gives the probe of a worker that ended to the next that asks, begun or not", () => {
     for (const begun of [true, false]) {
-      const { record, first, second, halfOpen, settle } = setUp();
+      const { changes, record, first, second, halfOpen, settle } = setUp();
       halfOpen(1);
       if (begun) first.tryAcquire();
       settle();
       record.forget(1);
       second.tryAcquire();
       settle();
-      assert.ok(second.tryAcquire() > 0);
+      const permit = second.tryAcquire();
+      assert.ok(permit > 0);
+      settle();
+      second.settle(permit, true);
+      settle();
+      assert.equal(changes.at(-1), "closed");
     }
   });
 

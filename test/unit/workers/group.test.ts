@@ -1,45 +1,15 @@
-/** A group over workers that do as a test says: programs of a few lines in place of the real one. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { Door, type RawHandle } from "../../../src/transport/door.ts";
-import { Group, type GroupEvent } from "../../../src/workers/group.ts";
-import type { WorkerSettings } from "../../../src/workers/messages.ts";
 import { connectTo } from "../../support/h2-peer.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
 import { Owned } from "../../support/owned.ts";
+import { scriptedGroup } from "../../support/scripted-group.ts";
 
 import { until } from "../../support/until.ts";
 
 const own = new Owned();
-const program = fileURLToPath(new URL("../../support/scripted-worker.mjs", import.meta.url));
 const snapshot = { version: "v1", source: "test", routes: [] };
-
-function setUp(workers: number, ...args: readonly string[]) {
-  const clock = new ManualClock();
-  const events: GroupEvent[] = [];
-  const group = new Group(
-    {
-      clock,
-      chance: { next: () => 0.5 },
-      program: { path: program, args },
-      settingsOf: (worker) => ({ worker }) as WorkerSettings,
-      onLine: () => undefined,
-      onEvent: (event) => events.push(event),
-      onBreaker: () => undefined,
-      onGone: () => undefined,
-    },
-    { workers, breaker: {}, maxConnections: 3, maxWaiting: 1 },
-  );
-  own.add({
-    close: async () => {
-      group.close();
-      await until(() => group.alive.length === 0, "all workers have ended");
-    },
-  });
-  const kinds = (kind: GroupEvent["kind"]): number => events.filter((event) => event.kind === kind).length;
-  return { clock, events, group, kinds };
-}
+const setUp = (workers: number, script: string) => own.add(scriptedGroup(workers, script));
 
 /** A connection that only notes whether it was closed: a scripted worker that is none gets nothing. */
 function connection(): RawHandle & { closed: boolean } {
