@@ -125,7 +125,8 @@ export class AdminServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const [path = "", query = ""] = (request.url ?? "").split("?", 2);
+    const [path = "", ...rest] = (request.url ?? "").split("?");
+    const query = rest.join("?");
     const endpoint = endpoints.get(path);
     if (endpoint === undefined) {
       this.#send(request, response, text(404, "nothing here; GET / lists what there is"));

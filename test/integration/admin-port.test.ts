@@ -88,6 +88,21 @@ describe("admin port", () => {
       assert.deepEqual([response.status, await response.text()], [200, "ok\n"]);
     });
 
+    it("/healthz with 503 and why, where what stands behind the process has failed", async () => {
+      const { url } = await start(insides({ failing: () => "every worker has ended" }));
+      const response = await fetch(`${url}/healthz`);
+      assert.deepEqual([response.status, await response.text()], [503, "every worker has ended\n"]);
+    });
+
+    it("/metrics for each process where that is asked for, and for nothing else that is", async () => {
+      const asked: boolean[] = [];
+      const metrics = (byWorker: boolean) => `up ${asked.push(byWorker)}\n`;
+      const { url } = await start(insides({ metrics }));
+      for (const query of ["", "?by=worker", "?by=", "?x=1&by=worker", "?by=worker?"])
+        await fetch(`${url}/metrics${query}`);
+      assert.deepEqual(asked, [false, true, false, true, false]);
+    });
+
     it("/readyz with 200 when ready, else 503 and a line for each thing missing", async () => {
       let missing: string[] = [];
       const { url } = await start(insides({ readiness: () => ({ ready: missing.length === 0, missing }) }));

@@ -16,6 +16,7 @@ describe("readiness", () => {
       [{ listening: false }, /port/],
       [{ configured: false }, /configuration/],
       [{ draining: true }, /draining/],
+      [{ workersMissing: "no worker can take calls yet" }, /no worker can take calls yet/],
     ] as const) {
       const { ready, missing } = readinessOf({ ...fine, ...given });
       assert.deepEqual([ready, missing.length], [false, 1]);

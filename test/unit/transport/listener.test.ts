@@ -8,6 +8,7 @@ import type { Address } from "../../../src/base/address.ts";
 import { ByteBudget } from "../../../src/http2/byte-budget.ts";
 import { preface } from "../../../src/http2/constants.ts";
 import { resolveHttp2Options } from "../../../src/http2/options.ts";
+import { Door } from "../../../src/transport/door.ts";
 import { FlushLoop } from "../../../src/transport/flush-loop.ts";
 import { Listener, peerOf } from "../../../src/transport/listener.ts";
 import { resolveTransportOptions, type TransportOptions } from "../../../src/transport/options.ts";
@@ -143,6 +144,46 @@ describe("a listener", () => {
     new Caller(`unix:${path}`).greet().request(1);
     await until(() => recorder.streams.size === 1, "the request is here");
     assert.equal(peerOf(recorder.stream(1).connection).address, undefined);
+  });
+
+  it("takes connections that another has accepted, with what they have said and from whom, until they are gone", async () => {
+    const { listener, recorder } = await start();
+    let gone = 0;
+    const door = new Door({ backlog: 8 }, (handle) => listener.adopt(handle, false, () => gone++));
+    own.add(door);
+    const caller = new Caller(await door.listen(anyPort)).greet().request(1);
+    await until(() => recorder.streams.size === 1, "the request is here");
+    const stream = recorder.stream(1);
+    assert.equal(peerOf(stream.connection).address, "127.0.0.1");
+    assert.equal(listener.connectionCount, 1);
+    stream.sendHeaders(blockOf(responseFields), true);
+    await until(() => caller.said.length > 0, "the answer is there");
+    assert.equal(gone, 0);
+    caller.socket.destroy();
+    await until(() => gone === 1, "it is told that the connection is gone");
+    assert.equal(listener.connectionCount, 0);
+  });
+
+  it("drains what it has adopted, and tells what it adopts later to go", async () => {
+    const { clock, listener, recorder } = await start();
+    const door = new Door({ backlog: 8 }, (handle) => listener.adopt(handle, true, () => undefined));
+    own.add(door);
+    const address = await door.listen(anyPort);
+    const first = new Caller(address).greet().request(1);
+    await until(() => recorder.streams.size === 1, "the request is here");
+    const stream = recorder.stream(1);
+    assert.equal(peerOf(stream.connection).address, undefined);
+    const drained = listener.drain();
+    const late = new Caller(address).greet();
+    for (const caller of [first, late]) {
+      await until(() => caller.said.some((line) => line.startsWith("GOAWAY")), "the caller is told");
+    }
+    clock.advance(1_000);
+    stream.sendHeaders(blockOf(responseFields), true);
+    await until(() => first.closed || first.ended, "the caller has its answer and is let go");
+    first.socket.destroy();
+    late.socket.destroy();
+    await drained;
   });
 
   it("says why it can't have an address", async () => {
