@@ -302,7 +302,7 @@ export class PrimaryProcess {
 
   async #collect(): Promise<void> {
     await Promise.all(
-      this.#group.begun.map(async (worker) => {
+      this.#group.serving.map(async (worker) => {
         try {
           this.#totals.note(worker.number, await worker.ask({ kind: "metrics" }, scrapeMs));
         } catch {
@@ -315,7 +315,7 @@ export class PrimaryProcess {
   async #readiness(): Promise<Readiness> {
     const { waitForChampion } = this.#settings;
     const answers = waitForChampion
-      ? await Promise.allSettled(this.#group.begun.map((worker) => worker.ask({ kind: "readiness" }, readinessMs)))
+      ? await Promise.allSettled(this.#group.serving.map((worker) => worker.ask({ kind: "readiness" }, readinessMs)))
       : [];
     const without = answers.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
     const silent = answers.some(({ status }) => status === "rejected");

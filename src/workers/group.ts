@@ -136,9 +136,14 @@ export class Group {
     return this.alive.filter(({ begun }) => begun);
   }
 
+  /** Those that can take connections. */
+  get serving(): WorkerProcess[] {
+    return this.alive.filter(({ ready }) => ready);
+  }
+
   /** How many can take connections. */
   get ready(): number {
-    return this.#places.filter(({ worker }) => worker.ready).length;
+    return this.serving.length;
   }
 
   get restarts(): number {
