@@ -67,6 +67,11 @@ export class Child {
     });
   }
 
+  /** Undefined where it could not be started. */
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
   /** The last lines that it wrote, indented, for messages; "" where it wrote none. */
   lastWords(): string {
     return this.#lines.map((line) => `\n    ${line}`).join("");
