@@ -5,7 +5,7 @@
  */
 
 import { encodeGrpcMessage } from "../grpc/percent.ts";
-import { parseGrpcStatus } from "../grpc/status.ts";
+import { grpcStatus, parseGrpcStatus } from "../grpc/status.ts";
 import { HeaderBlock, HeaderField, headerId } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import { isGrpcType, isOurs, isOursId } from "./request-head.ts";
@@ -41,10 +41,20 @@ export function isGrpcAnswer(block: HeaderBlock, status: number, endStream: bool
   return type === undefined || isGrpcType(type.value);
 }
 
-/** The gRPC status in a header list: UNKNOWN where there is none, or not a number; the first, where there are several. */
+/**
+ * The gRPC status in a header list: UNKNOWN where there is none, or not a number; where there are several that differ, too:
+ * some callers go by the first of them and others by the last.
+ */
 export function statusOf(block: HeaderBlock): number {
-  const field = block.find(headerId["grpc-status"]);
-  return field === undefined ? 2 : parseGrpcStatus(field.value);
+  let code = -1;
+  for (let i = 0; i < block.count; i++) {
+    const field = block.fields[i] as HeaderField;
+    if (field.id !== headerId["grpc-status"]) continue;
+    const each = parseGrpcStatus(field.value);
+    if (code >= 0 && each !== code) return grpcStatus.UNKNOWN;
+    code = each;
+  }
+  return code < 0 ? grpcStatus.UNKNOWN : code;
 }
 
 /** Ends a call with a status of ours: as trailers where a head is out already, else without a message at all. */
