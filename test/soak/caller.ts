@@ -84,7 +84,8 @@ class Line {
     this.link = new Link(socket, "client", options, handler, budget, loop, systemClock, () => {
       this.gone = true;
       lines = lines.filter((each) => each !== this);
-      if (!this.leaving && !stopping) tally.example(`a connection went away: ${this.link.error?.message ?? "closed"}`);
+      if (!this.leaving && !stopping)
+        tally.example("connection", `a connection went away: ${this.link.error?.message ?? "closed"}`);
     });
     this.link.connection.context = this;
     socket.on("data", (chunk: Buffer) => this.link.receive(chunk));
@@ -138,7 +139,7 @@ const ports: CallPorts = {
     calls.delete(call);
     (stream?.connection.context as Line | undefined)?.calls.delete(call);
     tally.end(order.kind.name, outcome, since, now() - since);
-    if (why !== "") tally.example(`${order.kind.name} ${order.id}, user ${order.user}: ${why}`);
+    if (why !== "") tally.example("call", `${order.kind.name} ${order.id}, user ${order.user}: ${why}`);
   },
   mayHave: (variant, order, since, untilMs) => {
     if (weights.allows(variant, order.user, since, untilMs)) return true;
@@ -172,10 +173,12 @@ const handler: ConnectionHandler = {
   onCapacity: () => undefined,
   onGoaway: (connection: Connection) => {
     const line = connection.context as Line;
-    if (!line.leaving && !stopping) tally.example("the sidecar said GOAWAY");
+    if (!line.leaving && !stopping) tally.example("connection", "the sidecar said GOAWAY");
     line.leaving = true;
   },
-  onClosed: () => undefined,
+  onClosed: ({ failure, failureText }) => {
+    if (failure >= 0) tally.example("connection", `we had to end a connection: code ${failure}, ${failureText}`);
+  },
 };
 
 const between = ([least, most]: readonly [number, number]): number => least + Math.floor(random() * (most - least + 1));

@@ -2,7 +2,7 @@
 import { grpcStatusNames } from "../../src/grpc/status.ts";
 import type { Check } from "./agreement.ts";
 import type { SoakOptions } from "./options.ts";
-import { type Bound, boundPerHour, isFlat, type Sample, type Trend, trendOf } from "./slope.ts";
+import { type Bound, boundPerHour, canTell, isFlat, type Sample, type Trend, trendOf } from "./slope.ts";
 import type { Figures } from "./tally.ts";
 
 export interface Samples {
@@ -75,7 +75,7 @@ export function judge(findings: Findings): Report {
       detail: `${Math.round(callsPerSecond)} calls/s of ${options.rate}`,
     },
     { what: "most calls are OK", holds: (outcomes[0] ?? 0) > started / 2, detail: `${outcomes[0] ?? 0} of ${started}` },
-    ...metersOf.map((meter) => flatness(meter, trends[meter])),
+    ...metersOf.map((meter) => flatness(meter, trends[meter], findings.interrupted)),
     ...findings.agreement,
     { what: "the sidecar ended in order", holds: ended === "exit code 0", detail: ended },
     { what: "the soak itself had no trouble", holds: troubles.length === 0, detail: troubles.join("; ") || "none" },
@@ -83,12 +83,15 @@ export function judge(findings: Findings): Report {
   return { ...findings, callsPerSecond, trends, checks, passed: checks.every(({ holds }) => holds) };
 }
 
-function flatness(meter: keyof Samples, trend: Trend): Check {
+function flatness(meter: keyof Samples, trend: Trend, interrupted: boolean): Check {
   const bound = bounds[meter];
+  const what = `${bound.name} stays flat`;
+  // Whoever ends it after seconds wants to see the calls.
+  if (!canTell(trend)) return { what, holds: interrupted, detail: `${trend.samples} samples are too few to tell` };
   const value = (number: number): string => (number / bound.unit).toFixed(1);
   const slope = `${value(trend.perHour)} ± ${value(2 * trend.errorPerHour)} per hour`;
   const detail = `${value(trend.mean)}${bound.word}, ${slope}, at most ${value(boundPerHour(trend, bound))}`;
-  return { what: `${bound.name} stays flat`, holds: isFlat(trend, bound), detail };
+  return { what, holds: isFlat(trend, bound), detail };
 }
 
 export function formatReport(report: Report): string {

@@ -42,10 +42,15 @@ export interface Bound {
 
 /**
  * Whether it grows by no more than its bound, or by more only as far as the noise of the samples explains it: a soak of a
- * minute finds large leaks, one of an hour small ones, and neither cries wolf. Four samples are the fewest that can tell.
+ * minute finds large leaks, one of an hour small ones, and neither cries wolf.
  */
 export function isFlat(trend: Trend, bound: Bound): boolean {
-  return trend.samples >= 4 && trend.perHour - 2 * trend.errorPerHour <= boundPerHour(trend, bound);
+  return canTell(trend) && trend.perHour - 2 * trend.errorPerHour <= boundPerHour(trend, bound);
+}
+
+/** Four samples are the fewest that a line and its error can be told from. */
+export function canTell({ samples }: Trend): boolean {
+  return samples >= 4;
 }
 
 /** The bound that a trend is held to, per hour. */

@@ -25,13 +25,13 @@ export interface Figures {
   /** Calls that the sidecar refused on purpose, to tell that it has read all before them. */
   readonly fences: number;
   readonly connections: number;
-  /** The first calls that went wrong or were lost, in words. */
+  /** The first connections and calls that went wrong or were lost, in words. */
   readonly examples: readonly string[];
 }
 
 const bucketsPerOctave = 8;
 const octaves = 32;
-const mostExamples = 20;
+const mostExamples = 10;
 
 /** Durations in buckets an eighth of an octave wide, from a microsecond up. */
 export class Durations {
@@ -66,7 +66,7 @@ export class Tally {
   ended = 0;
   readonly #byKind = new Map<KindName, Map<Outcome, number>>(kinds.map(({ name }) => [name, new Map()]));
   readonly #minutes: Durations[] = [];
-  readonly #examples: string[] = [];
+  readonly #examples = { connection: [] as string[], call: [] as string[] };
 
   /** @param sinceMs when the call began, since the start of the soak. */
   end(kind: KindName, outcome: Outcome, sinceMs: number, tookMs: number): void {
@@ -79,8 +79,10 @@ export class Tally {
     this.#minutes[minute]?.add(tookMs);
   }
 
-  example(text: string): void {
-    if (this.#examples.length < mostExamples) this.#examples.push(text);
+  /** @param kind of trouble; each has its own few examples, or the calls of one connection would hide why it ended. */
+  example(kind: "call" | "connection", text: string): void {
+    const examples = this.#examples[kind];
+    if (examples.length < mostExamples) examples.push(text);
   }
 
   get figures(): Figures {
@@ -97,6 +99,7 @@ export class Tally {
       p99Ms: durations.quantile(0.99),
     }));
     const { started, heldBack, fences, connections } = this;
-    return { started, heldBack, fences, connections, outcomes, byKind, minutes, examples: this.#examples };
+    const { connection, call } = this.#examples;
+    return { started, heldBack, fences, connections, outcomes, byKind, minutes, examples: [...connection, ...call] };
   }
 }

@@ -214,6 +214,24 @@ describe("data for a stream that is not open", () => {
     assert.deepEqual(peer.said(), ["GOAWAY 1203 PROTOCOL_ERROR"]);
   });
 
+  it("that a client took back, however long ago, is ignored: the answer was on its way", () => {
+    const peer = RawPeer.ready("client");
+    const late = peer.open(true);
+    late.reset(8);
+    for (let i = 0; i < 600; i++) {
+      const { id } = peer.open(true);
+      peer.respond(id, { end: true });
+    }
+    const next = peer.open(true);
+    peer.said();
+    peer.heard();
+    peer.respond(late.id).data(late.id, 100).respond(late.id, { fields: trailerFields, end: true });
+    assert.deepEqual([peer.said(), peer.heard()], [[], []]);
+    peer.respond(next.id, { end: true });
+    assert.equal(peer.connection.dead, false);
+    assert.equal(peer.connection.streamCount, 0);
+  });
+
   it("within a frame whose stream was reset meanwhile is dropped", () => {
     const peer = withStreams();
     const bytes = data(1, 100, true);
