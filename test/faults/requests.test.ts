@@ -1,18 +1,14 @@
 /** Requests as no honest library sends them. The numbers are those of docs/faults.md. */
 import assert from "node:assert/strict";
 import { connect, constants } from "node:http2";
-import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
-import { preface } from "../../src/http2/constants.ts";
-import { HpackEncoder } from "../../src/http2/hpack/encoder.ts";
 import { valueAt } from "../support/exposition.ts";
 import { FaultWorld, statusOf, textOf } from "../support/fault-world.ts";
-import { continuation, cutFrames, data, headers, say, settings } from "../support/h2-frames.ts";
-import { answerHead, ClientPeer, connectTo, type Fields, type PeerStream } from "../support/h2-peer.ts";
+import { answerHead, ClientPeer, type Fields, type PeerStream } from "../support/h2-peer.ts";
 import { requestFields } from "../support/h2-raw.ts";
-import { encode, type Pair } from "../support/hpack.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, oipInfer, tfPredict, tfRequest } from "../support/predict.ts";
+import { RawCaller } from "../support/raw-caller.ts";
 import { until } from "../support/until.ts";
 
 const own = new Owned();
@@ -22,51 +18,12 @@ const message = framed(tfRequest());
 const agreeing = (stream: PeerStream): void => void stream.done().then(() => stream.answer(message));
 const echoing = (stream: PeerStream): void => void stream.done().then(() => stream.answer(stream.body));
 
-/** A caller that writes its frames by hand, its first request in the same bytes as its greeting. */
-class RawCaller {
-  readonly #socket: Socket;
-  readonly #encoder = new HpackEncoder();
-  #bytes = Buffer.alloc(0);
-
-  constructor(address: string) {
-    this.#socket = own.add(Object.assign(connectTo(address), { close: () => this.#socket.destroy() }));
-    this.#socket.on("data", (chunk: Buffer) => {
-      this.#bytes = Buffer.concat([this.#bytes, chunk]);
-    });
-  }
-
-  greetAndAsk(fields: readonly Pair[]): this {
-    const block = encode(this.#encoder, fields);
-    const cut = 16_384;
-    const frames = [headers(1, block.subarray(0, cut), { last: block.length <= cut })];
-    for (let at = cut; at < block.length; at += cut) {
-      frames.push(continuation(1, block.subarray(at, at + cut), at + cut >= block.length));
-    }
-    this.#socket.write(Buffer.concat([preface, settings(), ...frames]));
-    return this;
-  }
-
-  ask(id: number, fields: readonly Pair[]): this {
-    this.#socket.write(Buffer.concat([headers(id, encode(this.#encoder, fields)), data(id, message, true)]));
-    return this;
-  }
-
-  get said(): string[] {
-    const lines = cutFrames(this.#bytes).frames.map(say);
-    return lines.filter((line) => !/^(SETTINGS|WINDOW_UPDATE|PING)/.test(line));
-  }
-
-  async hears(pattern: RegExp): Promise<void> {
-    await until(() => this.said.some((line) => pattern.test(line)), `the caller hears ${pattern}, not ${this.said}`);
-  }
-}
-
 describe("a request's head", () => {
   afterEach(() => own.close());
 
   it("fault 4: a header list of 20 KB in the first flight passes, one of 40 KB is RESOURCE_EXHAUSTED", async () => {
     const world = await FaultWorld.start(own, { onStream: agreeing });
-    const caller = new RawCaller(world.sidecar.address);
+    const caller = own.add(new RawCaller(world.sidecar.address));
     caller.greetAndAsk([...requestFields, ["x-long", "y".repeat(40_000)]]);
     await caller.hears(/^HEADERS 1 END_STREAM/);
     assert.deepEqual(world.sidecar.localReplies, { headers_too_large: 1 });
@@ -125,10 +82,10 @@ describe("a request's head", () => {
   ] as const) {
     it(`fault 7: ${what} costs its stream, PROTOCOL_ERROR, and the connection's next call is answered`, async () => {
       const world = await FaultWorld.start(own, { onStream: agreeing });
-      const caller = new RawCaller(world.sidecar.address).greetAndAsk(fields);
+      const caller = own.add(new RawCaller(world.sidecar.address)).greetAndAsk(fields);
       await caller.hears(/^RST_STREAM 1 PROTOCOL_ERROR/);
       assert.equal(world.asked.length, 0);
-      caller.ask(3, requestFields);
+      caller.ask(3, requestFields, message);
       await caller.hears(/^HEADERS 3 END_STREAM/);
       await world.onlyCost();
     });

@@ -1,7 +1,4 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect, constants, createServer } from "node:http2";
-import type { AddressInfo } from "node:net";
 import { valueAt } from "../support/exposition.ts";
 import { answerHead, ClientPeer, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -218,43 +215,5 @@ describe("an answer that outruns its caller", () => {
     call.answer?.read(true);
     const answer = await call.done();
     assert.deepEqual([answer.bytes, answer.value("x-last")], [window + 5, "yes"]);
-  });
-});
-
-describe("padding", () => {
-  afterEach(() => own.close());
-
-  const options = { paddingStrategy: constants.PADDING_STRATEGY_MAX };
-
-  it("of a server's frames is taken out, and uses up no window", async () => {
-    const server = createServer(options, (request, response) => {
-      request.resume();
-      response.writeHead(200, { "content-type": "application/grpc", trailer: "grpc-status" });
-      for (let i = 0; i < 4_000; i++) response.write(large.subarray(0, 1_000));
-      response.addTrailers({ "grpc-status": "0" });
-      response.end();
-    });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    const sidecar = own.add(await TestSidecar.start(snapshotOf({ variants: { v41: `127.0.0.1:${port}` } })));
-    own.add({ close: () => server.close() });
-    const client = own.add(await ClientPeer.connect(sidecar.address));
-    for (let i = 0; i < 3; i++) {
-      const answer = await client.unary(tfPredict, framed("x"));
-      assert.deepEqual([answer.bytes, answer.value("grpc-status")], [4_000_000, "0"]);
-    }
-  });
-
-  it("of a caller's frames is too", async () => {
-    const { server, sidecar } = await between((stream) => void stream.done().then(() => stream.refuse(0)));
-    const session = connect(`http://${sidecar.address}`, options);
-    own.add({ close: () => session.destroy() });
-    const stream = session.request({ ":method": "POST", ":path": tfPredict, "content-type": "application/grpc" });
-    const answered = once(stream.resume(), "end");
-    for (let i = 0; i < 6_000; i++) stream.write(large.subarray(0, 1_000));
-    stream.end();
-    await answered;
-    assert.equal(server.streams[0]?.bytes, 6_000_000);
   });
 });

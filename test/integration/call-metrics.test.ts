@@ -87,22 +87,6 @@ describe("what a sidecar counts of its calls:", () => {
     assert.deepEqual(await Promise.all(["0.25", "0.5", "0.75", "+Inf"].map(bucket)), [1, 3, 4, 5]);
   });
 
-  for (const [reason, answer, what] of [
-    ["nan", tfResponse([Number.NaN]), "NaN"],
-    ["infinite", tfResponse([Number.POSITIVE_INFINITY]), "an infinite score"],
-    ["out_of_range", tfResponse([1.5]), "a score out of its range"],
-    ["missing_output", tfResponse([0.5], "41", "other"), "an answer without the output"],
-    ["malformed", Buffer.from("0aff", "hex"), "an answer that is no message"],
-  ] as const) {
-    it(`${what} as ${reason}, outside the histogram, while the call goes on`, async () => {
-      const { sidecar, client } = await between([framed(answer)]);
-      const got = await client.unary(tfPredict, request);
-      assert.deepEqual([got.value("grpc-status"), got.body], ["0", framed(answer)]);
-      assert.equal(sidecar.live("v41").score?.count, 0);
-      assert.deepEqual(sidecar.live("v41").scoreInvalid, { [reason]: 1 });
-    });
-  }
-
   it("a compressed answer as that, and one over the limit as that", async () => {
     const long = framed(Buffer.alloc(1_100_000));
     const { sidecar, client } = await between([framed("zip", 1), long]);

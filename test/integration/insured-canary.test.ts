@@ -258,28 +258,6 @@ describe("an insured challenger's breaker", () => {
     assert.deepEqual(states, ["open", "half_open", "closed"]);
   });
 
-  it("lets one call of a thousand try, not all, when its pause is over", async () => {
-    let broken = true;
-    const { challenger, sidecar, client } = await between({
-      limits,
-      onChallenger: (stream) => {
-        if (broken) stream.refuse(14);
-      },
-    });
-    for (let i = 0; i < 4; i++) await client.unary(tfPredict, message);
-    broken = false;
-    await until(
-      () => sidecar.events.some((event) => event.kind === "breaker" && event.to === "half_open"),
-      "half open",
-    );
-    const calls = Array.from({ length: 300 }, () => client.call(tfPredict, message));
-    await until(() => calls.filter((call) => call.answer?.ended).length === 299, "all but the probe are answered");
-    assert.equal(challenger.streams.length, 5);
-    (await challenger.stream(4)).answer(good);
-    await Promise.all(calls.map((call) => call.done()));
-    assert.equal(sidecar.variant("v42").assignments.breaker_open, 299);
-  });
-
   for (const [what, end] of [
     ["callers who give up", (call: { cancel(): void }) => call.cancel()],
     ["wrong requests", (_: unknown, stream: PeerStream) => stream.refuse(3)],

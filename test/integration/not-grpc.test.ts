@@ -78,23 +78,6 @@ describe("a caller that speaks", () => {
     assert.deepEqual([server.streams.length, sidecar.live("v41").requests], [0, 0]);
   });
 
-  for (const type of [
-    "application/json",
-    "application/grpc-web",
-    "application/grpc-web+proto",
-    "application/grpcish",
-  ]) {
-    it(`${type} gets 415 with a body`, async () => {
-      const { server, sidecar } = await start();
-      const headers = { ":method": "POST", ":path": tfPredict, "content-type": type };
-      const { status, text } = await ask(open(sidecar), headers, '{"instances": [1]}');
-      assert.equal(status, 415);
-      assert.match(text, /^contender: want content-type application\/grpc/);
-      assert.deepEqual(sidecar.localReplies, { not_grpc: 1 });
-      assert.deepEqual([server.streams.length, sidecar.live("v41").requests], [0, 0]);
-    });
-  }
-
   it("gRPC without a content type gets 415 as well", async () => {
     const { sidecar } = await start();
     assert.equal((await ask(open(sidecar), { ":method": "POST", ":path": tfPredict })).status, 415);
@@ -125,14 +108,5 @@ describe("a header list over the limit", () => {
     const answer = await client.unary(tfPredict, framed("x"), many);
     assert.equal(answer.value("grpc-status"), "8");
     await until(() => sidecar.localReplies.headers_too_large === 1, "it is counted");
-  });
-
-  it("of many short fields gets the same: each counts with 32 bytes on top", async () => {
-    const { sidecar } = await start();
-    const client = own.add(await ClientPeer.connect(sidecar.address));
-    const many: Fields = Array.from({ length: 1_000 }, (_, i) => [`x-${i}`, ""]);
-    assert.equal((await client.unary(tfPredict, framed("x"), many)).value("grpc-status"), "8");
-    const fewer = many.slice(0, 700);
-    assert.equal((await client.unary(tfPredict, framed("x"), fewer)).value("grpc-status"), "0");
   });
 });

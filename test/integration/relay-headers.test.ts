@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { answerHead, ClientPeer, type Fields, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
-import { framed, oipInfer, tfMetadata, tfPredict, tfRequest } from "../support/predict.ts";
+import { framed, tfMetadata, tfPredict } from "../support/predict.ts";
 import { type RouteSource, snapshotOf, TestSidecar } from "../support/sidecar.ts";
 
 const own = new Owned();
@@ -91,30 +91,7 @@ describe("on its way through the sidecar", () => {
     assert.deepEqual(answer.body, message);
   });
 
-  it("an answer of one header list stays one", async () => {
-    const only: Fields = [...answerHead, ["grpc-status", "5"], ["grpc-message", "no such model"], ["x-extra", "1"]];
-    const { client } = await between((stream) => stream.headers(only, true));
-    const answer = await client.unary(tfPredict, message);
-    assert.equal(answer.headOnly, true);
-    assert.deepEqual([answer.head, answer.trailers, answer.bytes], [only, undefined, 0]);
-  });
-
-  for (const [trailers, counted, what] of [
-    [[["grpc-status", "00"]], "OK", "a status with a leading zero"],
-    [[["grpc-status", "99"]], "UNKNOWN", "a status that gRPC does not know"],
-    [[["grpc-status", "abc"]], "UNKNOWN", "a status that is no number"],
-    [[["grpc-status", ""]], "UNKNOWN", "an empty status"],
-    [[["x-other", "1"]], "UNKNOWN", "an end without a status"],
-  ] as const) {
-    it(`${what} reaches the caller as it is and counts as ${counted}`, async () => {
-      const { client, sidecar } = await between((stream) => stream.answer(message, trailers));
-      const answer = await client.unary(tfPredict, framed(tfRequest()));
-      assert.deepEqual(answer.trailers, trailers);
-      assert.deepEqual(sidecar.live("v41").byCode, { [counted]: 1 });
-    });
-  }
-
-  for (const flag of [0, 1, 7, 255]) {
+  for (const flag of [0, 255]) {
     it(`messages with the flag ${flag} pass unread, as do messages without a byte`, async () => {
       const sent = Buffer.concat([framed("bytes that no inflater takes", flag), framed("", flag), framed("", 0)]);
       const { server, client } = await between((stream) => void stream.done().then(() => stream.answer(sent)), {
@@ -127,13 +104,6 @@ describe("on its way through the sidecar", () => {
     });
   }
 
-  it("a hundred thousand messages without a byte pass, every one", async () => {
-    const { server, client } = await between((stream) => void stream.done().then(() => stream.answer(stream.body)));
-    const empty = Buffer.alloc(5 * 100_000);
-    const answer = await client.unary("/test.Echo/Chat", empty);
-    assert.deepEqual([(await server.stream()).bytes, answer.bytes], [empty.length, empty.length]);
-  });
-
   it("a request without any message, and an answer without any, stay so", async () => {
     const { server, client } = await between((stream) => {
       stream.headers(answerHead);
@@ -143,23 +113,6 @@ describe("on its way through the sidecar", () => {
     assert.deepEqual([answer.bytes, answer.value("grpc-status")], [0, "0"]);
     const stream = await server.stream();
     assert.deepEqual([stream.bytes, stream.headOnly], [0, true]);
-  });
-
-  it("a message cut off by the end of the stream passes as it is, and is not held against the model", async () => {
-    const { server, client, sidecar } = await between((stream) => void stream.done().then(() => stream.refuse(3)));
-    const cut = framed("x".repeat(100)).subarray(0, 55);
-    const answer = await client.unary(tfPredict, cut);
-    assert.equal(answer.value("grpc-status"), "3");
-    assert.deepEqual((await server.stream()).body, cut);
-    assert.deepEqual(sidecar.live("v41").byCode, { INVALID_ARGUMENT: 1 });
-  });
-
-  it("a message in single bytes arrives whole", async () => {
-    const { server, client } = await between((stream) => void stream.done().then(() => stream.answer(message)));
-    const call = client.open(oipInfer);
-    for (let i = 0; i < message.length; i++) call.data(message.subarray(i, i + 1), i === message.length - 1);
-    assert.deepEqual((await call.done()).body, message);
-    assert.deepEqual((await server.stream()).body, message);
   });
 
   it("x-contender metadata of a caller or a server is taken out, but for what the sidecar itself adds", async () => {

@@ -24,27 +24,6 @@ async function between() {
 describe("a new configuration", () => {
   afterEach(() => own.close());
 
-  it("leaves the calls that are open with their variant, and gives the next ones theirs", async () => {
-    const { v41, v42, weighted, sidecar, client } = await between();
-    const streams = Array.from({ length: 50 }, () => client.open(oipStream));
-    for (const call of streams) call.data(message);
-    await until(() => v41.streams.length === 50, "fifty streams are open");
-    sidecar.apply(weighted({ v42: 1 }));
-    const next = client.call(tfPredict, message);
-    (await v42.stream()).answer(message);
-    assert.equal(variantOf(await next.done()), "v42");
-
-    for (const call of streams) call.data(message, true);
-    for (const stream of v41.streams) {
-      assert.equal((await stream.done()).bytes, 2 * message.length);
-      stream.answer(message);
-    }
-    for (const call of streams) assert.equal(variantOf(await call.done()), "v41");
-    assert.deepEqual([v41.streams.length, v42.streams.length], [50, 1]);
-    assert.deepEqual([sidecar.live("v41").byCode, sidecar.live("v42").byCode], [{ OK: 50 }, { OK: 1 }]);
-    assert.equal(v41.peers.length, 1, "the connection is kept");
-  });
-
   it("that drops a variant ends its connection once its calls have ended, and not before", async () => {
     const { v41, v42, variants, sidecar, client } = await between();
     const call = client.open(oipStream);

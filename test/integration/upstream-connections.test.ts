@@ -21,7 +21,7 @@ import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest } from "../support/predict.ts";
 import { constantChance } from "../support/scripted-chance.ts";
 import { snapshotOf, TestSidecar } from "../support/sidecar.ts";
-import { turns, until } from "../support/until.ts";
+import { until } from "../support/until.ts";
 
 const own = new Owned();
 const message = framed(tfRequest());
@@ -58,42 +58,6 @@ async function fence(client: ClientPeer): Promise<void> {
 
 describe("a call that the upstream never looked at", () => {
   afterEach(() => own.close());
-
-  it("because of GOAWAY is sent again on another connection, while those at or below its id complete", async () => {
-    const { server, client, sidecar } = await between();
-    const first = client.call(tfPredict, message);
-    const kept = await server.stream(0);
-    const second = client.call(tfPredict, message);
-    await server.stream(1);
-    server.peers[0]?.goaway(kept.stream.id);
-    await until(() => server.peers.length === 2, "another connection is there");
-    const again = await server.stream(2);
-    assert.deepEqual((await again.done()).body, message);
-    again.answer(framed("second"));
-    kept.answer(framed("first"));
-    assert.deepEqual((await first.done()).body, framed("first"));
-    assert.deepEqual((await second.done()).body, framed("second"));
-    assert.equal(sidecar.variant("v41").resends, 1);
-    assert.deepEqual(sidecar.live("v41").byCode, { OK: 2 });
-    assert.deepEqual(sidecar.localReplies, {});
-    const goaways = valueAt(await sidecar.exposed(), "contender_goaways_total", {
-      side: "upstream",
-      direction: "received",
-    });
-    assert.equal(goaways, 1);
-  });
-
-  it("by REFUSED_STREAM is sent again, and again only once", async () => {
-    const { server, client, sidecar } = await between({
-      onStream: (stream) => stream.stream.reset(errorCode.REFUSED_STREAM),
-    });
-    const answer = await client.unary(tfPredict, message);
-    assert.equal(statusOf(answer), 14);
-    assert.match(textOf(answer), /^contender: v41 reset the call: REFUSED_STREAM/);
-    assert.equal(server.streams.length, 2);
-    assert.equal(sidecar.variant("v41").resends, 1);
-    assert.deepEqual(sidecar.live("v41").byCode, { UNAVAILABLE: 1 });
-  });
 
   it("is sent again with all that its caller had sent by then, and what comes later follows", async () => {
     const { server, client } = await between();
@@ -229,25 +193,6 @@ describe("an upstream that can't be reached", () => {
     assert.deepEqual(sidecar.live("v41").byCode, { UNAVAILABLE: 1 });
   });
 
-  it("because it accepts and says nothing is given up after the connect timeout, with the calls that waited", async () => {
-    const silent = createServer({ allowHalfOpen: true });
-    silent.listen(0, "127.0.0.1");
-    await once(silent, "listening");
-    own.add({ close: () => silent.close() });
-    const { port } = silent.address() as AddressInfo;
-    const clock = new ManualClock();
-    const snapshot = snapshotOf({ variants: { v41: `127.0.0.1:${port}` } });
-    const sidecar = own.add(await TestSidecar.listen(snapshot, { clock }));
-    const client = own.add(await ClientPeer.connect(sidecar.address));
-    const call = client.call(tfPredict, message);
-    await fence(client);
-    clock.advance(999);
-    await fence(client);
-    assert.equal(call.answer, undefined);
-    clock.advance(1);
-    assert.equal(statusOf(await call.done()), 14);
-  });
-
   it("is tried again with growing pauses, and found when it is back", async () => {
     const { clock, server, client, sidecar } = await between();
     const { port } = server;
@@ -272,33 +217,6 @@ describe("an upstream that can't be reached", () => {
     await sidecar.connected();
     assert.equal(statusOf(await client.unary(tfPredict, message)), 0);
     assert.equal(back.peers.length, 1);
-  });
-
-  it("because it comes and goes is tried ever more seldom, and holds no more than one socket", async () => {
-    const open = new Set<Socket>();
-    let accepted = 0;
-    const flapping = createServer((socket) => {
-      accepted++;
-      open.add(socket);
-      socket.on("error", () => undefined).once("close", () => open.delete(socket));
-      socket.once("data", () => socket.destroy());
-    });
-    flapping.listen(0, "127.0.0.1");
-    await once(flapping, "listening");
-    own.add({ close: () => flapping.close() });
-    const { port } = flapping.address() as AddressInfo;
-    const clock = new ManualClock();
-    const snapshot = snapshotOf({ variants: { v41: `127.0.0.1:${port}` } });
-    const sidecar = own.add(await TestSidecar.listen(snapshot, { clock, chance: constantChance(0.5) }));
-    for (let second = 0; second < 60; second++) {
-      clock.advance(1_000);
-      await turns(5);
-      assert.ok(open.size <= 1);
-    }
-    await until(() => open.size === 0, "the last one is gone");
-    // Pauses of 0.1, 0.16, … up to 5 s, each as long as the seconds above let it be.
-    assert.ok(accepted >= 10 && accepted <= 25, `${accepted} connections in a minute`);
-    assert.equal(sidecar.events.filter(({ kind }) => kind === "connected").length, 0);
   });
 
   it("for a moment, after a long time, is tried again at once", async () => {

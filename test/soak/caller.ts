@@ -207,9 +207,12 @@ function order(): Order {
   const id = nextId++;
   const user = Math.floor(random() * start.users);
   const request = templates.get(drawn.name)?.[Math.floor(random() * 20)];
-  // Half of the cancellations come in the middle of an answer.
+  // Half of the cancellations come in the middle of an answer, the others where there is none.
   const inAnswer = drawn.name === "cancelled" && random() < 0.5;
-  const kind = inAnswer ? { ...drawn, path: "/soak.Model/Download", codes: [0], messages: [10, 60] as const } : drawn;
+  const unanswered = drawn.name === "cancelled" && !inAnswer;
+  const kind: Kind = inAnswer
+    ? { ...drawn, path: "/soak.Model/Download", messages: [10, 60] }
+    : { ...drawn, codes: unanswered ? [] : drawn.codes };
   const timeoutMs = kind.name === "deadline" ? 20 + Math.floor(random() * 100) : 0;
   let cancelMs = -1;
   if (kind.name === "cancelled") cancelMs = inAnswer ? 0 : 1 + Math.floor(random() * 20);

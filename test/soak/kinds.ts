@@ -54,7 +54,7 @@ export const kinds: readonly Kind[] = [
   { name: "upload", path: stream("Upload"), share: 0.015, codes: [0], messages: [0, 60], bytes: [0, 3_000] },
   { name: "talk", path: stream("Talk"), share: 0.02, codes: [0], messages: [1, 30], bytes: [0, 1_000] },
   { name: "early", path: stream("Early"), share: 0.004, codes: [9], messages: [1, 3], bytes: [100, 50_000] },
-  { name: "cancelled", path: stream("Hang"), share: 0.018, codes: [], messages: [1, 1], bytes: [0, 500] },
+  { name: "cancelled", path: stream("Hang"), share: 0.018, codes: [0], messages: [1, 1], bytes: [0, 500] },
   { name: "deadline", path: stream("Hang"), share: 0.01, codes: [4], messages: [1, 1], bytes: [0, 500] },
 ];
 

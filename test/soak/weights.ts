@@ -41,9 +41,4 @@ export class WeightsInForce {
     }
     return false;
   }
-
-  /** Whether any weights of the last seconds give the user this variant and none another. */
-  certain(user: number): boolean {
-    return new Set(this.#force.map(({ variants }) => variants[user])).size === 1;
-  }
 }

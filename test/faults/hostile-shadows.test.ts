@@ -143,7 +143,7 @@ async function run(shadow: string | undefined, timeout = "10s") {
   return { answers, requests, sidecar };
 }
 
-describe("calls beside a shadow that is", function () {
+describe("calls beside a shadow", function () {
   this.timeout(20_000);
   let alone: Awaited<ReturnType<typeof run>>;
 
@@ -154,7 +154,7 @@ describe("calls beside a shadow that is", function () {
   afterEach(() => own.close());
 
   for (const { what, sign, start } of hostile) {
-    it(`${what}: answers, requests and counts are those without a shadow, to the byte`, async () => {
+    it(`fault 29: that is ${what}: answers, requests and counts are those without a shadow, to the byte`, async () => {
       const { answers, requests, sidecar } = await run(
         await start(),
         sign === "DEADLINE_EXCEEDED" ? "300ms" : undefined,
