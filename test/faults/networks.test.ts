@@ -103,8 +103,8 @@ describe("a network", function () {
         const call = ask(leg);
         await until(() => callsOf(sidecar, counted(leg)) === 1, "the call is under way");
         act(relays[leg]);
-        relays[leg].be("pass");
         const answer = await call.done();
+        relays[leg].be("pass");
         assert.equal(statusOf(answer), "14");
         assert.match(answer.value("grpc-message") ?? "", /^contender: connection to v4. lost/);
         assert.deepEqual(sidecar.live(counted(leg)).byCode, { UNAVAILABLE: 1 });
@@ -147,8 +147,8 @@ describe("a network", function () {
       relays.shadow.be("hold");
       for (let i = 0; i < 5; i++) assert.deepEqual((await ask("shadow").done()).body, right("shadow"));
       act(relays.shadow);
-      relays.shadow.be("pass");
       await until(() => sidecar.shadow("v43").byCode.UNAVAILABLE === 5, "the copies have failed");
+      relays.shadow.be("pass");
       assert.deepEqual([sidecar.live("v41").byCode, sidecar.localReplies], [{ OK: 5 }, {}]);
       await sidecar.connected();
       await ask("shadow").done();

@@ -114,6 +114,7 @@ async function soak(options: SoakOptions, interrupt: Interrupt): Promise<Report>
     unrest = new Unrest(addresses, steps, trouble);
     await unrest.prepare();
     subject = await Subject.start(folder, unrest.routes);
+    if (interrupt.pressed) throw new Error("stopped before it began");
     caller = new Worker("caller.ts");
     return judge(await underLoad(options, interrupt, { subject, caller, unrest, steps, troubles }));
   } finally {
