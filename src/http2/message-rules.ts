@@ -87,7 +87,8 @@ function isRegular(field: HeaderField, facts: MessageFacts): boolean {
     case headerId.upgrade:
       return false;
     case headerId.te:
-      return field.value === "trailers";
+      // A keyword in quotes matches in any case (RFC 5234, 2.3).
+      return field.value === "trailers" || field.value.toLowerCase() === "trailers";
     case headerId["content-length"]: {
       const length = parseLength(field.value);
       if (length < 0 || (facts.contentLength >= 0 && facts.contentLength !== length)) return false;

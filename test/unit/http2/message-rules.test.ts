@@ -90,6 +90,15 @@ describe("message rules", () => {
     assert.equal(isTrailers(blockOf([[":authority", "x"]]), facts), false);
   });
 
+  it("take `te: trailers` in any case, as keywords of HTTP are, and no other te", () => {
+    for (const value of ["trailers", "Trailers", "TRAILERS"]) {
+      assert.equal(isRequest(blockOf([...request, ["te", value]]), facts), true, value);
+    }
+    for (const value of ["", "gzip", "trailers, gzip", " trailers"]) {
+      assert.equal(isRequest(blockOf([...request, ["te", value]]), facts), false, value);
+    }
+  });
+
   it("leave extended CONNECT to those who offer it", () => {
     assert.equal(isRequest(blockOf([...request, [":protocol", "websocket"]]), facts), false);
   });
