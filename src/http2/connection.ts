@@ -577,16 +577,16 @@ export class Connection implements SenderOwner, FrameSink {
     this.#guard.streams++;
     if (id > this.#goawayLastId) return; // the client was told: it sends the call elsewhere
     if (this.#streams.size >= this.#options.maxConcurrentStreams) return this.#refuse(id, errorCode.REFUSED_STREAM);
-    if (this.#selfDependent || (!block.tooLarge && !isRequest(block, facts))) {
+    if (block.tooLarge) facts.contentLength = -1;
+    else if (!isRequest(block, facts)) return this.#refuse(id, errorCode.PROTOCOL_ERROR);
+    if (this.#selfDependent || (endStream && facts.contentLength > 0)) {
       return this.#refuse(id, errorCode.PROTOCOL_ERROR);
     }
     const stream = new H2Stream(id, this, this.#peerInitialWindow, this.#initialRecvWindow);
     this.#streams.add(stream);
-    if (block.tooLarge) facts.contentLength = -1;
     stream.gotHeaders = true;
     stream.expectedBytes = facts.contentLength;
     stream.remoteEnded = endStream;
-    if (endStream && facts.contentLength > 0) return this.resetStream(stream, errorCode.PROTOCOL_ERROR);
     this.#handler.onRequest(stream, block, endStream);
   }
 

@@ -150,6 +150,7 @@ describe("streams that come to nothing", () => {
   it("because they are malformed from the start, or too many at once, end it likewise", () => {
     for (const [options, fields] of [
       [limits, requestFields.slice(1)],
+      [limits, [...requestFields, ["content-length", "5"] as const]],
       [{ ...limits, maxConcurrentStreams: 1 }, requestFields],
     ] as const) {
       const peer = RawPeer.ready("server", options);
