@@ -23,8 +23,11 @@ export function unknownNames(env: Readonly<Record<string, string | undefined>>, 
     .filter((name) => name.startsWith(prefix) && env[name] !== undefined && !ours.has(name))
     .filter((name) => !isServiceLink(name, env[name] ?? ""))
     .sort()
-    .map((name) => ({ path: name, message: `unknown setting, the nearest is ${nearestName(name, known)}` }));
+    .map((name) => ({ path: plainName(name), message: `unknown setting, the nearest is ${nearestName(name, known)}` }));
 }
+
+/** A problem is one line, whatever someone has put into the environment. */
+const plainName = (name: string): string => (/^[!-~]+$/.test(name) ? name : JSON.stringify(name));
 
 function isServiceLink(name: string, value: string): boolean {
   return hostOrPort.test(name) || portPart.test(name) || (bare.test(name) && /^(?:tcp|udp|sctp):\/\//.test(value));

@@ -94,6 +94,12 @@ describe("settings", () => {
     ]);
   });
 
+  it("tell an unknown name with odd characters in quotes, so that a problem stays one line", () => {
+    assert.deepEqual(problems({ "CONTENDER_\r\nKEY": "a" }), [
+      '"CONTENDER_\\r\\nKEY": unknown setting, the nearest is CONTENDER_KEY',
+    ]);
+  });
+
   it("count an empty variable as not set, which is what an unset ConfigMap key gives", () => {
     assert.deepEqual(settings({ CONTENDER_PIN: "", CONTENDER_ROUTE: "  ", CONTENDER_CONFIG: "" }), settings({}));
   });
