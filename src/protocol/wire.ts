@@ -172,10 +172,12 @@ export class MapEntry {
   /** The reader stands before the entry's length: steps over the entry and notes where its parts lie. */
   read(reader: WireReader): void {
     const length = reader.length();
-    if (length < 0 || this.#readUsual(reader, length)) return;
+    if (length >= 0 && this.#readUsual(reader, length)) return;
+    // Of a malformed one nothing may be left over from the entry before, which lay in other bytes.
+    this.keyStart = this.keyEnd = this.valueStart = this.valueEnd = reader.at;
+    if (length < 0) return;
     const outer = reader.end;
     reader.end = reader.at + length;
-    this.keyStart = this.keyEnd = this.valueStart = this.valueEnd = reader.at;
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
       if (tag !== keyTag && tag !== valueTag) {
         reader.skip(tag);

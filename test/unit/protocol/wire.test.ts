@@ -134,6 +134,18 @@ describe("MapEntry", () => {
     ]);
     assert.deepEqual(partsOf(), ["", ""]);
   });
+
+  it("has nothing of the entry before where an entry is cut off", () => {
+    const entry = new MapEntry();
+    const whole = readerOf(bytesField(1, bytesField(1, "key"), bytesField(2, "value")));
+    whole.tag();
+    entry.read(whole);
+    const cut = readerOf(Buffer.from([0x0a, 0x7f, 0x0a, 0x03]));
+    cut.tag();
+    entry.read(cut);
+    assert.equal(cut.bad, true);
+    assert.deepEqual([entry.keyEnd - entry.keyStart, entry.valueEnd - entry.valueStart], [0, 0]);
+  });
 });
 
 describe("MapEntry of a long key", () => {
