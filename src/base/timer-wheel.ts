@@ -4,6 +4,9 @@
  * Nearly every deadline is cancelled before it passes, so arming and cancelling must cost next to nothing: an entry is
  * linked into the slot of its tick and unlinked again. A deadline is noticed up to one tick late, never early. The one
  * timer is set for the first slot that holds anything, not for each tick: a process with few calls is not woken for nothing.
+ *
+ * Nothing expires in the timer itself. After a stall of the event loop timers run first, before what came meanwhile is
+ * read: answers that were here in time would be late by our fault alone. So what is due waits until sockets have been read.
  */
 import type { Clock } from "./clock.ts";
 
@@ -38,11 +41,18 @@ export class TimerWheel {
   /** The tick that the timer is set for; -1 where it is not set. */
   #due = -1;
   #cancelTimer: () => void = () => undefined;
+  readonly #afterReads: (fn: () => void) => void;
+  readonly #turn = (): void => this.#expireDue();
 
-  /** @param tickMs how late a deadline may be noticed. Default 10: a hundredth of a call that is given a second. */
-  constructor(clock: Clock, tickMs = 10) {
+  /**
+   * @param tickMs how late a deadline may be noticed. Default 10: a hundredth of a call that is given a second.
+   * @param afterReads runs a function once everything that has arrived by now has been read. At once by default, for a
+   *   wheel beside which nothing is read.
+   */
+  constructor(clock: Clock, tickMs = 10, afterReads: (fn: () => void) => void = (fn) => fn()) {
     this.#clock = clock;
     this.#tickMs = tickMs;
+    this.#afterReads = afterReads;
     this.#startMs = clock.nowMs();
     for (let i = 0; i < slotCount; i++) this.#slots.push(new Slot());
   }
@@ -96,10 +106,10 @@ export class TimerWheel {
     // To the tick's own boundary: a whole tick from now could be noticed two ticks late. Rounded up, because a timer that
     // fires a fraction early would only have to be set again.
     const inMs = this.#startMs + tick * this.#tickMs - this.#clock.nowMs();
-    this.#cancelTimer = this.#clock.after(Math.max(0, Math.ceil(inMs)), () => this.#turn());
+    this.#cancelTimer = this.#clock.after(Math.max(0, Math.ceil(inMs)), () => this.#afterReads(this.#turn));
   }
 
-  #turn(): void {
+  #expireDue(): void {
     this.#due = -1;
     const now = this.#tickAt(this.#clock.nowMs());
     // After a long pause (a suspended machine) every slot is looked at once, not once per missed tick.

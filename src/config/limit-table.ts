@@ -11,6 +11,8 @@ export interface LimitDeclaration {
   readonly doc: string;
 }
 
+const tebibyte = 1_099_511_627_776;
+
 /** HTTP/2 knows no larger window, stream count or setting: RFC 9113 section 6.5.2. */
 const int31 = 0x7fff_ffff;
 
@@ -220,8 +222,21 @@ export const limitTable = {
     heldBytes: {
       default: 268_435_456,
       least: 65_536,
-      most: 1_099_511_627_776,
+      most: tebibyte,
       doc: "Bytes that the process holds for calls, in streams and before they are assigned; beyond it callers get no credit.",
+    },
+    maxCalls: { default: 10_000, least: 1, most: 10_000_000, doc: "Calls in flight, of all callers together." },
+    headerBytes: {
+      default: 67_108_864,
+      least: 65_536,
+      most: tebibyte,
+      doc: "Bytes of header lists that calls in flight keep, each field counted with 32 bytes on top; beyond it new calls are refused.",
+    },
+    connectionUnreadBytes: {
+      default: 67_108_864,
+      least: 65_536,
+      most: tebibyte,
+      doc: "Bytes of answers that wait for one caller's connection; beyond it calls of that connection are refused or ended.",
     },
     replayBytes: {
       default: 65_536,
@@ -270,6 +285,46 @@ export const limitTable = {
       least: 1,
       most: longestDurationMs,
       doc: "How long that one call may take before it counts as failed; want more than the longest deadline.",
+    },
+  },
+  overload: {
+    shadowLagMs: {
+      default: 100,
+      least: 1,
+      most: longestDurationMs,
+      doc: "Lateness of the event loop at which copies for shadows stop.",
+    },
+    shedLagMs: {
+      default: 300,
+      least: 1,
+      most: longestDurationMs,
+      doc: "Lateness of the event loop at which new calls are refused.",
+    },
+    shadowMemoryPercent: {
+      default: 80,
+      least: 1,
+      most: 100,
+      fraction: true,
+      doc: "Percentage of the heap, the memory or the buffered bytes that there may be, at which copies for shadows stop.",
+    },
+    shedMemoryPercent: {
+      default: 90,
+      least: 1,
+      most: 100,
+      fraction: true,
+      doc: "The same for new calls, which are refused.",
+    },
+    memoryBytes: {
+      default: 0,
+      least: 0,
+      most: tebibyte,
+      doc: "Memory that the process may take; 0 is the container's limit, or the machine's memory where there is none.",
+    },
+    bufferedBytes: {
+      default: 536_870_912,
+      least: 1_048_576,
+      most: tebibyte,
+      doc: "Bytes that calls and connections may pin in all, unsent output and memory for reading included.",
     },
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, LimitDeclaration>>>>;

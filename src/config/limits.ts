@@ -18,6 +18,9 @@ export interface LimitSetting extends Setting<number> {
 /** Options of each module, by its name; only what was set: `resolveHttp2Options(limits.http2)` fills in the rest. */
 export type LimitValues = Readonly<Record<LimitGroup, Readonly<Record<string, number>>>>;
 
+/** What stands in a name for its group. */
+const groupWords: Readonly<Partial<Record<LimitGroup, string>>> = { breaker: "LIMIT_BREAKER", overload: "OVERLOAD" };
+
 export const limitSettings: readonly LimitSetting[] = Object.entries(limitTable).flatMap(([group, declarations]) =>
   Object.entries(declarations).map(([option, declared]) => settingOf(group as LimitGroup, option, declared)),
 );
@@ -37,13 +40,13 @@ export function limitsOf(
 
 /**
  * `streamWindowBytes` is `CONTENDER_LIMIT_STREAM_WINDOW_BYTES`; of `connectTimeoutMs` the unit goes, a duration has its
- * own. A breaker's options say nothing without their group in front.
+ * own. A breaker's options say nothing without their group in front, and the marks of an overload are no limits.
  */
 function settingOf(group: LimitGroup, option: string, declared: LimitDeclaration): LimitSetting {
   const duration = option.endsWith("Ms");
   const words = (duration ? option.slice(0, -2) : option).replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
   return {
-    env: `CONTENDER_LIMIT_${group === "breaker" ? "BREAKER_" : ""}${words}`,
+    env: `CONTENDER_${groupWords[group] ?? "LIMIT"}_${words}`,
     default: duration ? formatDuration(declared.default) : String(declared.default),
     placeholder: duration ? "DURATION" : option.endsWith("Bytes") ? "BYTES" : "NUMBER",
     doc: declared.doc,

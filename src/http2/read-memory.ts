@@ -13,12 +13,15 @@ const pieceBytes = 65_536;
 const keptPieces = 64;
 
 const kept: ReadMemory[] = [];
+let touchedBytes = 0;
 
 export class ReadMemory {
   readonly bytes: Buffer = Buffer.allocUnsafeSlow(pieceBytes);
   #holds = 0;
   /** No socket reads into it. */
   #left = false;
+  /** As much of it as has become memory: its largest read. */
+  #touched = 0;
 
   /** A piece that nobody needs, or a new one. */
   static take(): ReadMemory {
@@ -26,6 +29,18 @@ export class ReadMemory {
     if (memory === undefined) return new ReadMemory();
     memory.#left = false;
     return memory;
+  }
+
+  /** What all pieces that are in use, or kept, have become memory of. */
+  static get touchedBytes(): number {
+    return touchedBytes;
+  }
+
+  /** A read has brought `count` bytes. */
+  touch(count: number): void {
+    if (count <= this.#touched) return;
+    touchedBytes += count - this.#touched;
+    this.#touched = count;
   }
 
   /** Whether the next read may go over it. */
@@ -50,7 +65,13 @@ export class ReadMemory {
   }
 
   #keep(): void {
-    if (this.#left && this.#holds === 0 && kept.length < keptPieces) kept.push(this);
+    if (!this.#left || this.#holds > 0) return;
+    if (kept.length < keptPieces) {
+      kept.push(this);
+      return;
+    }
+    touchedBytes -= this.#touched;
+    this.#touched = 0;
   }
 }
 

@@ -39,6 +39,8 @@ export class Sender {
   socketBacklog = 0;
   /** DATA frames written so far. */
   dataFrames = 0;
+  /** Bytes that wait in streams: for their windows, the connection's, or the socket. */
+  queuedBytes = 0;
   readonly #output: Output;
   readonly #options: ResolvedHttp2Options;
   readonly #budget: ByteBudget;
@@ -115,6 +117,7 @@ export class Sender {
       }
     }
     stream.makeQueue().push(buf, at, end);
+    this.queuedBytes += end - at;
     this.#budget.hold(end - at);
     if (endStream) stream.endQueued = queuedEnd.data;
     if (stream.sendWindow > 0) this.#ready(stream);
@@ -163,6 +166,7 @@ export class Sender {
     if (stream.closed || queue === undefined || queue.bytes === 0 || stream.sendWindow <= 0) return;
     const piece = queue.shift(Math.min(stream.sendWindow, this.window, quantumBytes));
     const sent = piece.length;
+    this.queuedBytes -= sent;
     this.#budget.release(sent);
     const last = queue.bytes === 0;
     this.#frames(stream, piece, 0, sent, last && stream.endQueued === queuedEnd.data);
@@ -191,6 +195,7 @@ export class Sender {
   drop(stream: H2Stream): void {
     const queue = stream.queue;
     if (queue !== undefined && queue.bytes > 0) {
+      this.queuedBytes -= queue.bytes;
       this.#budget.release(queue.bytes);
       queue.clear();
     }

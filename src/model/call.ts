@@ -43,6 +43,7 @@ export const shadowDropReasons = [
   "sequence",
   "not_overridable",
   "cancelled",
+  "overload",
 ] as const;
 export type ShadowDropReason = (typeof shadowDropReasons)[number];
 
@@ -78,5 +79,13 @@ export const localReplyReasons = [
   "upstream_http_status",
   "upstream_protocol",
   "draining",
+  "overload",
 ] as const;
 export type LocalReplyReason = (typeof localReplyReasons)[number];
+
+/**
+ * What a call was refused for the lack of. The first four are watched; then come limits on calls in flight, on the header lists
+ * they keep, and on what waits for one caller's connection.
+ */
+export const shedResources = ["event_loop", "heap", "memory", "buffered", "calls", "headers", "connection"] as const;
+export type ShedResource = (typeof shedResources)[number];

@@ -106,6 +106,36 @@ export const catalogue = {
     labels: ["kind"],
     help: "Bytes held in memory, by what they are held for.",
   },
+  contender_connections_refused_total: {
+    type: "counter",
+    labels: [],
+    help: "Connections of callers that were closed at once, for there are as many as there may be.",
+  },
+  contender_overload_level: {
+    type: "gauge",
+    labels: [],
+    help: "What is given up to stay alive: 0 nothing, 1 copies for shadows, 2 new calls as well.",
+  },
+  contender_overload_pressure_ratio: {
+    type: "gauge",
+    labels: ["resource"],
+    help: "How near a resource is to the mark at which new calls are refused: 1 is that mark.",
+  },
+  contender_overload_entered_total: {
+    type: "counter",
+    labels: ["step", "resource"],
+    help: "Times that a step was taken, by the resource that asked for it.",
+  },
+  contender_overload_shed_total: {
+    type: "counter",
+    labels: ["resource"],
+    help: "Calls refused or ended for the lack of a resource.",
+  },
+  contender_overload_stalled_seconds_total: {
+    type: "counter",
+    labels: [],
+    help: "Time in which the event loop stood still, by stalls of 50 ms and more.",
+  },
   contender_goaways_total: {
     type: "counter",
     labels: ["side", "direction"],
@@ -183,5 +213,8 @@ export const scrapedNames = [
   "contender_prediction_log_dropped_total",
   "contender_workers",
   "contender_worker_restarts_total",
+  "contender_overload_level",
+  "contender_overload_pressure_ratio",
+  "contender_overload_stalled_seconds_total",
 ] as const satisfies readonly MetricName[];
 export type ScrapedName = (typeof scrapedNames)[number];

@@ -32,6 +32,8 @@ export const mergeRules: Readonly<Record<string, MergeRule>> = {
   contender_pool_addresses: "max",
   contender_queue_calls: "sum",
   contender_buffered_bytes: "sum",
+  contender_overload_level: "max",
+  contender_overload_pressure_ratio: "max",
   contender_config_info: "primary",
   contender_config_rejected_total: "primary",
   contender_config_last_success_timestamp_seconds: "primary",

@@ -93,6 +93,9 @@ export const fallbackIndex = indexesOf(fallbackResults);
 export const hooks = ["key", "score", "override", "compare", "log", "shadow", "scrape"] as const;
 export type Hook = (typeof hooks)[number];
 
+/** What is given up in an overload, the first step first. */
+export const overloadEntries = ["shadows_off", "shedding"] as const;
+
 /** What a variant is to its route at this moment. */
 export const roles = ["champion", "challenger", "shadow"] as const;
 export type Role = (typeof roles)[number];

@@ -7,7 +7,7 @@
  */
 import { Registry } from "prom-client";
 import type { Clock } from "../base/clock.ts";
-import { type LocalReplyReason, localReplyReasons } from "../model/call.ts";
+import { type LocalReplyReason, localReplyReasons, type ShedResource, shedResources } from "../model/call.ts";
 import type { RouteSpec, Snapshot } from "../model/route.ts";
 import { latencyBucketsSeconds, scoreBounds } from "./buckets.ts";
 import { catalogue, type MetricName, type ScrapedName } from "./catalogue.ts";
@@ -21,6 +21,7 @@ import {
   type Hook,
   hooks,
   otherMethod,
+  overloadEntries,
   plainStatuses,
   plainStatusIndex,
   type Side,
@@ -58,6 +59,9 @@ export class Metrics {
   readonly #faults = sides.map(() => new Float64Array(connectionFaults.length));
   readonly #hookFailures = new Float64Array(hooks.length);
   readonly #scraped: ScrapedValues;
+  readonly #shed = new Float64Array(shedResources.length);
+  readonly #entered = new Float64Array(overloadEntries.length * shedResources.length);
+  #connectionsRefused = 0;
   #configsRejected = 0;
   #generation: GenerationInfo | undefined;
   #scrape: Promise<string> | undefined;
@@ -79,6 +83,11 @@ export class Metrics {
           addCounted(samples, "fault", connectionFaults, this.#faults[s], { side });
         }
       },
+      contender_connections_refused_total: (samples) => {
+        if (this.#connectionsRefused > 0) samples.add({}, this.#connectionsRefused);
+      },
+      contender_overload_shed_total: (samples) => addCounted(samples, "resource", shedResources, this.#shed),
+      contender_overload_entered_total: (samples) => this.#addEntered(samples),
       contender_hook_failures_total: (samples) => addCounted(samples, "hook", hooks, this.#hookFailures),
       contender_variant_info: (samples) => this.#generation?.addVariants(samples),
       contender_route_weight_ratio: (samples) => this.#generation?.addWeights(samples),
@@ -142,6 +151,21 @@ export class Metrics {
     bump(this.#plainRequests, plainStatusIndex(status));
   }
 
+  /** One call that was refused, or ended, for the lack of a resource. */
+  shed(resource: ShedResource): void {
+    bump(this.#shed, shedResources.indexOf(resource));
+  }
+
+  /** A step of an overload was taken. @param level 1 for the first */
+  overloadEntered(level: number, resource: ShedResource): void {
+    bump(this.#entered, (level - 1) * shedResources.length + shedResources.indexOf(resource));
+  }
+
+  /** One connection that was closed at once. */
+  connectionRefused(): void {
+    this.#connectionsRefused++;
+  }
+
   goaway(side: Side, direction: GoawayDirection): void {
     bump(this.#goaways, sides.indexOf(side) * goawayDirections.length + goawayDirections.indexOf(direction));
   }
@@ -202,6 +226,15 @@ export class Metrics {
     };
     const entries = Object.entries(variantCollectors).map(([name, collect]) => [name, bind(collect)] as const);
     return Object.fromEntries(entries) as Record<keyof typeof variantCollectors, (samples: Samples) => void>;
+  }
+
+  #addEntered(samples: Samples): void {
+    for (const [s, step] of overloadEntries.entries()) {
+      for (const [r, resource] of shedResources.entries()) {
+        const value = this.#entered[s * shedResources.length + r] ?? 0;
+        if (value > 0) samples.add({ step, resource }, value);
+      }
+    }
   }
 
   #goawayRows(): ScrapedRow[] {

@@ -8,11 +8,14 @@ import { systemClock } from "../base/clock.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
 import { trusts } from "../base/trust.ts";
 import type { LineWriter } from "../compare/line-writer.ts";
+import { descriptorLimit } from "../config/descriptor-limit.ts";
 import { openRoutes } from "../config/routes.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Loaded } from "../config/snapshot.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { collectProcessMetrics } from "../observe/process-metrics.ts";
+import { resolveOverloadOptions } from "../resilience/overload-options.ts";
+import { systemMachine } from "../runtime/machine.ts";
 import { openRecords, type Records } from "../runtime/records.ts";
 import { Sidecar } from "../runtime/sidecar.ts";
 import { effective, keepYoungGenerationSmall, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
@@ -69,6 +72,8 @@ export class SidecarProcess {
       },
       nonGrpc: settings.nonGrpc,
       limits: settings.limits,
+      machine: systemMachine(resolveOverloadOptions(settings.limits.overload).memoryBytes),
+      descriptors: descriptorLimit(),
     });
   }
 

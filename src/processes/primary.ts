@@ -12,6 +12,7 @@ import { ContenderError } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
 import type { LineWriter } from "../compare/line-writer.ts";
 import type { PredictionLog } from "../compare/prediction-log.ts";
+import { descriptorLimit } from "../config/descriptor-limit.ts";
 import { openRoutes } from "../config/routes.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Loaded } from "../config/snapshot.ts";
@@ -21,7 +22,9 @@ import { Metrics } from "../observe/metrics.ts";
 import { collectProcessMetrics } from "../observe/process-metrics.ts";
 import { planSnapshot } from "../plan/plan.ts";
 import { resolveProxyOptions } from "../proxy/options.ts";
+import { resolveOverloadOptions } from "../resilience/overload-options.ts";
 import { openPredictionLog } from "../runtime/records.ts";
+import { affordableConnections } from "../runtime/sidecar.ts";
 import { Door } from "../transport/door.ts";
 import { resolveTransportOptions } from "../transport/options.ts";
 import { Group } from "../workers/group.ts";
@@ -85,6 +88,7 @@ export class PrimaryProcess {
         },
         onBreaker: ({ labels: [route, variant, traffic], from, to }) =>
           log.warn({ event: "breaker", route, variant, traffic, from, to }),
+        onRefused: () => this.#metrics.connectionRefused(),
         onGone: (worker, metrics) => {
           if (metrics !== undefined) this.#totals.note(worker, metrics);
           this.#totals.end(worker);
@@ -93,12 +97,17 @@ export class PrimaryProcess {
       {
         workers: settings.workers,
         breaker: settings.limits.breaker,
-        maxConnections: limits.maxConnectionsAccepted,
+        maxConnections: Math.min(
+          limits.maxConnectionsAccepted,
+          settings.workers * affordableConnections(descriptorLimit()),
+        ),
         maxWaiting: limits.backlog,
       },
     );
     this.#switchover = new Switchover(this.#group, settings.limits.breaker);
-    this.#door = new Door({ backlog: limits.backlog }, (handle) => this.#group.hand(handle));
+    this.#door = new Door({ backlog: limits.backlog, onRefused: () => this.#metrics.connectionRefused() }, (handle) =>
+      this.#group.hand(handle),
+    );
     this.#registerFigures();
   }
 
@@ -230,6 +239,7 @@ export class PrimaryProcess {
       ...limits,
       transport: resolveTransportOptions(limits.transport),
       proxy: resolveProxyOptions(limits.proxy),
+      overload: resolveOverloadOptions(limits.overload),
     };
     return {
       worker,

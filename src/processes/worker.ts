@@ -11,6 +11,7 @@ import type { Snapshot } from "../model/route.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { collectProcessMetrics } from "../observe/process-metrics.ts";
 import { planSnapshot } from "../plan/plan.ts";
+import { systemMachine } from "../runtime/machine.ts";
 import { openRecords } from "../runtime/records.ts";
 import { Sidecar } from "../runtime/sidecar.ts";
 import type { RawHandle } from "../transport/door.ts";
@@ -109,6 +110,7 @@ class Worker {
       },
       nonGrpc: settings.nonGrpc,
       limits: settings.limits,
+      machine: systemMachine(settings.limits.overload?.memoryBytes ?? 0, settings.workers),
       makeBreaker: ({ key }) => this.#breakers.make(key),
       share: 1 / settings.workers,
     });

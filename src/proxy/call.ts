@@ -18,7 +18,7 @@ import type { Waiter } from "../transport/call-queue.ts";
 import { AnswerFlow } from "./answer-flow.ts";
 import { isGrpcAnswer, passOn, replyHttp, replyStatus, statusOf } from "./answers.ts";
 import { assignByHead, assignByMessage } from "./assign.ts";
-import { CallDeadline } from "./call-deadline.ts";
+import { CallHead } from "./call-head.ts";
 import { callState } from "./call-state.ts";
 import { failureOfReset, type HttpRefusal, lingerMs, mostResends, refusalOf } from "./failures.ts";
 import type { BoundMethod, BoundRoute, BoundVariant, Generation } from "./generation.ts";
@@ -30,7 +30,7 @@ import type { StreamUser } from "./upstream-handler.ts";
 
 const upstreamBlock = new HeaderBlock();
 
-export class Call extends CallDeadline implements StreamUser, Waiter {
+export class Call extends CallHead implements StreamUser, Waiter {
   readonly proxy: ProxyPorts;
   readonly down: H2Stream;
   /** One of `callState`. */
@@ -56,8 +56,6 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
 
   /** The reason of the answer we gave in the upstream's place; undefined where it answered itself. */
   failure: LocalReplyReason | undefined = undefined;
-  /** The request's fields, kept where the call has to wait. */
-  fields: HeaderField[] | undefined = undefined;
   readonly request: RequestFlow;
   /** A bit for each shadow that gets a copy, by its place in the route. */
   copyTo = 0;
@@ -81,7 +79,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
   waiting = false;
 
   constructor(proxy: ProxyPorts, down: H2Stream, generation: Generation) {
-    super(proxy.reads.readMs);
+    super(proxy.reads.readMs, proxy.overload.stalledMs, proxy.admission);
     this.proxy = proxy;
     this.down = down;
     this.request = new RequestFlow(down, proxy.budget, proxy.options.replayBytes);
@@ -101,10 +99,11 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
       return this.refuse(refusal.code, refusal.reason, refusal.text);
     }
     this.request.ended = endStream;
+    this.headBytes = block.size;
     this.method = this.generation.method(head.path.value);
     if (!this.setDeadline(this.proxy.wheel, head.timeoutMs, head.timeout)) return this.#expire();
     if (assignByHead(this, head, block.fields, block.count)) return this.connect(block.fields, block.count);
-    this.fields = block.fields.slice(0, block.count);
+    this.keepFields(block.fields, block.count);
     if (endStream && this.state === callState.peeking) this.#assignHeld();
   }
 
@@ -154,7 +153,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
     if (this.target.plan.overrides.size > 0 && !this.#prepare(fields, count)) return;
     const connection = this.target.pool.pick();
     if (connection !== undefined) return this.#open(connection, fields, count);
-    this.fields ??= fields.slice(0, count);
+    this.keepFields(fields, count);
     this.state = callState.waiting;
     const refused = this.target.pool.wait(this);
     if (refused !== undefined) this.onNoConnection(refused);
@@ -162,7 +161,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
 
   /** Puts the target's model into the request. @returns false where its first message has to come first. */
   #prepare(fields: readonly HeaderField[], count: number): boolean {
-    this.fields ??= fields.slice(0, count);
+    this.keepFields(fields, count);
     const prepared = prepareRequest(this);
     if (prepared === "ready") return true;
     this.state = callState.preparing;
@@ -219,7 +218,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
     const { request } = this;
     const empty = request.bytes === 0;
     up.sendHeaders(upstreamBlock, empty && request.ended);
-    if (request.keeps || this.proxy.records !== undefined) this.fields ??= fields.slice(0, count);
+    if (request.keeps || this.proxy.records !== undefined) this.keepFields(fields, count);
     if (!empty && !request.sendHeld(up)) return this.#cannotOverride();
     if (request.ended) this.#requestComplete();
   }
@@ -249,6 +248,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
     if (!this.answer.relay(this.up as H2Stream, this.down, buf, start, end, endStream)) return this.#cannotOverride();
     // An answer that ends without trailers has no status, and that is what the caller will make of it.
     if (endStream) this.finish(grpcStatus.UNKNOWN, outcomeIndex.error);
+    else if (this.proxy.admission.drowns(this.down)) this.onCallerReset();
   }
 
   onTrailers(block: HeaderBlock): void {
@@ -381,7 +381,7 @@ export class Call extends CallDeadline implements StreamUser, Waiter {
     }
     this.request.forget();
     this.answer.drop();
-    this.fields = undefined;
+    this.leave();
     this.#closeDown();
   }
 

@@ -17,6 +17,7 @@ export function downstreamHandler(proxy: ProxyPorts): ConnectionHandler {
         exchange.begin(block, endStream);
         return;
       }
+      if (proxy.admission.refuses(stream, block)) return;
       const call = new Call(proxy, stream, proxy.generation());
       stream.owner = call;
       call.begin(head, block, endStream);

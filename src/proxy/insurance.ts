@@ -8,7 +8,7 @@
 import { grpcStatus } from "../grpc/status.ts";
 import type { LocalReplyReason } from "../model/call.ts";
 import { assignmentIndex, fallbackIndex, outcomeIndex } from "../observe/labels.ts";
-import { breakerVerdict, type TransportEnd } from "../resilience/classify.ts";
+import { breakerVerdict, isFairTimeout, type TransportEnd } from "../resilience/classify.ts";
 import type { Call } from "./call.ts";
 
 export class Insurance {
@@ -81,7 +81,9 @@ export class Insurance {
     }
     const byCaller = call.failure === undefined && outcome === outcomeIndex.cancelled;
     const end = byCaller ? "cancelled" : transportEnds[call.failure ?? "none"];
-    const verdict = end === undefined ? "neither" : breakerVerdict(code, end, call.deadlineOurs);
+    const stalledMs = call.proxy.overload.stalledMs - call.stalledMs;
+    const ours = call.deadlineOurs && isFairTimeout(call.timeoutMs, stalledMs);
+    const verdict = end === undefined ? "neither" : breakerVerdict(code, end, ours);
     if (verdict === "neither") breaker.giveBack(permit);
     else breaker.settle(permit, verdict === "success");
   }

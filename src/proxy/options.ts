@@ -7,6 +7,21 @@ export interface ProxyOptions {
    */
   readonly heldBytes?: number;
   /**
+   * Calls in flight, of all callers. Default 10 000: some 100 MiB of what a call costs beside its bytes. A caller's own
+   * limit is the streams of a connection, and it may have many of those.
+   */
+  readonly maxCalls?: number;
+  /**
+   * Bytes of header lists that calls in flight keep, by RFC 9113's count. Default 67 108 864: 6 KiB for each of `maxCalls`,
+   * or two thousand lists as long as may be.
+   */
+  readonly headerBytes?: number;
+  /**
+   * Bytes of answers that wait for one caller's connection. Default 67 108 864, a quarter of `heldBytes`: one connection that
+   * reads nothing must not use up what is there for all. Beyond it calls of this connection are refused, or end.
+   */
+  readonly connectionUnreadBytes?: number;
+  /**
    * Request bytes kept while nothing has been answered, so that a call can be sent again. Default 65 536: most requests;
    * an insured challenger keeps up to `insuredBytes`.
    */
@@ -23,6 +38,9 @@ export interface ProxyOptions {
 
 const defaults = {
   heldBytes: 268_435_456,
+  maxCalls: 10_000,
+  headerBytes: 67_108_864,
+  connectionUnreadBytes: 67_108_864,
   replayBytes: 65_536,
   insuredBytes: 262_144,
   scoreBytes: 1_048_576,

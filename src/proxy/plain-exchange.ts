@@ -16,7 +16,7 @@ import type { LocalReplyReason } from "../model/call.ts";
 import type { Waiter } from "../transport/call-queue.ts";
 import { peerOf } from "../transport/listener.ts";
 import { passOn, replyHttp } from "./answers.ts";
-import { CallDeadline } from "./call-deadline.ts";
+import { CallHead } from "./call-head.ts";
 import { failureOfReset, lingerMs } from "./failures.ts";
 import type { BoundRoute, BoundVariant, Generation } from "./generation.ts";
 import type { ProxyPorts } from "./ports.ts";
@@ -29,13 +29,12 @@ const aborted = 0;
 
 const upstreamBlock = new HeaderBlock();
 
-export class PlainExchange extends CallDeadline implements StreamUser, Waiter {
+export class PlainExchange extends CallHead implements StreamUser, Waiter {
   readonly #proxy: ProxyPorts;
   readonly #down: H2Stream;
   readonly #route: BoundRoute;
   readonly #target: BoundVariant;
   readonly #request: RequestFlow;
-  #fields: readonly HeaderField[] = [];
   /** The request's own, once they are here: they end it. */
   #trailers: readonly HeaderField[] | undefined = undefined;
   #up: H2Stream | undefined = undefined;
@@ -55,7 +54,7 @@ export class PlainExchange extends CallDeadline implements StreamUser, Waiter {
 
   /** @param hop value of `x-contender-hop`: a sidecar before us has passed the request on already. */
   constructor(proxy: ProxyPorts, down: H2Stream, generation: Generation, hop: string | undefined) {
-    super(proxy.reads.readMs);
+    super(proxy.reads.readMs, proxy.overload.stalledMs, proxy.admission);
     this.#proxy = proxy;
     this.#down = down;
     this.#request = new RequestFlow(down, proxy.budget, proxy.options.replayBytes);
@@ -68,8 +67,11 @@ export class PlainExchange extends CallDeadline implements StreamUser, Waiter {
 
   begin(block: HeaderBlock, endStream: boolean): void {
     if (block.tooLarge) return this.#fail(431, "headers_too_large", "header list too large");
-    this.#fields = block.fields.slice(0, block.count);
     this.#request.ended = endStream;
+    const overloaded = this.#proxy.admission.refusal(this.#down.connection);
+    if (overloaded !== undefined) return this.#fail(503, "overload", overloaded);
+    this.headBytes = block.size;
+    this.keepFields(block.fields, block.count);
     this.capDeadline(this.#proxy.wheel, this.#route.spec.maxTimeoutMs);
     this.#connect();
   }
@@ -112,7 +114,7 @@ export class PlainExchange extends CallDeadline implements StreamUser, Waiter {
   }
 
   #open(connection: Connection): void {
-    const fields = this.#fields;
+    const fields = this.fields as readonly HeaderField[];
     const request = this.#request;
     const up = connection.openStream(this);
     this.#up = up;
@@ -248,7 +250,7 @@ export class PlainExchange extends CallDeadline implements StreamUser, Waiter {
       up.reset(up.remoteEnded ? errorCode.NO_ERROR : errorCode.CANCEL);
     }
     this.#request.forget();
-    this.#fields = [];
+    this.leave();
     this.#trailers = undefined;
     this.#closeDown();
   }

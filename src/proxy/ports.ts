@@ -5,6 +5,8 @@ import type { TimerWheel } from "../base/timer-wheel.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { Connection } from "../http2/connection.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Overload } from "../resilience/overload.ts";
+import type { Admission } from "./admission.ts";
 import type { Call } from "./call.ts";
 import type { Generation } from "./generation.ts";
 import type { Insurance } from "./insurance.ts";
@@ -27,6 +29,8 @@ export interface ProxyPorts {
   readonly metrics: Metrics;
   readonly options: Required<ProxyOptions>;
   readonly insurance: Insurance;
+  readonly admission: Admission;
+  readonly overload: Overload;
   readonly shadows: Shadows;
   readonly records: CallRecords | undefined;
   /** Whether requests that are no gRPC calls are passed on, and not refused. */

@@ -15,7 +15,8 @@ import { errorCode } from "../http2/constants.ts";
 import { HeaderBlock, HeaderField, headerId } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import { outcomeIndex, trafficIndex } from "../observe/labels.ts";
-import { breakerVerdict, type TransportEnd } from "../resilience/classify.ts";
+import { breakerVerdict, isFairTimeout, type TransportEnd } from "../resilience/classify.ts";
+import type { Overload } from "../resilience/overload.ts";
 import { AnswerTap } from "./answer-tap.ts";
 import { isGrpcAnswer, statusOf } from "./answers.ts";
 import type { BoundMethod, BoundRoute, BoundShadow } from "./generation.ts";
@@ -25,6 +26,7 @@ import type { StreamUser } from "./upstream-handler.ts";
 export interface CopyPorts {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
+  readonly overload: Overload;
   /** Longest answer that is read to its end. */
   readonly answerBytes: number;
   /** Longest answer whose score is read. */
@@ -91,6 +93,8 @@ class ShadowCopy extends WheelEntry implements StreamUser {
   readonly #permit: number;
   readonly #bytes: number;
   readonly #startMs: number;
+  /** As `Overload.stalledMs` was when it began. */
+  readonly #stalledMs: number;
   #answerBytes = 0;
   #tap: AnswerTap | undefined = undefined;
   #done = false;
@@ -111,6 +115,7 @@ class ShadowCopy extends WheelEntry implements StreamUser {
     this.#permit = permit;
     this.#bytes = bytes;
     this.#startMs = ports.clock.nowMs();
+    this.#stalledMs = ports.overload.stalledMs;
     ports.wheel.arm(this, this.#startMs, shadow.gate.spec.timeoutMs);
   }
 
@@ -169,7 +174,8 @@ class ShadowCopy extends WheelEntry implements StreamUser {
     variant.cells.request(trafficIndex.shadow, this.#method.index, code, outcome, tookMs, tookMs);
     if (code === grpcStatus.OK) this.#tap?.read(this.#shadow.sink);
     else this.#tap?.drop();
-    gate.settle(this.#permit, this.#bytes, breakerVerdict(code, end, true));
+    const fair = isFairTimeout(gate.spec.timeoutMs, this.#ports.overload.stalledMs - this.#stalledMs);
+    gate.settle(this.#permit, this.#bytes, breakerVerdict(code, end, fair));
     const { up } = this;
     this.up = undefined;
     if (up !== undefined && !up.closed && !(up.remoteEnded && up.localEnded)) up.reset(errorCode.CANCEL);

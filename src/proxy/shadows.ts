@@ -3,6 +3,7 @@
  */
 import { prefixBytes } from "../grpc/framing.ts";
 import type { HeaderField } from "../http2/header-block.ts";
+import { overloadLevel } from "../resilience/overload.ts";
 import type { Flushable, FlushLoop } from "../transport/flush-loop.ts";
 import type { Call } from "./call.ts";
 import type { BoundRoute, BoundShadow } from "./generation.ts";
@@ -37,6 +38,10 @@ export class Shadows implements Flushable {
     this.#draining = true;
   }
 
+  get #overloaded(): boolean {
+    return this.#ports.overload.level >= overloadLevel.shadowsOff;
+  }
+
   /** Decides which shadows a call is copied to, once it is assigned. */
   sample(call: Call): void {
     const { route } = call;
@@ -44,10 +49,15 @@ export class Shadows implements Flushable {
     const { method } = call.method.plan;
     if (method !== undefined && !method.unary) return;
     const { shadows } = route.plan.assigner;
+    const overloaded = this.#overloaded;
     const draw = shadows.draw(call.key, call.proxy.chance);
     for (let i = 0; i < route.shadows.length; i++) {
       if (!shadows.includes(i, draw)) continue;
       const { gate } = route.shadows[i] as BoundShadow;
+      if (overloaded) {
+        gate.drop("overload"); // now, before anything is kept for it
+        continue;
+      }
       if (call.copyable === "yes") {
         call.copyTo |= 1 << i;
         const keep = method === undefined ? "keepMessageBytes" : "keepBytes";
@@ -71,6 +81,7 @@ export class Shadows implements Flushable {
       if ((call.copyTo & (1 << i)) === 0) continue;
       const shadow = route.shadows[i] as BoundShadow;
       if (this.#draining) shadow.gate.drop("draining");
+      else if (this.#overloaded) shadow.gate.drop("overload");
       else if (!call.request.replayable) shadow.gate.drop("over_size");
       else this.#admit(shadow, call, request.bytes);
     }

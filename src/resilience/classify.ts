@@ -56,6 +56,14 @@ export function breakerVerdict(grpcStatus: number, transport: TransportEnd, dead
   return known && !failedStatuses.includes(grpcStatus) ? "success" : "failure";
 }
 
+/**
+ * Whether a time-out of ours says something of the upstream: not where our own event loop stood still for a quarter of it or
+ * more, for the upstream may have had the call late, and had that much less time for it.
+ */
+export function isFairTimeout(timeoutMs: number, stalledMs: number): boolean {
+  return stalledMs * 4 < timeoutMs;
+}
+
 /** Whether an ended call counts against its upstream. */
 export function countsAsFailure(grpcStatus: number, transport: TransportEnd, deadlineWasOurs: boolean): boolean {
   return breakerVerdict(grpcStatus, transport, deadlineWasOurs) === "failure";

@@ -1,3 +1,5 @@
+import type { OverloadStep, WatchedResource } from "../resilience/overload.ts";
+
 /** What a data plane has to say to its operator: a line each in the log. */
 export type SidecarEvent =
   | {
@@ -17,5 +19,9 @@ export type SidecarEvent =
       readonly from: string;
       readonly to: string;
     }
+  /** What the process gives up for its own sake has changed. */
+  | { readonly kind: "overload"; readonly step: OverloadStep; readonly resource: WatchedResource }
+  /** Fewer connections are accepted than the limit says, for there are too few descriptors. */
+  | { readonly kind: "connections_limited"; readonly limit: number; readonly descriptors: number }
   /** A caller's connection was ended for what it did; `code` is HTTP/2's, `fault` the metric's word. */
   | { readonly kind: "caller_fault"; readonly code: number; readonly fault: string; readonly detail: string };

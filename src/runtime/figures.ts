@@ -1,19 +1,35 @@
 /** Gauges that are read where the thing they measure lives: listener, pools, budgets. */
 import type { ByteBudget } from "../http2/byte-budget.ts";
+import { ReadMemory } from "../http2/read-memory.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Admission } from "../proxy/admission.ts";
 import type { Listener } from "../transport/listener.ts";
 import type { Generations } from "./generations.ts";
 import type { PoolEntry, Pools } from "./pools.ts";
 
 const poolStates = ["ready", "connecting", "draining"] as const;
 
-export function registerFigures(
-  metrics: Metrics,
-  listener: Listener,
-  pools: Pools,
-  generations: Generations,
-  budget: ByteBudget,
-): void {
+/** What a connection has from its beginning, beside the memory it is read into: its output's arena and its tables. */
+const connectionBytes = 16_384;
+
+export interface FigureSources {
+  readonly listener: Listener;
+  readonly pools: Pools;
+  readonly generations: Generations;
+  readonly budget: ByteBudget;
+  readonly admission: Admission;
+}
+
+/** All that connections and calls pin. */
+export function pinnedBytes({ listener, pools, generations, budget, admission }: FigureSources): number {
+  let bytes = budget.held + generations.shadowBytes + admission.headerBytes + ReadMemory.touchedBytes;
+  bytes += listener.unsentBytes + listener.connectionCount * connectionBytes;
+  for (const { pool } of pools.all()) bytes += pool.unsentBytes;
+  return bytes;
+}
+
+export function registerFigures(metrics: Metrics, sources: FigureSources): void {
+  const { listener, pools, generations, budget, admission } = sources;
   const each = <T>(read: (entry: PoolEntry) => T): T[] => [...pools.all()].map(read);
   const sum = (read: (entry: PoolEntry) => number): number => each(read).reduce((total, value) => total + value, 0);
   const connections = ({ pool }: PoolEntry): number =>
@@ -45,5 +61,7 @@ export function registerFigures(
     { labels: ["unsent_downstream"], value: listener.unsentBytes },
     { labels: ["unsent_upstream"], value: sum(({ pool }) => pool.unsentBytes) },
     { labels: ["shadow_copies"], value: generations.shadowBytes },
+    { labels: ["headers"], value: admission.headerBytes },
+    { labels: ["read_memory"], value: ReadMemory.touchedBytes },
   ]);
 }

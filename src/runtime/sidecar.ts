@@ -12,6 +12,7 @@ import { ByteBudget } from "../http2/byte-budget.ts";
 import { type Http2Options, resolveHttp2Options } from "../http2/options.ts";
 import type { Snapshot } from "../model/route.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { Admission } from "../proxy/admission.ts";
 import { downstreamHandler } from "../proxy/downstream-handler.ts";
 import type { Generation } from "../proxy/generation.ts";
 import { Insurance } from "../proxy/insurance.ts";
@@ -20,6 +21,8 @@ import type { CallRecords, ProxyPorts } from "../proxy/ports.ts";
 import { Shadows } from "../proxy/shadows.ts";
 import { upstreamHandler } from "../proxy/upstream-handler.ts";
 import type { BreakerOptions, CallBreaker } from "../resilience/breaker.ts";
+import { Overload } from "../resilience/overload.ts";
+import { type OverloadOptions, resolveOverloadOptions } from "../resilience/overload-options.ts";
 import type { RawHandle } from "../transport/door.ts";
 import { FlushLoop } from "../transport/flush-loop.ts";
 import { Listener } from "../transport/listener.ts";
@@ -28,8 +31,10 @@ import { Pool, type PoolEvent } from "../transport/pool.ts";
 import { type Resolver, systemResolver } from "../transport/resolver.ts";
 import type { BreakerNeed } from "./breakers.ts";
 import type { SidecarEvent } from "./events.ts";
-import { registerFigures } from "./figures.ts";
+import { type FigureSources, pinnedBytes, registerFigures } from "./figures.ts";
 import { Generations } from "./generations.ts";
+import type { Machine } from "./machine.ts";
+import { OverloadMonitor } from "./overload-monitor.ts";
 import { Pools } from "./pools.ts";
 
 export interface SidecarLimits {
@@ -37,6 +42,7 @@ export interface SidecarLimits {
   readonly transport?: TransportOptions;
   readonly proxy?: ProxyOptions;
   readonly breaker?: BreakerOptions;
+  readonly overload?: OverloadOptions;
 }
 
 export interface SidecarPorts {
@@ -54,6 +60,10 @@ export interface SidecarPorts {
   readonly nonGrpc?: "refuse" | "forward";
   /** The system's where it is left out. */
   readonly resolver?: Resolver;
+  /** Where the process's memory is read; undefined where an overload is somebody else's to notice. */
+  readonly machine?: Machine | undefined;
+  /** File descriptors that the process may have open; undefined where nobody knows. */
+  readonly descriptors?: number | undefined;
   readonly limits?: SidecarLimits;
   /** Gives a breaker that is kept elsewhere; by default each is kept here. */
   readonly makeBreaker?: (need: BreakerNeed) => CallBreaker;
@@ -71,6 +81,12 @@ export class Sidecar {
   readonly #generations: Generations;
   readonly #shadows: Shadows;
   readonly #listener: Listener;
+  readonly #overload: Overload;
+  readonly #figures: FigureSources;
+  readonly #bufferedLimit: number;
+  /** Set where fewer connections are accepted than the limit says. */
+  readonly #connectionLimit: number | undefined;
+  #monitor: OverloadMonitor | undefined = undefined;
   #listening = false;
   #draining: Promise<boolean> | undefined = undefined;
   #force: () => void = () => undefined;
@@ -83,7 +99,10 @@ export class Sidecar {
     const options = resolveProxyOptions(limits.proxy);
     this.#ports = ports;
     const loop = new FlushLoop(clock);
-    const wheel = new TimerWheel(clock);
+    const wheel = new TimerWheel(clock, undefined, (fn) => loop.afterReads(fn));
+    const watching = resolveOverloadOptions(limits.overload);
+    this.#overload = new Overload(watching, (level, resource) => metrics.overloadEntered(level, resource));
+    const admission = new Admission(options, this.#overload, metrics);
     this.#budget = new ByteBudget(options.heldBytes);
     const upstream = upstreamHandler(metrics);
     const poolPorts = { clock, chance, loop, budget: this.#budget, resolver, handler: upstream };
@@ -102,7 +121,13 @@ export class Sidecar {
       share: ports.share ?? 1,
     });
     this.#shadows = new Shadows(
-      { clock, wheel, answerBytes: options.shadowAnswerBytes, scoreBytes: options.scoreBytes },
+      {
+        clock,
+        wheel,
+        overload: this.#overload,
+        answerBytes: options.shadowAnswerBytes,
+        scoreBytes: options.scoreBytes,
+      },
       loop,
     );
     const proxy: ProxyPorts = {
@@ -114,6 +139,8 @@ export class Sidecar {
       metrics,
       options,
       insurance: new Insurance(),
+      admission,
+      overload: this.#overload,
       shadows: this.#shadows,
       records: ports.records,
       forwardsPlain: ports.nonGrpc === "forward",
@@ -125,8 +152,19 @@ export class Sidecar {
     const listening = { clock, loop, budget: this.#budget, handler: downstreamHandler(proxy) };
     const onHttp1 = (): void => metrics.localReply("http1");
     const onSilent = (): void => metrics.connectionFault("downstream", "slow_handshake");
-    this.#listener = new Listener({ ...listening, onHttp1, onSilent }, http2, transport);
-    registerFigures(metrics, this.#listener, this.#pools, this.#generations, this.#budget);
+    const onRefused = (): void => metrics.connectionRefused();
+    const most = affordableConnections(ports.descriptors);
+    this.#connectionLimit = most < transport.maxConnectionsAccepted ? most : undefined;
+    const maxConnectionsAccepted = this.#connectionLimit ?? transport.maxConnectionsAccepted;
+    this.#listener = new Listener({ ...listening, onHttp1, onSilent, onRefused }, http2, {
+      ...transport,
+      maxConnectionsAccepted,
+    });
+    const generations = this.#generations;
+    this.#figures = { listener: this.#listener, pools: this.#pools, generations, budget: this.#budget, admission };
+    this.#bufferedLimit = watching.bufferedBytes;
+    registerFigures(metrics, this.#figures);
+    this.#registerOverload();
   }
 
   /** Puts a configuration in force, or says what is wrong with it and changes nothing. */
@@ -138,12 +176,17 @@ export class Sidecar {
   async listen(address: Address): Promise<string> {
     const bound = await this.#listener.listen(address);
     this.#listening = true;
+    this.#watch();
+    const { descriptors = 0, onEvent } = this.#ports;
+    const limit = this.#connectionLimit;
+    if (limit !== undefined) onEvent({ kind: "connections_limited", limit, descriptors });
     return bound;
   }
 
   /** Takes callers that another process accepts: a configuration must be in force. */
   open(): void {
     this.#listening = true;
+    this.#watch();
   }
 
   /** Takes a connection that another process has accepted, over a unix socket or TCP. */
@@ -201,6 +244,39 @@ export class Sidecar {
     this.#listener.destroy();
     this.#pools.destroy();
     this.#generations.close();
+    this.#monitor?.close();
     return clean;
   }
+
+  #watch(): void {
+    const { clock, machine, onEvent } = this.#ports;
+    if (machine === undefined) return;
+    this.#monitor = new OverloadMonitor({
+      clock,
+      machine,
+      overload: this.#overload,
+      buffered: () => pinnedBytes(this.#figures) / this.#bufferedLimit,
+      onChange: (step, resource) => onEvent({ kind: "overload", step, resource }),
+    });
+  }
+
+  #registerOverload(): void {
+    const { metrics } = this.#ports;
+    const overload = this.#overload;
+    metrics.register("contender_overload_level", () => [{ labels: [], value: overload.level }]);
+    metrics.register("contender_overload_stalled_seconds_total", () => [
+      { labels: [], value: overload.stalledMs / 1_000 },
+    ]);
+    metrics.register("contender_overload_pressure_ratio", () =>
+      (this.#monitor?.pressures() ?? []).map(([resource, value]) => ({ labels: [resource], value })),
+    );
+  }
+}
+
+/**
+ * Callers' connections are held to half of the descriptors. Connections to upstreams, files and the admin port need some too,
+ * and where none is left a caller's connection is closed unseen and uncounted.
+ */
+export function affordableConnections(descriptors = Number.POSITIVE_INFINITY): number {
+  return Math.max(1, Math.floor(descriptors / 2));
 }

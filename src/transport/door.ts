@@ -16,16 +16,22 @@ export interface RawHandle {
 
 export interface DoorOptions {
   readonly backlog: number;
+  /** Counts a connection that could not be accepted. */
+  readonly onRefused: () => void;
 }
 
-/** @returns the bound address as text. @throws the system's error, where the address can't be had. */
-export function listenOn(server: Server, address: Address, backlog: number): Promise<string> {
+/**
+ * @param onRefused counts a connection that could not be accepted
+ * @returns the bound address as text. @throws the system's error, where the address can't be had.
+ */
+export function listenOn(server: Server, address: Address, backlog: number, onRefused: () => void): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     const done = (): void => {
       server.off("error", reject);
-      // Accepting fails for a while when descriptors run out; the next one is tried when there are some again.
-      server.on("error", () => undefined);
+      // An accept that fails ends nothing. One without a descriptor is not even told of: libuv closes it (uv__emfile_trick),
+      // which is why `maxConnectionsAccepted` is held below their number.
+      server.on("error", onRefused);
       const bound = server.address();
       resolve(bound === null || typeof bound === "string" ? `unix:${bound ?? ""}` : textOf(bound.address, bound.port));
     };
@@ -53,7 +59,7 @@ export class Door {
 
   /** @returns the bound address as text. @throws the system's error, where the address can't be had. */
   listen(address: Address): Promise<string> {
-    return listenOn(this.#server, address, this.#options.backlog);
+    return listenOn(this.#server, address, this.#options.backlog, this.#options.onRefused);
   }
 
   /** Accepts nothing more. What was handed on is its new owner's. */

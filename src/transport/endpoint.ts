@@ -4,6 +4,7 @@
  */
 import { createConnection } from "node:net";
 import { type Address, formatAddress } from "../base/address.ts";
+import { afterPatiently } from "../base/patient-timer.ts";
 import type { Connection } from "../http2/connection.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
 import { type Backoff, newBackoff, nextPauseMs } from "./backoff.ts";
@@ -122,7 +123,7 @@ export class Endpoint {
     };
     const link: Link = new Link(socket, "client", this.#http2, handler, budget, loop, clock, gone);
     link.connection.context = this.#pool;
-    const cancelTimeout = clock.after(this.#options.connectTimeoutMs, () => {
+    const cancelTimeout = afterPatiently(clock, this.#options.connectTimeoutMs, () => {
       link.error ??= new Error(`no answer within ${this.#options.connectTimeoutMs} ms`);
       link.destroy();
     });

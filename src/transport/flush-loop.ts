@@ -87,6 +87,11 @@ export class FlushLoop {
     this.#readEndMs = this.#clock.nowMs();
   }
 
+  /** Runs `fn` once the sockets that are readable now have been read. */
+  afterReads(fn: () => void): void {
+    setImmediate(fn);
+  }
+
   /** Asks for one `flush` after all the others of this turn: for what nobody waits for. */
   addLate(extra: Flushable): void {
     this.#late.push(extra);

@@ -6,6 +6,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Address } from "../base/address.ts";
 import type { Clock } from "../base/clock.ts";
+import { afterPatiently } from "../base/patient-timer.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { Connection, ConnectionHandler } from "../http2/connection.ts";
 import { errorCode } from "../http2/constants.ts";
@@ -26,6 +27,8 @@ export interface ListenerPorts {
   readonly onHttp1: () => void;
   /** Counts one that said nothing at all, or not enough, for too long. */
   readonly onSilent: () => void;
+  /** Counts a connection that was not taken, for there are as many as there may be. */
+  readonly onRefused: () => void;
 }
 
 /** The peer of an accepted connection, as `connection.context`. */
@@ -59,12 +62,13 @@ export class Listener {
       this.#accept(socket, this.#unix),
     );
     this.#server.maxConnections = options.maxConnectionsAccepted;
+    this.#server.on("drop", () => this.#ports.onRefused());
   }
 
   /** @returns the bound address as text. @throws the system's error, where the address can't be had. */
   listen(address: Address): Promise<string> {
     this.#unix = address.kind === "unix";
-    return listenOn(this.#server, address, this.#options.backlog);
+    return listenOn(this.#server, address, this.#options.backlog, () => this.#ports.onRefused());
   }
 
   /** Takes a connection that was accepted elsewhere; `onGone` is told once it is closed. */
@@ -133,7 +137,8 @@ export class Listener {
     const peer: Peer = { address: unix ? undefined : (socket.remoteAddress ?? goneAddress) };
     // A socket that dies before it speaks must not take the process along.
     socket.on("error", () => undefined);
-    const cancel = this.#ports.clock.after(this.#options.handshakeTimeoutMs, () => {
+    const { clock } = this.#ports;
+    const cancel = afterPatiently(clock, this.#options.handshakeTimeoutMs, () => {
       if (link !== undefined) return link.giveUp(errorCode.SETTINGS_TIMEOUT, "no SETTINGS in time", "slow_handshake");
       if (!answered) this.#ports.onSilent();
       socket.destroy();

@@ -27,6 +27,7 @@ export function readInto(sink: Sink): Reader {
       return memory.bytes;
     },
     callback: (count) => {
+      memory.touch(count);
       lent.begin(memory);
       try {
         sink(memory.bytes, count);

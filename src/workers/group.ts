@@ -28,6 +28,8 @@ export interface GroupPorts {
   onBreaker(change: BreakerChange): void;
   /** A worker has ended; what it counted, where it could still say so. */
   onGone(worker: number, metrics: string | undefined): void;
+  /** Counts a connection for which there is no room. */
+  onRefused(): void;
 }
 
 export type GroupEvent =
@@ -153,7 +155,7 @@ export class Group {
   /** Gives a connection to a worker, or keeps it until there is one; beyond the limits it is closed. */
   hand(handle: RawHandle): void {
     const open = this.#waiting.length + this.#places.reduce((sum, { worker }) => sum + worker.connections, 0);
-    if (open >= this.#options.maxConnections) handle.close();
+    if (open >= this.#options.maxConnections) this.#refuse(handle);
     else this.#seat(handle);
   }
 
@@ -201,8 +203,13 @@ export class Group {
     const at = this.#handOut.pick(this.#places.map(({ worker }) => worker));
     const place = this.#places[at];
     if (place !== undefined) place.worker.hand(handle);
-    else if (this.#draining || this.#waiting.length >= this.#options.maxWaiting) handle.close();
+    else if (this.#draining || this.#waiting.length >= this.#options.maxWaiting) this.#refuse(handle);
     else this.#waiting.push(handle);
+  }
+
+  #refuse(handle: RawHandle): void {
+    handle.close();
+    if (!this.#draining) this.#ports.onRefused();
   }
 
   #fork(number: number): WorkerProcess {

@@ -50,11 +50,22 @@ export const limitScopes: Readonly<Record<string, Readonly<Record<string, "all" 
   },
   proxy: {
     heldBytes: "all",
+    maxCalls: "all",
+    headerBytes: "all",
+    connectionUnreadBytes: "each",
     replayBytes: "each",
     insuredBytes: "each",
     scoreBytes: "each",
     shadowAnswerBytes: "each",
     overrideBytes: "each",
+  },
+  overload: {
+    shadowLagMs: "each",
+    shedLagMs: "each",
+    shadowMemoryPercent: "each",
+    shedMemoryPercent: "each",
+    memoryBytes: "all",
+    bufferedBytes: "all",
   },
   /** Of the breakers, which the primary keeps. */
   breaker: {

@@ -7,6 +7,7 @@ import {
   outcomes,
   scoreInvalidReasons,
   shadowDropReasons,
+  shedResources,
   trafficKinds,
 } from "../../src/model/call.ts";
 import { catalogue, type MetricDefinition } from "../../src/observe/catalogue.ts";
@@ -16,6 +17,7 @@ import {
   goawayDirections,
   grpcCodes,
   hooks,
+  overloadEntries,
   plainStatuses,
   roles,
   sides,
@@ -61,6 +63,8 @@ describe("docs/metrics.md", () => {
     ["`result`", fallbackResults],
     ["`hook`", hooks],
     ["`status`", plainStatuses],
+    ["`step`", overloadEntries],
+    ["`resource`", shedResources],
     ["`reason` of `contender_assignments_total`", assignmentReasons],
     ["`reason` of `contender_shadow_dropped_total`", shadowDropReasons],
     ["`reason` of `contender_prediction_log_dropped_total`", dropReasons],

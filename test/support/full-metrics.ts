@@ -7,6 +7,7 @@ import {
   outcomes,
   scoreInvalidReasons,
   shadowDropReasons,
+  shedResources,
   trafficKinds,
 } from "../../src/model/call.ts";
 import type { RouteSpec, Snapshot } from "../../src/model/route.ts";
@@ -16,11 +17,13 @@ import {
   goawayDirections,
   grpcCodes,
   hooks,
+  overloadEntries,
   sides,
   trafficIndex,
 } from "../../src/observe/labels.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import type { VariantCells } from "../../src/observe/variant-cells.ts";
+import { watchedResources } from "../../src/resilience/overload.ts";
 import { routeSpec, shadowSpec } from "./routes.ts";
 
 export interface FullOptions {
@@ -93,6 +96,11 @@ function fillProcess(metrics: Metrics): void {
   for (const side of sides) for (const direction of goawayDirections) metrics.goaway(side, direction);
   for (const side of sides) for (const fault of connectionFaults) metrics.connectionFault(side, fault);
   metrics.configRejected();
+  metrics.connectionRefused();
+  for (const resource of shedResources) {
+    metrics.shed(resource);
+    for (const step of overloadEntries.keys()) metrics.overloadEntered(step + 1, resource);
+  }
 }
 
 function registerReaders(metrics: Metrics, snapshot: Snapshot): void {
@@ -107,5 +115,8 @@ function registerReaders(metrics: Metrics, snapshot: Snapshot): void {
   metrics.register("contender_streams_active", perWord(sides));
   metrics.register("contender_connections_active", perWord(sides));
   metrics.register("contender_buffered_bytes", perWord(["received"]));
+  metrics.register("contender_overload_level", () => [{ labels: [], value: 1 }]);
+  metrics.register("contender_overload_stalled_seconds_total", () => [{ labels: [], value: 1 }]);
+  metrics.register("contender_overload_pressure_ratio", perWord(watchedResources));
   metrics.register("contender_prediction_log_dropped_total", perWord(dropReasons));
 }

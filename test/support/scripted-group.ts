@@ -20,6 +20,7 @@ export function scriptedGroup(workers: number, script: string) {
       onEvent: (event) => events.push(event),
       onBreaker: () => undefined,
       onGone: () => undefined,
+      onRefused: () => undefined,
     },
     { workers, breaker: {}, maxConnections: 3, maxWaiting: 1 },
   );

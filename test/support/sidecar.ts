@@ -16,6 +16,7 @@ import { Metrics } from "../../src/observe/metrics.ts";
 import type { TrafficSnapshot, VariantSnapshot } from "../../src/observe/snapshot.ts";
 import type { CallRecords } from "../../src/proxy/ports.ts";
 import type { SidecarEvent } from "../../src/runtime/events.ts";
+import type { Machine } from "../../src/runtime/machine.ts";
 import { Sidecar, type SidecarLimits } from "../../src/runtime/sidecar.ts";
 import { type ExposedMetric, parseExposition } from "./exposition.ts";
 import { until } from "./until.ts";
@@ -40,6 +41,10 @@ export interface SidecarOptions {
   readonly local?: string;
   /** As in CONTENDER_NON_GRPC. */
   readonly nonGrpc?: "refuse" | "forward";
+  /** Where memory is read; without it nothing watches for an overload. */
+  readonly machine?: Machine;
+  /** File descriptors that the process may have. */
+  readonly descriptors?: number;
   /** Makes whoever records calls. */
   readonly records?: (metrics: Metrics) => CallRecords | undefined;
 }
@@ -101,6 +106,8 @@ export class TestSidecar {
       onEvent: (event) => this.events.push(event),
       nonGrpc: options.nonGrpc ?? "refuse",
       limits: options.limits ?? {},
+      machine: options.machine,
+      descriptors: options.descriptors,
     });
   }
 

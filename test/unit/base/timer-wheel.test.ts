@@ -192,6 +192,22 @@ describe("the timer wheel", () => {
     assert.equal(wheel.size, 0);
   });
 
+  it("expires nothing before what has arrived by then was read", () => {
+    const clock = new ManualClock();
+    let read: () => void = () => undefined;
+    const wheel = new TimerWheel(clock, 10, (fn) => {
+      read = fn;
+    });
+    const answered = new Entry(clock);
+    const silent = new Entry(clock);
+    for (const entry of [answered, silent]) wheel.arm(entry, clock.nowMs(), 20);
+    clock.advance(500);
+    assert.deepEqual([answered.rangMs, silent.rangMs], [[], []]);
+    wheel.cancel(answered); // its answer was here
+    read();
+    assert.deepEqual([answered.rangMs.length, silent.rangMs.length, wheel.size], [0, 1, 0]);
+  });
+
   it("lets an entry arm itself again", () => {
     const { clock, arm } = setUp();
     const entry: Entry = new Entry(clock, () => arm(entry, 20));

@@ -5,6 +5,7 @@ import { limitSettings } from "../../../src/config/limits.ts";
 import { resolveHttp2Options } from "../../../src/http2/options.ts";
 import { resolveProxyOptions } from "../../../src/proxy/options.ts";
 import { resolveBreakerOptions } from "../../../src/resilience/breaker.ts";
+import { resolveOverloadOptions } from "../../../src/resilience/overload-options.ts";
 import { resolveTransportOptions } from "../../../src/transport/options.ts";
 
 type Resolve = (given: Record<string, number>) => Readonly<Record<string, number>>;
@@ -13,6 +14,7 @@ const owners: Record<keyof typeof limitTable, Resolve> = {
   http2: resolveHttp2Options,
   transport: resolveTransportOptions,
   proxy: resolveProxyOptions,
+  overload: resolveOverloadOptions,
   breaker: resolveBreakerOptions,
 };
 
@@ -40,7 +42,7 @@ describe("limits", () => {
   it("have names of their own", () => {
     const names = limitSettings.map(({ env }) => env);
     assert.equal(new Set(names).size, names.length);
-    for (const name of names) assert.match(name, /^CONTENDER_LIMIT_[A-Z0-9]+(_[A-Z0-9]+)*$/);
+    for (const name of names) assert.match(name, /^CONTENDER_(?:LIMIT|OVERLOAD)_[A-Z0-9]+(_[A-Z0-9]+)*$/);
   });
 
   it("read their own defaults", () => {

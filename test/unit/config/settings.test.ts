@@ -43,7 +43,7 @@ describe("settings", () => {
       accessLog: 0,
       predictionLog: undefined,
       predictionLogSample: 0.01,
-      limits: { http2: {}, transport: {}, proxy: {}, breaker: {} },
+      limits: { http2: {}, transport: {}, proxy: {}, breaker: {}, overload: {} },
       given: new Set(),
     });
   });
@@ -148,6 +148,7 @@ describe("settings", () => {
       http2: { streamWindowBytes: 65_536 },
       transport: { connectTimeoutMs: 1_500, backoffJitter: 0 },
       proxy: {},
+      overload: {},
       breaker: { windowMs: 30_000 },
     });
   });

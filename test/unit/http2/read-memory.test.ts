@@ -25,6 +25,23 @@ describe("read memory", () => {
     assert.notEqual(ReadMemory.take(), memory);
   });
 
+  it("counts as memory as far as reads have gone, until it is given up", () => {
+    for (let i = 0; i < 64; i++) ReadMemory.take(); // none is kept any more
+    const before = ReadMemory.touchedBytes;
+    const memory = ReadMemory.take();
+    memory.touch(100);
+    memory.touch(4_000);
+    memory.touch(200);
+    assert.equal(ReadMemory.touchedBytes - before, 4_000);
+    memory.leave(); // kept for the next socket
+    assert.equal(ReadMemory.touchedBytes - before, 4_000);
+    const given = Array.from({ length: 64 }, () => new ReadMemory());
+    for (const other of given) other.touch(10);
+    for (const other of given) other.leave();
+    // One of them found no place beside the first.
+    assert.equal(ReadMemory.touchedBytes - before, 4_000 + 63 * 10);
+  });
+
   it("is kept for later up to a bound", () => {
     const many = Array.from({ length: 200 }, () => ReadMemory.take());
     for (const memory of many) memory.leave();

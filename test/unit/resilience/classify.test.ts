@@ -5,6 +5,7 @@ import {
   breakerVerdict,
   countsAsFailure,
   failedStatuses,
+  isFairTimeout,
   judgedStatus,
 } from "../../../src/resilience/classify.ts";
 
@@ -75,4 +76,17 @@ describe("what a call says about its upstream", () => {
     assert.deepEqual({ OK, CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED }, judgedStatus);
     assert.deepEqual([UNKNOWN, INTERNAL, UNAVAILABLE, DATA_LOSS], failedStatuses);
   });
+});
+
+describe("a time-out of ours", () => {
+  for (const [stalledMs, fair] of [
+    [0, true],
+    [24, true],
+    [25, false],
+    [500, false],
+  ] as const) {
+    it(`of 100 ms says ${fair ? "something" : "nothing"} of the upstream where we stood still for ${stalledMs}`, () => {
+      assert.equal(isFairTimeout(100, stalledMs), fair);
+    });
+  }
 });

@@ -11,7 +11,7 @@ const anyPort = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
 
 async function open(address: Parameters<Door["listen"]>[0] = anyPort) {
   const handles: RawHandle[] = [];
-  const door = new Door({ backlog: 8 }, (handle) => handles.push(handle));
+  const door = new Door({ backlog: 8, onRefused: () => undefined }, (handle) => handles.push(handle));
   own.add(door);
   return { door, handles, address: await door.listen(address) };
 }

@@ -77,6 +77,7 @@ async function start(options: TransportOptions = {}) {
   const recorder = new Recorder();
   let http1 = 0;
   let silent = 0;
+  let refused = 0;
   const ports = {
     clock,
     loop: new FlushLoop(clock),
@@ -84,6 +85,7 @@ async function start(options: TransportOptions = {}) {
     handler: recorder,
     onHttp1: () => http1++,
     onSilent: () => silent++,
+    onRefused: () => refused++,
   };
   const listener = new Listener(ports, resolveHttp2Options(), resolveTransportOptions(options));
   own.add({ close: () => listener.destroy() });
@@ -94,7 +96,16 @@ async function start(options: TransportOptions = {}) {
     await until(() => recorder.events.filter((event) => event === "ready").length > count, "the caller is known");
     return caller;
   };
-  return { clock, recorder, listener, address, ready, http1: () => http1, silent: () => silent };
+  return {
+    clock,
+    recorder,
+    listener,
+    address,
+    ready,
+    http1: () => http1,
+    silent: () => silent,
+    refused: () => refused,
+  };
 }
 
 describe("a listener", () => {
@@ -134,7 +145,7 @@ describe("a listener", () => {
     const recorder = new Recorder();
     const ports = { clock, loop: new FlushLoop(clock), budget: new ByteBudget(), handler: recorder };
     const listener = new Listener(
-      { ...ports, onHttp1: () => undefined, onSilent: () => undefined },
+      { ...ports, onHttp1: () => undefined, onSilent: () => undefined, onRefused: () => undefined },
       resolveHttp2Options(),
       resolveTransportOptions(),
     );
@@ -149,7 +160,9 @@ describe("a listener", () => {
   it("takes connections that another has accepted, with what they have said and from whom, until they are gone", async () => {
     const { listener, recorder } = await start();
     let gone = 0;
-    const door = new Door({ backlog: 8 }, (handle) => listener.adopt(handle, false, () => gone++));
+    const door = new Door({ backlog: 8, onRefused: () => undefined }, (handle) =>
+      listener.adopt(handle, false, () => gone++),
+    );
     own.add(door);
     const caller = new Caller(await door.listen(anyPort)).greet().request(1);
     await until(() => recorder.streams.size === 1, "the request is here");
@@ -166,7 +179,9 @@ describe("a listener", () => {
 
   it("drains what it has adopted, and tells what it adopts later to go", async () => {
     const { clock, listener, recorder } = await start();
-    const door = new Door({ backlog: 8 }, (handle) => listener.adopt(handle, true, () => undefined));
+    const door = new Door({ backlog: 8, onRefused: () => undefined }, (handle) =>
+      listener.adopt(handle, true, () => undefined),
+    );
     own.add(door);
     const address = await door.listen(anyPort);
     const first = new Caller(address).greet().request(1);
@@ -191,7 +206,7 @@ describe("a listener", () => {
     const clock = new ManualClock();
     const ports = { clock, loop: new FlushLoop(clock), budget: new ByteBudget(), handler: new Recorder() };
     const second = new Listener(
-      { ...ports, onHttp1: () => undefined, onSilent: () => undefined },
+      { ...ports, onHttp1: () => undefined, onSilent: () => undefined, onRefused: () => undefined },
       resolveHttp2Options(),
       resolveTransportOptions(),
     );

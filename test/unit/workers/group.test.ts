@@ -80,7 +80,7 @@ describe("a group of workers", function () {
   it("hands a connection out again that got lost on the way to its worker", async () => {
     const { clock, events, group, kinds } = setUp(1, "forgets");
     await group.start(snapshot);
-    const door = new Door({ backlog: 8 }, (handle) => group.hand(handle));
+    const door = new Door({ backlog: 8, onRefused: () => undefined }, (handle) => group.hand(handle));
     own.add(door);
     const socket = connectTo(await door.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }));
     own.add({ close: () => socket.destroy() });

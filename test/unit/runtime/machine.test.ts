@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { getHeapStatistics } from "node:v8";
+import { systemMachine } from "../../../src/runtime/machine.ts";
+
+describe("the machine", () => {
+  it("tells V8's heap and its limit", () => {
+    const { usedBytes, limitBytes } = systemMachine(0).heap();
+    assert.equal(limitBytes, getHeapStatistics().heap_size_limit);
+    assert.ok(usedBytes > 1_000_000 && usedBytes < limitBytes);
+  });
+
+  it("tells the process's memory beside what was asked for, or beside the container's or the machine's", () => {
+    assert.equal(systemMachine(123_456_789).memory().limitBytes, 123_456_789);
+    const { usedBytes, limitBytes } = systemMachine(0).memory();
+    assert.ok(usedBytes > 10_000_000 && usedBytes < limitBytes);
+    assert.ok(Number.isSafeInteger(limitBytes), String(limitBytes));
+  });
+
+  it("counts buffers, which lie outside of the heap", () => {
+    const machine = systemMachine(0);
+    const before = machine.memory().usedBytes;
+    const buffers = Array.from({ length: 100 }, () => Buffer.alloc(1_000_000, 1));
+    const grown = machine.memory().usedBytes - before;
+    assert.equal(buffers.length, 100);
+    assert.ok(grown > 50_000_000, `grown by ${grown}`);
+  });
+});
