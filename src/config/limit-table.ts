@@ -301,14 +301,14 @@ export const limitTable = {
       doc: "Lateness of the event loop at which new calls are refused.",
     },
     shadowMemoryPercent: {
-      default: 80,
+      default: 75,
       least: 1,
       most: 100,
       fraction: true,
       doc: "Percentage of the heap, the memory or the buffered bytes that there may be, at which copies for shadows stop.",
     },
     shedMemoryPercent: {
-      default: 90,
+      default: 85,
       least: 1,
       most: 100,
       fraction: true,

@@ -15,11 +15,11 @@ import type { Loaded } from "../config/snapshot.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { collectProcessMetrics } from "../observe/process-metrics.ts";
 import { resolveOverloadOptions } from "../resilience/overload-options.ts";
-import { systemMachine } from "../runtime/machine.ts";
 import { openRecords, type Records } from "../runtime/records.ts";
 import { Sidecar } from "../runtime/sidecar.ts";
 import { effective, keepYoungGenerationSmall, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
 import { openProcessLog } from "./process-log.ts";
+import { thisMachine } from "./this-machine.ts";
 
 export class SidecarProcess {
   readonly #settings: Settings;
@@ -72,7 +72,7 @@ export class SidecarProcess {
       },
       nonGrpc: settings.nonGrpc,
       limits: settings.limits,
-      machine: systemMachine(resolveOverloadOptions(settings.limits.overload).memoryBytes),
+      machine: thisMachine(ports, resolveOverloadOptions(settings.limits.overload).memoryBytes),
       descriptors: descriptorLimit(),
     });
   }

@@ -11,7 +11,6 @@ import type { Snapshot } from "../model/route.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { collectProcessMetrics } from "../observe/process-metrics.ts";
 import { planSnapshot } from "../plan/plan.ts";
-import { systemMachine } from "../runtime/machine.ts";
 import { openRecords } from "../runtime/records.ts";
 import { Sidecar } from "../runtime/sidecar.ts";
 import type { RawHandle } from "../transport/door.ts";
@@ -20,6 +19,7 @@ import type { BreakerWord, ParentPort, Question, ToWorker } from "../workers/mes
 import { RemoteBreakers } from "../workers/remote-breakers.ts";
 import { keepYoungGenerationSmall, logCloseMs, type ProcessPorts } from "./ports.ts";
 import { openProcessLog, type ProcessLog } from "./process-log.ts";
+import { thisMachine } from "./this-machine.ts";
 
 /** Characters of an exposition in one message: about a tenth of a millisecond, between which calls go on. */
 const pieceLength = 65_536;
@@ -110,7 +110,7 @@ class Worker {
       },
       nonGrpc: settings.nonGrpc,
       limits: settings.limits,
-      machine: systemMachine(settings.limits.overload?.memoryBytes ?? 0, settings.workers),
+      machine: thisMachine(ports, settings.limits.overload?.memoryBytes ?? 0, settings.workers),
       makeBreaker: ({ key }) => this.#breakers.make(key),
       share: 1 / settings.workers,
     });

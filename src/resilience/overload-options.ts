@@ -12,12 +12,13 @@ export interface OverloadOptions {
   readonly shedLagMs?: number;
   /**
    * Percentage of what there is of memory (V8's heap, the container's memory, `bufferedBytes`) at which copies stop.
-   * Default 80.
+   * Default 75.
    */
   readonly shadowMemoryPercent?: number;
   /**
-   * The same for new calls. Default 90: V8 lets garbage grow at most half of the way from what lives to its limit
-   * (heap/memory-controller), so that a heap at 90 % has 80 % that lives.
+   * The same for new calls. Default 85: V8 lets garbage grow at most half of the way from what lives to its limit
+   * (heap/memory-controller), so that a heap at 85 % has 70 % that lives; and it gives up before 100, for pages are never quite
+   * full: a heap of 64 MiB ended at 59.
    */
   readonly shedMemoryPercent?: number;
   /** Memory that the process may take. Default 0: the container's limit, or the machine's memory where it has none. */
@@ -35,8 +36,8 @@ const terabyte = 1_099_511_627_776;
 const rules = {
   shadowLagMs: { default: 100, min: 1, max: longestTimerMs, whole: true },
   shedLagMs: { default: 300, min: 1, max: longestTimerMs, whole: true },
-  shadowMemoryPercent: { default: 80, min: 1, max: 100, whole: false },
-  shedMemoryPercent: { default: 90, min: 1, max: 100, whole: false },
+  shadowMemoryPercent: { default: 75, min: 1, max: 100, whole: false },
+  shedMemoryPercent: { default: 85, min: 1, max: 100, whole: false },
   memoryBytes: { default: 0, min: 0, max: terabyte, whole: true },
   bufferedBytes: { default: 536_870_912, min: 1_048_576, max: terabyte, whole: true },
 } as const;

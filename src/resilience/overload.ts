@@ -97,6 +97,11 @@ export class Overload {
     for (let entered = before + 1; entered <= level; entered++) this.#onEntered(entered, this.worst);
   }
 
+  /** What one resource asks for. */
+  levelOf(resource: WatchedResource): number {
+    return this.#levels[resource];
+  }
+
   /** A reading as a part of the one at which calls are refused: 1 is that mark. */
   pressure(resource: WatchedResource, reading: number): number {
     return reading / this.#marks[resource].shed;

@@ -11,6 +11,9 @@
 import { totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
 
+/** Of a heap whose limit is so small that the young generation's default is no part of it. */
+const leastOldShare = 0.125;
+
 export interface MemoryReading {
   readonly usedBytes: number;
   readonly limitBytes: number;
@@ -20,13 +23,16 @@ export interface Machine {
   heap(): MemoryReading;
   /** All of the process's memory. */
   memory(): MemoryReading;
+  /** Asks for a collection, soon. */
+  collect(): void;
 }
 
 /**
  * @param memoryBytes what the process may take; 0 where the container or the machine says it
- * @param processes as many share what those say in equal parts
+ * @param youngBytes the part of V8's limit that is its young generation's: the old one is what a process dies of
+ * @param processes as many share what container and machine say in equal parts
  */
-export function systemMachine(memoryBytes: number, processes = 1): Machine {
+export function systemMachine(memoryBytes: number, youngBytes = 0, processes = 1): Machine {
   const limitBytes = memoryBytes > 0 ? memoryBytes : containerBytes() / processes;
   // Code, stacks, what libraries hold: resident, and neither V8's nor a buffer.
   const { rss, heapTotal, external } = process.memoryUsage();
@@ -34,13 +40,30 @@ export function systemMachine(memoryBytes: number, processes = 1): Machine {
   return {
     heap: () => {
       const { used_heap_size: usedBytes, heap_size_limit: heapLimit } = getHeapStatistics();
-      return { usedBytes, limitBytes: heapLimit };
+      return { usedBytes, limitBytes: Math.max(heapLimit - youngBytes, heapLimit * leastOldShare) };
     },
     memory: () => {
       const now = process.memoryUsage();
       return { usedBytes: Math.min(now.rss, ownBytes + now.heapTotal + now.external), limitBytes };
     },
+    collect,
   };
+}
+
+/** As much outside of the heap makes V8 look for what it may free there (kExternalAllocationSoftLimit). */
+const noticedBytes = 67_108_864;
+
+/**
+ * Buffers that nobody refers to any more are freed by a collection, and V8 begins one when more are made: while new calls are
+ * refused, none are, and memory would stay full of what has ended long ago. Memory that is never touched costs the
+ * machine nothing, and V8 counts it all the same. It collects in steps then, where `gc()` would stand still for all of it.
+ */
+function collect(): void {
+  try {
+    Buffer.allocUnsafeSlow(noticedBytes);
+  } catch {
+    // Not even addresses are left, which V8 has noticed by itself.
+  }
 }
 
 /** The container's limit, of cgroup v2 or v1; both give a number beyond all memory where there is none. */

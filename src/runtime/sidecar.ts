@@ -76,6 +76,7 @@ export interface SidecarPorts {
 
 export class Sidecar {
   readonly #ports: SidecarPorts;
+  readonly #loop: FlushLoop;
   readonly #budget: ByteBudget;
   readonly #pools: Pools;
   readonly #generations: Generations;
@@ -99,6 +100,7 @@ export class Sidecar {
     const options = resolveProxyOptions(limits.proxy);
     this.#ports = ports;
     const loop = new FlushLoop(clock);
+    this.#loop = loop;
     const wheel = new TimerWheel(clock, undefined, (fn) => loop.afterReads(fn));
     const watching = resolveOverloadOptions(limits.overload);
     this.#overload = new Overload(watching, (level, resource) => metrics.overloadEntered(level, resource));
@@ -255,6 +257,7 @@ export class Sidecar {
       clock,
       machine,
       overload: this.#overload,
+      everyBytes: (bytes, fn) => this.#loop.everyBytes(bytes, fn),
       buffered: () => pinnedBytes(this.#figures) / this.#bufferedLimit,
       onChange: (step, resource) => onEvent({ kind: "overload", step, resource }),
     });

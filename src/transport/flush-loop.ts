@@ -35,6 +35,10 @@ export class FlushLoop {
   #readMs = 0;
   #readEndMs = 0;
   #alone = false;
+  /** Bytes that may still be read before `onVolume` is told; and the number it is told at. */
+  #volumeLeft = Number.POSITIVE_INFINITY;
+  #volume = Number.POSITIVE_INFINITY;
+  #onVolume: () => void = () => undefined;
   readonly #clock: Clock;
   readonly #run = (): void => {
     this.#scheduled = false;
@@ -79,12 +83,24 @@ export class FlushLoop {
 
   /** @param bytes how much was read. */
   endRead(bytes: number): void {
+    this.#volumeLeft -= bytes;
     if (--this.#reading > 0) return;
     if (this.#count > 0 || this.#late.length > 0) {
       if (this.#alone && bytes < longReadBytes && !this.#scheduled) this.#flushAll();
       else this.#schedule();
     }
+    if (this.#volumeLeft <= 0) {
+      this.#volumeLeft = this.#volume;
+      this.#onVolume();
+    }
     this.#readEndMs = this.#clock.nowMs();
+  }
+
+  /** Calls `fn` whenever another `bytes` have been read: whatever peers make us hold, they have to send first. */
+  everyBytes(bytes: number, fn: () => void): void {
+    this.#volume = bytes;
+    this.#volumeLeft = bytes;
+    this.#onVolume = fn;
   }
 
   /** Runs `fn` once the sockets that are readable now have been read. */

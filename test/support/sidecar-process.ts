@@ -32,10 +32,13 @@ export class SidecarProcess {
   exit: Exit | undefined = undefined;
   readonly #child: ChildProcess;
 
-  private constructor(env: Readonly<Record<string, string>>) {
+  private constructor(env: Readonly<Record<string, string>>, descriptors: number | undefined) {
     const { PATH = "" } = process.env;
     const ports = { CONTENDER_LISTEN: "127.0.0.1:0", CONTENDER_ADMIN: "127.0.0.1:0" };
-    this.#child = spawn(process.execPath, ["bin/contender.js", "sidecar"], {
+    const command = [process.execPath, "bin/contender.js", "sidecar"];
+    const limited = ["/bin/sh", "-c", `ulimit -n ${descriptors} && exec "$0" "$@"`, ...command];
+    const [file = "", ...args] = descriptors === undefined ? command : limited;
+    this.#child = spawn(file, args, {
       cwd: root,
       env: { PATH, ...ports, ...env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -51,9 +54,12 @@ export class SidecarProcess {
     });
   }
 
-  /** Starts one on free ports and waits until it says that it is ready. */
-  static async start(env: Readonly<Record<string, string>>): Promise<SidecarProcess> {
-    const started = new SidecarProcess(env);
+  /**
+   * Starts one on free ports and waits until it says that it is ready.
+   * @param descriptors how many files it may have open
+   */
+  static async start(env: Readonly<Record<string, string>>, descriptors?: number): Promise<SidecarProcess> {
+    const started = new SidecarProcess(env, descriptors);
     await until(
       () => started.event("ready") !== undefined || started.exit !== undefined,
       "the sidecar is ready",

@@ -8,7 +8,8 @@ import { ManualClock } from "../../support/manual-clock.ts";
 function watched() {
   const manual = new ManualClock();
   let aheadMs = 0;
-  const state = { heap: 0.1, memory: 0.1, buffered: 0.1, reads: 0 };
+  const state = { heap: 0.1, memory: 0.1, buffered: 0.1, reads: 0, everyBytes: 0, collections: 0 };
+  let read: () => void = () => undefined;
   const told: string[] = [];
   const clock = {
     nowMs: () => manual.nowMs() + aheadMs,
@@ -25,6 +26,11 @@ function watched() {
         return { usedBytes: state.heap * 1_000, limitBytes: 1_000 };
       },
       memory: () => ({ usedBytes: state.memory * 1_000, limitBytes: 1_000 }),
+      collect: () => state.collections++,
+    },
+    everyBytes: (bytes, fn) => {
+      state.everyBytes = bytes;
+      read = fn;
     },
     buffered: () => state.buffered,
     onChange: (step, resource) => told.push(`${step} ${resource}`),
@@ -33,7 +39,7 @@ function watched() {
     aheadMs += ms;
     manual.advance(50);
   };
-  return { manual, state, told, overload, monitor, stall };
+  return { manual, state, told, overload, monitor, stall, read: () => read() };
 }
 
 describe("the overload monitor", () => {
@@ -63,10 +69,18 @@ describe("the overload monitor", () => {
     });
   }
 
+  it("reads memory at once when a sixty-fourth of it has come in", () => {
+    const { state, overload, read } = watched();
+    assert.equal(state.everyBytes, 1_000 / 64);
+    state.heap = 0.95;
+    read();
+    assert.equal(overload.level, overloadLevel.shedding);
+  });
+
   it("reads memory four times a second, not at every turn", () => {
     const { manual, state } = watched();
     manual.advance(10_000);
-    assert.ok(state.reads >= 39 && state.reads <= 41, String(state.reads));
+    assert.ok(state.reads >= 40 && state.reads <= 42, String(state.reads));
   });
 
   it("tells what changes, at most once a second, and how it ended", () => {
@@ -80,9 +94,22 @@ describe("the overload monitor", () => {
     assert.deepEqual([told[0], told.at(-1)], ["shedding heap", "none heap"]);
   });
 
+  it("asks for a collection while memory is short, and for none otherwise", () => {
+    const { manual, state } = watched();
+    state.heap = 0.95;
+    manual.advance(1_000);
+    assert.equal(state.collections, 0);
+    state.memory = 0.95;
+    manual.advance(1_000);
+    assert.equal(state.collections, 4);
+    state.memory = 0.1;
+    manual.advance(1_000);
+    assert.equal(state.collections, 4);
+  });
+
   it("gives each resource's reading as a part of its mark", () => {
     const { manual, state, monitor } = watched();
-    state.memory = 0.45;
+    state.memory = 0.425;
     manual.advance(300);
     assert.equal(Object.fromEntries(monitor.pressures()).memory, 0.5);
   });
