@@ -30,18 +30,13 @@ export interface Answer {
   readonly body: string;
 }
 
-/** What an endpoint may know of who asks. */
-export interface Asker {
-  /** By loopback or a unix socket, and not from within a browser. */
-  readonly local: boolean;
-  /** What stands behind the path's question mark; "" where there is none. */
-  readonly query: string;
-}
-
 export interface Endpoint {
   readonly method: "GET" | "POST";
+  /** Answers this machine's own programs alone: it tells, or does, more than a scraper or a prober has to know. */
+  readonly local?: true;
   readonly about: string;
-  answer(port: AdminPort, asker: Asker): Promise<Answer> | Answer;
+  /** @param query what stands behind the path's question mark; "" where there is none */
+  answer(port: AdminPort, query: string): Promise<Answer> | Answer;
 }
 
 const plain = "text/plain; charset=utf-8";
@@ -60,8 +55,16 @@ export const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint
   ],
   ["/healthz", { method: "GET", about: "200 while the process lives", answer: health }],
   ["/readyz", { method: "GET", about: "200 when calls may be sent, else 503 and what is missing", answer: ready }],
-  ["/config", { method: "GET", about: "the configuration in force, without its secrets", answer: config }],
-  ["/drain", { method: "POST", about: "begins a drain; from this machine only", answer: drain }],
+  [
+    "/config",
+    {
+      method: "GET",
+      local: true,
+      about: "the configuration in force, without its secrets; to this machine only",
+      answer: config,
+    },
+  ],
+  ["/drain", { method: "POST", local: true, about: "begins a drain; from this machine only", answer: drain }],
 ]);
 
 function listing(): string {
@@ -69,7 +72,7 @@ function listing(): string {
   return `contender sidecar, admin port\n\n${lines.join("\n")}`;
 }
 
-async function metrics(port: AdminPort, { query }: Asker): Promise<Answer> {
+async function metrics(port: AdminPort, query: string): Promise<Answer> {
   const body = await port.metrics(new URLSearchParams(query).get("by") === "worker");
   return { status: 200, contentType: port.contentType, body };
 }
@@ -90,9 +93,15 @@ function config(port: AdminPort): Answer {
   return { status: 200, contentType: json, body: `${JSON.stringify(redact(effective), null, 2)}\n` };
 }
 
-function drain(port: AdminPort, asker: Asker): Answer {
-  // It takes a pod out of service: whoever can only reach the port, such as a scraper, must not.
-  if (!asker.local) return text(403, "a drain is begun from the machine itself: contender drain");
+/** To whom an endpoint does not answer. */
+export function refusalOf(path: string): Answer {
+  return text(
+    403,
+    `${path} answers this machine only, by a loopback address and not from a page: use contender in the container`,
+  );
+}
+
+function drain(port: AdminPort): Answer {
   port.drain();
   return text(202, "draining");
 }

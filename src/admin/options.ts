@@ -5,6 +5,11 @@ export interface AdminOptions {
    * 64: a scraper or two, the kubelet's probes, some curls.
    */
   readonly maxConnections?: number;
+  /**
+   * Connections at once of one peer on another machine. Default 16: a scraper, a prober and a person may share an address, and
+   * whoever opens more to stall the port leaves three quarters of it to others.
+   */
+  readonly maxConnectionsPerPeer?: number;
   /** Bytes of request line and headers. Default 8,192: browsers behind a gateway send a few kilobytes. */
   readonly maxHeaderBytes?: number;
   /** Bytes of a request's body, which no endpoint reads. Default 1,024: enough for a client that sends `{}`. */
@@ -25,6 +30,7 @@ export interface AdminOptions {
 
 const defaults = {
   maxConnections: 64,
+  maxConnectionsPerPeer: 16,
   maxHeaderBytes: 8_192,
   maxBodyBytes: 1_024,
   headersTimeoutMs: 5_000,

@@ -8,9 +8,10 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { type Address, formatAddress } from "../base/address.ts";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
-import { type AdminPort, type Answer, endpoints, text } from "./endpoints.ts";
-import { isLocalAsker } from "./local-asker.ts";
+import { type AdminPort, type Answer, endpoints, refusalOf, text } from "./endpoints.ts";
+import { type IsNear, isLocalAsker, isLoopback } from "./local-asker.ts";
 import { type AdminOptions, resolveAdminOptions } from "./options.ts";
+import { PerPeer } from "./per-peer.ts";
 
 /**
  * Not by `import`: that reads every export of the module, and some of node:http's load all of Node's fetch first, a
@@ -29,12 +30,15 @@ export class AdminServer {
   readonly #port: AdminPort;
   readonly #clock: Clock;
   readonly #limits: Required<AdminOptions>;
+  readonly #isNear: IsNear;
   /** Whether it listens on a unix socket. */
   #unix = false;
   #closing: Promise<void> | undefined;
 
-  constructor(port: AdminPort, clock: Clock, options: AdminOptions = {}) {
+  /** @param isNear which addresses are this machine's own */
+  constructor(port: AdminPort, clock: Clock, options: AdminOptions = {}, isNear: IsNear = isLoopback) {
     this.#port = port;
+    this.#isNear = isNear;
     this.#clock = clock;
     this.#limits = resolveAdminOptions(options);
     const { headersTimeoutMs, keepAliveTimeoutMs, maxConnections, maxHeaderBytes, requestTimeoutMs, stalledTimeoutMs } =
@@ -55,6 +59,8 @@ export class AdminServer {
       if (declaredBytes(request) <= this.#limits.maxBodyBytes) response.writeContinue();
       this.#receive(request, response);
     });
+    const perPeer = new PerPeer(this.#limits.maxConnectionsPerPeer, isNear);
+    this.#server.on("connection", (socket) => perPeer.take(socket));
     this.#server.on("drop", () => this.#server.closeIdleConnections());
   }
 
@@ -139,9 +145,13 @@ export class AdminServer {
       this.#send(request, response, text(405, `${path} takes ${allowed}`));
       return;
     }
+    const peer = request.socket.remoteAddress;
+    if (endpoint.local && !isLocalAsker(peer, request.headers, this.#unix, this.#isNear)) {
+      this.#send(request, response, refusalOf(path));
+      return;
+    }
     try {
-      const local = isLocalAsker(request.socket.remoteAddress, request.headers, this.#unix);
-      this.#send(request, response, await this.#inTime(endpoint.answer(this.#port, { local, query })));
+      this.#send(request, response, await this.#inTime(endpoint.answer(this.#port, query)));
     } catch (reason) {
       this.#port.failed?.(path, reason);
       this.#send(request, response, text(500, "this failed; the log says why"));

@@ -85,7 +85,9 @@ async function fromSidecar(given: string, handlers: Handlers, io: Io): Promise<L
   const { status, body } = await handlers.askAdmin(address, "GET", "/config", adminTimeoutMs);
   const texts = routeTexts(body);
   if (status !== 200 || texts === undefined) {
-    throw new ContenderError("UPSTREAM_UNREACHABLE", `${where} answers /config with ${status}, and without routes`);
+    const hint = status === 403 ? `; it shows its routes to its own machine only: run this in the container` : "";
+    const text = `${where} answers /config with ${status}, and without routes${hint}`;
+    throw new ContenderError("UPSTREAM_UNREACHABLE", text);
   }
   const loaded = loadTexts(`admin:${where}`, texts, surroundingsFrom({}));
   // The sidecar's version, where it tells one: the routes that came over the wire have lost what is secret in them.

@@ -51,7 +51,7 @@ export const settingsTable = {
     env: "CONTENDER_ADMIN",
     default: "127.0.0.1:7401",
     placeholder: "ADDRESS",
-    doc: "The admin port: /metrics, /healthz, /readyz, /config, /drain. The kubelet's probes and a Prometheus outside the pod reach it only on a pod address, such as 0.0.0.0:7401.",
+    doc: "The admin port: /metrics, /healthz, /readyz, /config, /drain. The kubelet's probes and a Prometheus outside the pod reach it only on a pod address, such as 0.0.0.0:7401; /config and /drain answer loopback alone, wherever it is bound.",
     read: readListenAddress,
   }),
   workers: setting<number>({

@@ -12,6 +12,7 @@ import type { Address } from "../../src/base/address.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { until } from "../support/until.ts";
 
 const anyPort: Address = { kind: "tcp", host: "127.0.0.1", port: 0 };
 
@@ -48,8 +49,9 @@ describe("admin port", () => {
     port: AdminPort,
     options: AdminOptions = {},
     clock = systemClock,
+    isNear?: (peer: string) => boolean,
   ): Promise<{ url: string; port: number; server: AdminServer }> {
-    const server = new AdminServer(port, clock, options);
+    const server = new AdminServer(port, clock, options, isNear);
     servers.push(server);
     const bound = await server.listen(anyPort);
     assert.equal(bound.kind, "tcp");
@@ -141,6 +143,13 @@ describe("admin port", () => {
       const { url } = await start(port);
       const response = await fetch(`${url}/drain`, { method: "POST", headers: { origin: "http://evil.example" } });
       assert.deepEqual([response.status, port.drains], [403, 0]);
+    });
+
+    it("a page's GET /config with 403, also where its name resolves to this machine", async () => {
+      const { url, port: number } = await start(insides());
+      assert.equal((await fetch(`${url}/config`, { headers: { origin: "http://evil.example" } })).status, 403);
+      const rebound = await raw(number, "GET /config HTTP/1.1\r\nHost: evil.example:7401\r\nConnection: close\r\n\r\n");
+      assert.match(rebound, /^HTTP\/1\.1 403 /);
     });
 
     it("/ with every endpoint and its method", async () => {
@@ -242,6 +251,75 @@ describe("admin port", () => {
       const { port: number } = await start(insides(), { headersTimeoutMs: 60, requestTimeoutMs: 120 });
       const answers = await Promise.all([raw(number, "GET / HTTP/1.1\r\nHost: a\r\n"), raw(number)]);
       for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 408 |^$/);
+    });
+  });
+
+  describe("to another machine", () => {
+    /** Only 127.0.0.1 counts as this machine: what comes from the next address is another. */
+    const isNear = (peer: string): boolean => peer === "127.0.0.1";
+    const elsewhere = "127.0.0.2";
+
+    async function ask(number: number, method: string, path: string, headers = {}): Promise<number> {
+      const asked = httpRequest({
+        host: "127.0.0.1",
+        port: number,
+        method,
+        path,
+        headers,
+        localAddress: elsewhere,
+        agent: false,
+      });
+      asked.end();
+      const [response] = await once(asked, "response");
+      response.resume();
+      return response.statusCode;
+    }
+
+    for (const [method, path, status] of [
+      ["GET", "/metrics", 200],
+      ["GET", "/healthz", 200],
+      ["GET", "/readyz", 200],
+      ["HEAD", "/metrics", 200],
+      ["GET", "/config", 403],
+      ["HEAD", "/config", 403],
+      ["POST", "/drain", 403],
+      ["GET", "/drain", 405],
+      ["GET", "/config/../config", 404],
+      ["GET", "/metrics/..;/config", 404],
+      ["GET", "/%63onfig", 404],
+      ["GET", "//config", 404],
+    ] as const) {
+      it(`answers ${method} ${path} with ${status}`, async () => {
+        const port = insides();
+        const { port: number } = await start(port, {}, systemClock, isNear);
+        assert.deepEqual([await ask(number, method, path), port.drains], [status, 0]);
+      });
+    }
+
+    it("believes no header that says it were this one", async () => {
+      const { port: number } = await start(insides(), {}, systemClock, isNear);
+      const headers = {
+        host: "127.0.0.1",
+        "x-forwarded-for": "127.0.0.1",
+        forwarded: "for=127.0.0.1",
+        "x-real-ip": "::1",
+      };
+      assert.equal(await ask(number, "GET", "/config", headers), 403);
+    });
+
+    it("gives a part of its connections: one that opens all and says nothing leaves room for others", async () => {
+      const { url, port: number } = await start(insides(), { maxConnectionsPerPeer: 3 }, systemClock, isNear);
+      const greedy = Array.from({ length: 8 }, () =>
+        connect({ host: "127.0.0.1", port: number, localAddress: elsewhere }),
+      );
+      sockets.push(...greedy);
+      let closed = 0;
+      for (const socket of greedy) socket.on("error", () => undefined).on("close", () => closed++);
+      await until(() => closed === 5, "those beyond its share are closed");
+      assert.equal((await fetch(`${url}/healthz`)).status, 200);
+      for (const socket of greedy) socket.destroy();
+      await until(() => closed === 8, "all have gone");
+      assert.equal(await ask(number, "GET", "/healthz"), 200);
     });
   });
 

@@ -71,6 +71,7 @@ describe("a sidecar whose heap fills", function () {
     const { sidecar, client } = await start(server.address, {
       NODE_OPTIONS: "--max-old-space-size=64",
       // On a busy machine time would run out first.
+      CONTENDER_OVERLOAD_SHADOW_LAG: "1m",
       CONTENDER_OVERLOAD_SHED_LAG: "1m",
       CONTENDER_LIMIT_MAX_CONCURRENT_STREAMS: "100000",
       CONTENDER_LIMIT_HEADER_BYTES: "1000000000",
@@ -101,6 +102,7 @@ describe("a sidecar whose memory fills with what callers do not read", function 
     const { sidecar, client } = await start(server.address, {
       NODE_OPTIONS: "--max-old-space-size=64",
       // On a busy machine time would run out first.
+      CONTENDER_OVERLOAD_SHADOW_LAG: "1m",
       CONTENDER_OVERLOAD_SHED_LAG: "1m",
       CONTENDER_OVERLOAD_MEMORY_BYTES: "250000000",
       CONTENDER_LIMIT_CONNECTION_UNREAD_BYTES: "10000000000",
