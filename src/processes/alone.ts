@@ -100,6 +100,15 @@ export class SidecarProcess {
     const listen = await listening("CONTENDER_LISTEN", this.#settings.listen, () =>
       this.#sidecar.listen(this.#settings.listen),
     );
+    // Before anybody is told that we are there: who is told may end us at once.
+    const done = new Promise<number>((resolve) => {
+      this.#ended = resolve;
+    });
+    let signals = 0;
+    const stopWatching = this.#ports.onStop((signal) => {
+      if (++signals === 1) this.#drain(signal);
+      else this.#sidecar.force();
+    });
     const { version, source: from } = first.value;
     this.#log.info({
       event: "ready",
@@ -111,14 +120,6 @@ export class SidecarProcess {
     });
 
     keepYoungGenerationSmall();
-    const done = new Promise<number>((resolve) => {
-      this.#ended = resolve;
-    });
-    let signals = 0;
-    const stopWatching = this.#ports.onStop((signal) => {
-      if (++signals === 1) this.#drain(signal);
-      else this.#sidecar.force();
-    });
     const code = await done;
     stopWatching();
     await source.close();

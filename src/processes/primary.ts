@@ -135,14 +135,15 @@ export class PrimaryProcess {
     const adminAddress = await listening("CONTENDER_ADMIN", this.#settings.admin, () =>
       admin.listen(this.#settings.admin),
     );
-    await this.#startWorkers(first.value);
-    if (!this.#draining) await this.#open(first.value, formatAddress(adminAddress));
-    keepYoungGenerationSmall();
+    // Before anybody is told that we are there: who is told may end us at once.
     let signals = 0;
     const stopWatching = this.#ports.onStop((signal) => {
       if (++signals === 1) this.#drain(signal);
       else this.#forceEnd();
     });
+    await this.#startWorkers(first.value);
+    if (!this.#draining) await this.#open(first.value, formatAddress(adminAddress));
+    keepYoungGenerationSmall();
     const code = await this.#done.promise;
     stopWatching();
     await source.close();

@@ -14,11 +14,14 @@ const root = new URL("../../", import.meta.url);
 const { packages } = JSON.parse(readFileSync(new URL("package-lock.json", root), "utf8")) as {
   readonly packages: Readonly<Record<string, Locked>>;
 };
-const production = Object.entries(packages).filter(([path, { dev, devOptional }]) => path !== "" && !dev && !devOptional);
+const production = Object.entries(packages).filter(
+  ([path, { dev, devOptional }]) => path !== "" && !dev && !devOptional,
+);
 
 /** A script that asks for funding or checks a version, and that a production install does without: why, by package. */
 const needless: Readonly<Record<string, string>> = {
-  "node_modules/@grpc/proto-loader/node_modules/protobufjs": "warns of a version scheme it does not know; writes nothing",
+  "node_modules/@grpc/proto-loader/node_modules/protobufjs":
+    "warns of a version scheme it does not know; writes nothing",
 };
 
 describe("a production install", () => {
