@@ -47,7 +47,7 @@ export class Admission implements CallLoad {
 
   /** Refuses a call that can't be borne. @returns whether it did: then its stream is over. */
   refuses(stream: H2Stream, block: HeaderBlock): boolean {
-    const short = this.#short(stream.connection);
+    const short = this.#short(stream.connection, this.calls);
     if (short === undefined || block.find(headerId[":path"])?.value.startsWith(healthService) === true) return false;
     this.#metrics.localReply("overload");
     this.#metrics.shed(short);
@@ -57,9 +57,9 @@ export class Admission implements CallLoad {
     return true;
   }
 
-  /** Why a request that is no call can't be borne, in words; undefined where it can. Who asks, refuses. */
+  /** Why a request that is no call, and has begun, can't be borne, in words; undefined where it can. Who asks, refuses. */
   refusal(connection: Connection): string | undefined {
-    const short = this.#short(connection);
+    const short = this.#short(connection, this.calls - 1);
     if (short === undefined) return undefined;
     this.#metrics.shed(short);
     return texts[short];
@@ -78,10 +78,10 @@ export class Admission implements CallLoad {
   }
 
   /** What there is too little of for another call. */
-  #short(connection: Connection): ShedResource | undefined {
+  #short(connection: Connection, calls: number): ShedResource | undefined {
     const { maxCalls, headerBytes, connectionUnreadBytes } = this.#options;
     if (this.#overload.level === overloadLevel.shedding) return this.#overload.worst;
-    if (this.calls >= maxCalls) return "calls";
+    if (calls >= maxCalls) return "calls";
     if (this.headerBytes > headerBytes) return "headers";
     if (connection.sender.queuedBytes > connectionUnreadBytes) return "connection";
     return undefined;

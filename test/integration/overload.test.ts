@@ -189,6 +189,32 @@ describe("a limit on all calls", () => {
   });
 });
 
+describe("a request that is no call", () => {
+  afterEach(() => own.close());
+
+  it("counts among the calls in flight, and is refused by HTTP's status beyond them", async () => {
+    const waiting: PeerStream[] = [];
+    const server = own.add(await ServerPeer.start((stream) => waiting.push(stream)));
+    const { sidecar, client } = await start(
+      { variants: { v41: server.address } },
+      { nonGrpc: "forward", limits: { proxy: { maxCalls: 2 } } },
+    );
+    const get = () => client.open("/healthz", [[":method", "GET"]], { end: true });
+    const first = get();
+    const second = client.call(tfPredict, body);
+    await until(() => waiting.length === 2, "both are there");
+    const third = get();
+    await until(() => third.answer?.ended === true, "the third is refused");
+    assert.equal(third.answer?.value(":status"), "503");
+    assert.match(third.answer?.body.toString() ?? "", /^contender: overloaded, too many calls are in flight/);
+    for (const each of [first, second]) each.cancel();
+    const late = get();
+    await until(() => waiting.length === 3, "there is room again");
+    late.cancel();
+    assert.equal(await gauge(sidecar, "contender_overload_shed_total", { resource: "calls" }), 1);
+  });
+});
+
 describe("a limit on header bytes of calls in flight", () => {
   afterEach(() => own.close());
 
@@ -240,6 +266,20 @@ describe("a connection that leaves its answers unread", () => {
     assert.deepEqual(new Set(resets), new Set([11]));
     assert.equal(resets.length, ended());
     assert.equal((await client.unary(tfPredict, body)).bytes, large.length);
+  });
+});
+
+describe("a connection that reads its answers in small windows", () => {
+  afterEach(() => own.close());
+
+  it("is never taken for one that leaves them unread, however much has waited for it in all", async () => {
+    const large = framed(Buffer.alloc(200_000, "large"));
+    const server = own.add(await ServerPeer.answering(large));
+    const limits = { proxy: { connectionUnreadBytes: 1_000_000 } };
+    const { sidecar } = await start({ variants: { v41: server.address } }, { limits });
+    const client = own.add(await ClientPeer.connect(sidecar.address, { streamWindowBytes: 16_384 }));
+    for (let i = 0; i < 20; i++) assert.equal((await client.unary(tfPredict, body)).bytes, large.length);
+    assert.equal(await gauge(sidecar, "contender_overload_shed_total", { resource: "connection" }), 0);
   });
 });
 
