@@ -121,6 +121,7 @@ describe("after its event loop has stood still for half a second, a sidecar", fu
     standStill(500);
     const requests = () => sidecar.live("v41").requests + sidecar.live("v42").requests;
     await until(() => requests() === 40, "every call has ended");
+    await until(() => sidecar.shadow("v43").requests === shadow.streams.length, "every copy has ended");
     await recovered(sidecar);
     assert.deepEqual(sidecar.live("v42").byCode, { OK: sidecar.live("v42").requests });
     assert.deepEqual(Object.keys(sidecar.shadow("v43").byCode), ["OK"]);
