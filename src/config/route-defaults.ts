@@ -6,6 +6,8 @@ export const routeDefaults = {
   peekBytes: 1_048_576,
   /** A header that is there but empty is no key. */
   ignoredKeys: [""],
+  /** A model compiles or loads within it, mostly; pods may differ for so long in whom they give which variant. */
+  warmupTimeoutMs: 10_000,
   shadowPercent: 100,
   /** A copy that takes longer tells nothing that a timeout does not. */
   shadowTimeoutMs: 2_000,
@@ -28,6 +30,7 @@ export const routeBounds = {
   /** A slot of a route's table names its variant in one byte. */
   variants: 256,
   scoreIndex: 1_000_000,
+  warmupCopies: 1_000_000,
   /** Each bucket is a time series for each variant, traffic and output. */
   buckets: 60,
   /** Of a name, so that it fits wherever Kubernetes and DNS take a label. */

@@ -142,9 +142,10 @@ function decodeVariant(variants: Fields, name: string): VariantDraft {
   ]);
   if (variant === undefined) return { address: undefined };
   variant.require("address");
-  const warmup = variant.fields("warmup", ["copies"]);
+  const warmup = variant.fields("warmup", ["copies", "timeout"]);
   warmup?.require("copies");
-  const copies = warmup?.number("copies", { least: 0, most: 1_000_000, integer: true });
+  const copies = warmup?.number("copies", { least: 0, most: routeBounds.warmupCopies, integer: true });
+  const timeoutMs = warmup?.durationMs("timeout");
   return {
     address: variant.text("address"),
     authority: variant.text("authority", authorityRule),
@@ -155,7 +156,7 @@ function decodeVariant(variants: Fields, name: string): VariantDraft {
     expectVersion: variant.textOrInteger("expectVersion"),
     onFailure: variant.oneOf("onFailure", ["error", "champion"]),
     artifact: variant.text("artifact"),
-    warmup: copies === undefined ? undefined : { copies },
+    warmup: copies === undefined ? undefined : { copies, timeoutMs },
   };
 }
 

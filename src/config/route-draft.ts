@@ -2,7 +2,7 @@
  * A route that has been read but not judged: what a document and the environment have in common before the rules that
  * span fields are applied. `undefined` is what was not said.
  */
-import type { GatesSpec, KeySource, ModelOverride, RouteMatch, ScoreReduce, WarmupSpec } from "../model/route.ts";
+import type { GatesSpec, KeySource, ModelOverride, RouteMatch, ScoreReduce } from "../model/route.ts";
 
 export interface VariantDraft {
   readonly address: string | undefined;
@@ -12,7 +12,7 @@ export interface VariantDraft {
   readonly expectVersion?: string | undefined;
   readonly onFailure?: "error" | "champion" | undefined;
   readonly artifact?: string | undefined;
-  readonly warmup?: WarmupSpec | undefined;
+  readonly warmup?: { readonly copies: number; readonly timeoutMs: number | undefined } | undefined;
 }
 
 export interface ShadowDraft {

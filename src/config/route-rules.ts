@@ -144,7 +144,10 @@ class Rules {
       expectVersion: draft.expectVersion,
       onFailure: draft.onFailure ?? "error",
       artifact: draft.artifact,
-      warmup: draft.warmup,
+      warmup:
+        draft.warmup === undefined
+          ? undefined
+          : { copies: draft.warmup.copies, timeoutMs: draft.warmup.timeoutMs ?? routeDefaults.warmupTimeoutMs },
     };
   }
 

@@ -65,7 +65,7 @@ function aboutVariants(route: RouteSpec, draft: RouteDraft): Fault[] {
     ...(draft.weights ?? []).map(([name]) => name),
     ...draft.shadows.map(([name]) => name),
   ]);
-  for (const { name, metadata, warmup } of route.variants) {
+  for (const { name, metadata } of route.variants) {
     const path = ["spec", "variants", name];
     if (draft.namesMeant !== true && roles.has(name)) {
       found.push({
@@ -80,9 +80,6 @@ function aboutVariants(route: RouteSpec, draft: RouteDraft): Fault[] {
       if (isSecretName(header)) {
         found.push({ path: [...path, "metadata", header], message: "a secret in plain text, if it is one" });
       }
-    }
-    if (warmup !== undefined) {
-      found.push({ path: [...path, "warmup"], message: "is recorded, but this version warms nothing up" });
     }
   }
   return found;

@@ -62,7 +62,7 @@ function variantOf(variant: VariantSpec): object {
     expectVersion,
     onFailure,
     artifact: artifact === undefined ? undefined : redactText(artifact),
-    warmup,
+    warmup: warmup === undefined ? undefined : { copies: warmup.copies, timeout: formatDuration(warmup.timeoutMs) },
   });
 }
 

@@ -1,7 +1,7 @@
 /** The words in which a call's fate is recorded. Closed sets: each is a metric label. */
 
 /** Kinds of traffic, kept apart in every metric. */
-export const trafficKinds = ["live", "shadow"] as const;
+export const trafficKinds = ["live", "shadow", "warmup"] as const;
 export type Traffic = (typeof trafficKinds)[number];
 
 /**
@@ -14,6 +14,8 @@ export const assignmentReasons = [
   "breaker_open",
   "fallback",
   "not_overridable",
+  /** The champion answers for a challenger that has just come: see `proxy/warmth.ts`. */
+  "warming",
   "pinned",
   "hop",
   "multi_key",

@@ -54,13 +54,15 @@ export interface VariantSpec {
   /** `champion`: an insured canary, see the design's data plane. */
   readonly onFailure: "error" | "champion";
   readonly artifact: string | undefined;
-  /** Recorded only: nothing warms a variant up yet. */
   readonly warmup?: WarmupSpec | undefined;
 }
 
-/** Calls sent to a variant before it takes live ones. */
+/** Copies of live calls that a variant answers before it takes live ones. */
 export interface WarmupSpec {
+  /** Per sidecar. */
   readonly copies: number;
+  /** How long its live calls are the champion's at most. */
+  readonly timeoutMs: number;
 }
 
 /** A variant that gets copies of live calls. */

@@ -5,7 +5,7 @@ import type { ScoreSpec } from "../model/route.ts";
  * Upper bounds of the latency histograms, in seconds.
  *
  * Each bound costs a series per variant, kind of traffic and outcome, twice over: twenty keep a route of three variants
- * within its 2,500 series. Below 1 ms they are six, because a proxy adds tens to hundreds of microseconds and small
+ * within its 3,700 series. Below 1 ms they are six, because a proxy adds tens to hundreds of microseconds and small
  * models answer in less than a millisecond; from 1 ms on they are the steps 1, 2.5, 5 that objectives are written in,
  * and a rule "slower than 50 ms" is exact only on a bound; 10 s and 60 s tell a slow batch from a stuck call.
  */

@@ -46,6 +46,11 @@ export const catalogue = {
     labels: ["route", "variant", "reason"],
     help: "Copies for a shadow that were not sent or not finished.",
   },
+  contender_warmup_remaining_copies: {
+    type: "gauge",
+    labels: ["route", "variant"],
+    help: "Copies that the variant has yet to answer before it is warm.",
+  },
   contender_local_replies_total: {
     type: "counter",
     labels: ["reason"],
@@ -203,6 +208,7 @@ export type MetricName = keyof typeof catalogue;
 /** Metrics whose values live elsewhere (pools, budgets, breakers, logs) and are read when someone scrapes. */
 export const scrapedNames = [
   "contender_breaker_open",
+  "contender_warmup_remaining_copies",
   "contender_streams_active",
   "contender_connections_active",
   "contender_pool_connections",

@@ -30,6 +30,7 @@ export const mergeRules: Readonly<Record<string, MergeRule>> = {
   contender_connections_active: "sum",
   contender_pool_connections: "sum",
   contender_pool_addresses: "max",
+  contender_warmup_remaining_copies: "max",
   contender_queue_calls: "sum",
   contender_buffered_bytes: "sum",
   contender_overload_level: "max",

@@ -11,8 +11,8 @@ import { fallbackResults, grpcCodes, scoreInvalidIndex } from "./labels.ts";
 
 /**
  * Methods told apart per variant, `other` included; further ones count as `other`. A variant is called by a handful, and
- * those that gates watch are placed first. Times 17 codes and two kinds of traffic this is the product that would
- * outgrow a route's 2,500 series.
+ * those that gates watch are placed first. Times 17 codes and three kinds of traffic this is the product that would
+ * outgrow a route's 3,700 series.
  */
 export const methodSlots = 8;
 /** Methods known to the process at most: a byte indexes them. */

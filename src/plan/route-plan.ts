@@ -37,7 +37,7 @@ export interface RoutePlan {
   readonly chooses: boolean;
 }
 
-/** A call notes its shadows in the bits of one small integer. */
+/** A call notes who gets a copy in the bits of one small integer: shadows, and variants that are being warmed up. */
 const mostShadows = 30;
 
 /** Compiles one checked route. @returns problems with paths below `spec`. */
@@ -47,6 +47,13 @@ export function planRoute(spec: RouteSpec): Parsed<RoutePlan> {
   if (!assigner.ok) problems.push(...assigner.problems);
   if (spec.shadows.length > mostShadows) {
     problems.push({ path: "shadows", message: `want at most ${mostShadows}, got ${spec.shadows.length}` });
+  }
+  const warmed = spec.variants.filter(({ warmup }) => (warmup?.copies ?? 0) > 0).length;
+  if (warmed > 0 && spec.shadows.length + warmed > mostShadows) {
+    problems.push({
+      path: "variants",
+      message: `want at most ${mostShadows} shadows and variants with a warmup together, got ${spec.shadows.length + warmed}`,
+    });
   }
   const variants = spec.variants.map((variant, index) => planVariant(variant, index, problems));
   if (!assigner.ok || problems.length > 0) return { ok: false, problems };

@@ -18,7 +18,7 @@ import { resolveOverloadOptions } from "../resilience/overload-options.ts";
 import { openRecords, type Records } from "../runtime/records.ts";
 import { Sidecar } from "../runtime/sidecar.ts";
 import { effective, keepYoungGenerationSmall, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
-import { openProcessLog } from "./process-log.ts";
+import { levelOf, openProcessLog } from "./process-log.ts";
 import { thisMachine } from "./this-machine.ts";
 
 export class SidecarProcess {
@@ -65,10 +65,9 @@ export class SidecarProcess {
       local: settings.local,
       trustsHop: trusted,
       records: this.#records.calls,
-      onEvent: ({ kind, ...event }) => {
-        // What ends while we end is as it should be.
-        const level = kind === "connected" || kind === "resolved" || this.#sidecar.draining ? "info" : "warn";
-        this.#log[level]({ event: kind, ...event });
+      onEvent: (event) => {
+        const { kind, ...rest } = event;
+        this.#log[levelOf(event, this.#sidecar.draining)]({ event: kind, ...rest });
       },
       nonGrpc: settings.nonGrpc,
       limits: settings.limits,

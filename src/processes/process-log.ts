@@ -3,6 +3,7 @@ import pino, { type Logger } from "pino";
 import { systemClock } from "../base/clock.ts";
 import { standardOutput } from "../compare/line-sinks.ts";
 import { LineWriter } from "../compare/line-writer.ts";
+import type { SidecarEvent } from "../runtime/events.ts";
 
 /** Least time between two writes of log lines. The first goes at once; what follows closely on it goes together. */
 const logFlushMs = 10;
@@ -11,6 +12,13 @@ export interface ProcessLog {
   /** For other lines that go to standard output. */
   readonly stdout: LineWriter;
   readonly log: Logger;
+}
+
+/** The level of what a data plane says. What begins is good news, and what ends while we end is as it should be. */
+export function levelOf(event: SidecarEvent, draining: boolean): "info" | "warn" {
+  const { kind } = event;
+  const good = kind === "connected" || kind === "resolved" || (kind === "warmup" && event.end === "warm");
+  return good || draining ? "info" : "warn";
 }
 
 /** @param base fields that each line has. @param onDropped counts a line that was not written. */

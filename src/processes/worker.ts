@@ -18,7 +18,7 @@ import { afterTurns } from "../transport/turns.ts";
 import type { BreakerWord, ParentPort, Question, ToWorker } from "../workers/messages.ts";
 import { RemoteBreakers } from "../workers/remote-breakers.ts";
 import { keepYoungGenerationSmall, logCloseMs, type ProcessPorts } from "./ports.ts";
-import { openProcessLog, type ProcessLog } from "./process-log.ts";
+import { levelOf, openProcessLog, type ProcessLog } from "./process-log.ts";
 import { thisMachine } from "./this-machine.ts";
 
 /** Characters of an exposition in one message: about a tenth of a millisecond, between which calls go on. */
@@ -103,10 +103,9 @@ class Worker {
       local: settings.local,
       trustsHop: trusts(settings.trustHop),
       records: records.calls,
-      onEvent: ({ kind, ...event }) => {
-        // What ends while we end is as it should be.
-        const level = kind === "connected" || kind === "resolved" || this.#sidecar.draining ? "info" : "warn";
-        log[level]({ event: kind, ...event });
+      onEvent: (event) => {
+        const { kind, ...rest } = event;
+        log[levelOf(event, this.#sidecar.draining)]({ event: kind, ...rest });
       },
       nonGrpc: settings.nonGrpc,
       limits: settings.limits,

@@ -7,6 +7,7 @@
 import { prefixBytes } from "../grpc/framing.ts";
 import { grpcStatus } from "../grpc/status.ts";
 import type { HeaderField } from "../http2/header-block.ts";
+import type { AssignmentReason } from "../model/call.ts";
 import type { RouteSpec } from "../model/route.ts";
 import { assignmentIndex } from "../observe/labels.ts";
 import type { KeyStep } from "../plan/route-plan.ts";
@@ -18,6 +19,7 @@ import type { Call } from "./call.ts";
 import { callState } from "./call-state.ts";
 import type { BoundRoute, BoundVariant } from "./generation.ts";
 import type { RequestHead } from "./request-head.ts";
+import { isCold } from "./warmth.ts";
 
 /** Bytes of a long message after which its beginning is looked into: one socket read. */
 const earlyBytes = 16_384;
@@ -179,12 +181,16 @@ function decide(call: Call, route: BoundRoute, key: string | undefined, undrawn:
     call.refuse(grpcStatus.INVALID_ARGUMENT, "bad_request", `x-contender-pin: ${namesOf(route.spec)}`);
     return false;
   }
-  const variant = route.variants[assignment.variant] as BoundVariant;
+  let variant = route.variants[assignment.variant] as BoundVariant;
+  call.reason = assignment.reason;
+  if (drawn(call.reason) && isCold(variant, route, call.startMs)) {
+    variant = route.champion;
+    call.reason = "warming";
+  }
   call.assigned = variant;
   call.target = variant;
   call.key = key;
   call.keyed = assignment.keyed;
-  call.reason = assignment.reason;
   call.proxy.shadows.sample(call);
   // An insured call's reason is only known at its end: see `Insurance.settle`.
   if (variant.breaker === undefined || !call.proxy.insurance.admit(call)) {
@@ -192,6 +198,10 @@ function decide(call: Call, route: BoundRoute, key: string | undefined, undrawn:
   }
   call.capDeadline(call.proxy.wheel, route.spec.maxTimeoutMs);
   return call.state !== callState.done;
+}
+
+function drawn(reason: AssignmentReason): boolean {
+  return reason === "weight" || reason === "no_key";
 }
 
 function namesOf(spec: RouteSpec): string {

@@ -15,7 +15,9 @@ import type { ScoreReader, ScoreSink } from "../protocol/dialect.ts";
 import type { CallBreaker } from "../resilience/breaker.ts";
 import type { FallbackBudget } from "../resilience/fallback-budget.ts";
 import type { Shadow } from "../shadow/shadow.ts";
+import type { Warmup } from "../shadow/warmup.ts";
 import type { Pool } from "../transport/pool.ts";
+import { warmupCopies } from "./warmth.ts";
 
 /** Sends one kind of traffic's scores of one variant to its cells. */
 export class VariantSink implements ScoreSink {
@@ -70,6 +72,8 @@ export interface BoundVariant {
   readonly metadata: readonly HeaderField[];
   /** Set for an insured challenger. */
   readonly breaker: CallBreaker | undefined;
+  /** Set where it has one, over or not. */
+  readonly warmup: Warmup | undefined;
 }
 
 export interface BoundRoute {
@@ -82,6 +86,8 @@ export interface BoundRoute {
   readonly hop: HeaderField;
   readonly scoreReaders: ReadonlyMap<DialectName, ScoreReader>;
   readonly shadows: readonly BoundShadow[];
+  /** The shadows, and after them the variants that are to be warmed up. */
+  readonly copies: readonly BoundShadow[];
   /** What the champion may take on in failed challengers' place. */
   readonly fallbackBudget: FallbackBudget;
 }
@@ -91,6 +97,9 @@ export interface BoundShadow {
   /** With a pool of its own, also where the same variant takes live calls. */
   readonly variant: BoundVariant;
   readonly sink: VariantSink;
+  /** Position of its kind of traffic, and the header field that says it. */
+  readonly traffic: number;
+  readonly mark: HeaderField;
 }
 
 export interface BoundMethod {
@@ -103,6 +112,9 @@ export interface BoundMethod {
   readonly peekBytes: number;
 }
 
+/** Traffic that consists of copies. */
+export type CopyTraffic = Exclude<Traffic, "live">;
+
 /** What a generation is made with; runtime/ owns the pools and keeps them across generations. */
 export interface Bindings {
   pool(route: string, variant: VariantPlan, traffic: Traffic): Pool;
@@ -110,7 +122,9 @@ export interface Bindings {
   methodIndex(name: string): number;
   /** Undefined where the variant is not insured. */
   breaker(route: RouteSpec, variant: VariantPlan): CallBreaker | undefined;
-  shadow(route: RouteSpec, spec: ShadowSpec, cells: VariantCells): Shadow;
+  shadow(route: RouteSpec, spec: ShadowSpec, cells: VariantCells, traffic: CopyTraffic): Shadow;
+  /** Undefined where the variant has none. */
+  warmup(route: RouteSpec, variant: VariantPlan): Warmup | undefined;
   fallbackBudget(route: string): FallbackBudget;
   /** Address of the pod's own model server, formatted. */
   readonly localAddress: string;
@@ -180,6 +194,10 @@ function bindRoute(plan: RoutePlan, bindings: Bindings): BoundRoute {
   const { spec } = plan;
   const variants = plan.variants.map((variant) => bindVariant(plan, variant, "live", bindings));
   const champion = variants[plan.assigner.champion] as BoundVariant;
+  const shadows = spec.shadows.map((shadow) => bindCopies(plan, shadow, "shadow", bindings));
+  const copied = new Set(spec.shadows.map(({ variant }) => variant));
+  // A shadow is warmed up by the copies that it gets anyway.
+  const cold = variants.filter(({ name, warmup }) => warmup?.over === false && !copied.has(name));
   return {
     plan,
     spec,
@@ -188,17 +206,23 @@ function bindRoute(plan: RoutePlan, bindings: Bindings): BoundRoute {
     local: variants.find(({ plan: { address } }) => formatAddress(address) === bindings.localAddress) ?? champion,
     hop: new HeaderField("x-contender-hop", keyFromText(spec.name)),
     scoreReaders: plan.scoreReaders,
-    shadows: spec.shadows.map((shadow) => bindShadow(plan, shadow, bindings)),
+    shadows,
+    copies: [...shadows, ...cold.map(({ name }) => bindCopies(plan, warmupCopies(name), "warmup", bindings))],
     fallbackBudget: bindings.fallbackBudget(spec.name),
   };
 }
 
-function bindShadow(route: RoutePlan, spec: ShadowSpec, bindings: Bindings): BoundShadow {
+function bindCopies(route: RoutePlan, spec: ShadowSpec, traffic: CopyTraffic, bindings: Bindings): BoundShadow {
   // The decoder has checked that the variant exists.
   const plan = route.variants.find((variant) => variant.spec.name === spec.variant) as VariantPlan;
-  const variant = bindVariant(route, plan, "shadow", bindings);
-  const sink = new VariantSink(variant.cells, trafficIndex.shadow, plan.spec.expectVersion);
-  return { gate: bindings.shadow(route.spec, spec, variant.cells), variant, sink };
+  const variant = bindVariant(route, plan, traffic, bindings);
+  return {
+    gate: bindings.shadow(route.spec, spec, variant.cells, traffic),
+    variant,
+    sink: new VariantSink(variant.cells, trafficIndex[traffic], plan.spec.expectVersion),
+    traffic: trafficIndex[traffic],
+    mark: new HeaderField("x-contender-traffic", traffic),
+  };
 }
 
 function bindVariant(route: RoutePlan, plan: VariantPlan, traffic: Traffic, bindings: Bindings): BoundVariant {
@@ -214,6 +238,7 @@ function bindVariant(route: RoutePlan, plan: VariantPlan, traffic: Traffic, bind
     answeredBy: route.spec.variantHeader ? new HeaderField("x-contender-variant", keyFromText(spec.name)) : undefined,
     metadata: spec.metadata.map(([name, value]) => new HeaderField(name, keyFromText(value))),
     breaker: traffic === "live" ? bindings.breaker(route.spec, plan) : undefined,
+    warmup: bindings.warmup(route.spec, plan),
   };
 }
 

@@ -14,7 +14,7 @@ import type { ResetHow } from "../http2/connection.ts";
 import { errorCode } from "../http2/constants.ts";
 import { HeaderBlock, HeaderField, headerId } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";
-import { outcomeIndex, trafficIndex } from "../observe/labels.ts";
+import { outcomeIndex } from "../observe/labels.ts";
 import { breakerVerdict, isFairTimeout, type TransportEnd } from "../resilience/classify.ts";
 import type { Overload } from "../resilience/overload.ts";
 import { AnswerTap } from "./answer-tap.ts";
@@ -33,7 +33,6 @@ export interface CopyPorts {
   readonly scoreBytes: number;
 }
 
-const shadowTraffic = new HeaderField("x-contender-traffic", "shadow");
 const block = new HeaderBlock();
 const credentials: readonly number[] = [headerId.authorization, headerId.cookie];
 
@@ -69,7 +68,7 @@ export function sendCopy(
   const copy = new ShadowCopy(ports, shadow, route, method, permit, body.length);
   copy.up = connection.openStream(copy);
   writeRequestHead(block, kept, kept.length, variant, route.hop, timeout);
-  block.add(shadowTraffic);
+  block.add(shadow.mark);
   copy.up.sendHeaders(block, false);
   copy.up.sendData(message, 0, message.length, true);
 }
@@ -171,11 +170,12 @@ class ShadowCopy extends WheelEntry implements StreamUser {
     this.#ports.wheel.cancel(this);
     const { gate, variant } = this.#shadow;
     const tookMs = this.#ports.clock.nowMs() - this.#startMs;
-    variant.cells.request(trafficIndex.shadow, this.#method.index, code, outcome, tookMs, tookMs);
+    variant.cells.request(this.#shadow.traffic, this.#method.index, code, outcome, tookMs, tookMs);
     if (code === grpcStatus.OK) this.#tap?.read(this.#shadow.sink);
     else this.#tap?.drop();
     const fair = isFairTimeout(gate.spec.timeoutMs, this.#ports.overload.stalledMs - this.#stalledMs);
     gate.settle(this.#permit, this.#bytes, breakerVerdict(code, end, fair));
+    variant.warmup?.settle(code === grpcStatus.OK);
     const { up } = this;
     this.up = undefined;
     if (up !== undefined && !up.closed && !(up.remoteEnded && up.localEnded)) up.reset(errorCode.CANCEL);

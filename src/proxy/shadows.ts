@@ -9,8 +9,10 @@ import type { Call } from "./call.ts";
 import type { BoundRoute, BoundShadow } from "./generation.ts";
 import { type CopyPorts, sendCopy } from "./shadow-copy.ts";
 
-/** Calls copied: those that were drawn, so that what is compared is what the gates compare. */
+/** Calls copied to shadows: those that were drawn, so that what is compared is what the gates compare. */
 const copiedReasons = new Set(["weight", "no_key"]);
+/** Calls copied to warm a variant up: also those that it would have got by now. */
+const warmingReasons = new Set([...copiedReasons, "warming"]);
 
 interface Job {
   readonly shadow: BoundShadow;
@@ -45,26 +47,33 @@ export class Shadows implements Flushable {
   /** Decides which shadows a call is copied to, once it is assigned. */
   sample(call: Call): void {
     const { route } = call;
-    if (route.shadows.length === 0 || call.assigned !== route.champion || !copiedReasons.has(call.reason)) return;
+    if (route.copies.length === 0 || call.assigned !== route.champion) return;
     const { method } = call.method.plan;
     if (method !== undefined && !method.unary) return;
+    if (route.shadows.length > 0 && copiedReasons.has(call.reason)) this.#sampleShadows(call);
+    if (route.copies.length > route.shadows.length && warmingReasons.has(call.reason)) this.#sampleWarmups(call);
+  }
+
+  #sampleShadows(call: Call): void {
+    const { route } = call;
     const { shadows } = route.plan.assigner;
     const overloaded = this.#overloaded;
     const draw = shadows.draw(call.key, call.proxy.chance);
     for (let i = 0; i < route.shadows.length; i++) {
       if (!shadows.includes(i, draw)) continue;
       const { gate } = route.shadows[i] as BoundShadow;
-      if (overloaded) {
-        gate.drop("overload"); // now, before anything is kept for it
-        continue;
-      }
-      if (call.copyable === "yes") {
-        call.copyTo |= 1 << i;
-        const keep = method === undefined ? "keepMessageBytes" : "keepBytes";
-        call.request[keep] = Math.max(call.request[keep], gate.spec.maxMessageBytes + prefixBytes);
-      } else {
-        gate.drop(call.copyable);
-      }
+      if (overloaded) gate.drop("overload"); // now, before anything is kept for it
+      else if (call.copyable === "yes") choose(call, i, gate);
+      else gate.drop(call.copyable);
+    }
+  }
+
+  #sampleWarmups(call: Call): void {
+    const { copies, shadows } = call.route;
+    if (call.copyable !== "yes" || this.#overloaded) return;
+    for (let i = shadows.length; i < copies.length; i++) {
+      const { gate, variant } = copies[i] as BoundShadow;
+      if (variant.warmup?.wants(gate.inFlight) === true) choose(call, i, gate);
     }
   }
 
@@ -77,9 +86,10 @@ export class Shadows implements Flushable {
       call.copyTo = 0;
       return;
     }
-    for (let i = 0; i < route.shadows.length; i++) {
+    for (let i = 0; i < route.copies.length; i++) {
       if ((call.copyTo & (1 << i)) === 0) continue;
-      const shadow = route.shadows[i] as BoundShadow;
+      const shadow = route.copies[i] as BoundShadow;
+      if (i >= route.shadows.length && shadow.variant.warmup?.wants(shadow.gate.inFlight) !== true) continue;
       if (this.#draining) shadow.gate.drop("draining");
       else if (this.#overloaded) shadow.gate.drop("overload");
       else if (!call.request.replayable) shadow.gate.drop("over_size");
@@ -90,9 +100,9 @@ export class Shadows implements Flushable {
 
   /** The call has ended before its request was complete: what there is of it is no request to copy. */
   abandon(call: Call): void {
-    const { shadows } = call.route;
-    for (let i = 0; i < shadows.length; i++) {
-      if ((call.copyTo & (1 << i)) !== 0) (shadows[i] as BoundShadow).gate.drop("cancelled");
+    const { copies } = call.route;
+    for (let i = 0; i < copies.length; i++) {
+      if ((call.copyTo & (1 << i)) !== 0) (copies[i] as BoundShadow).gate.drop("cancelled");
     }
     call.copyTo = 0;
   }
@@ -117,4 +127,10 @@ export class Shadows implements Flushable {
       sendCopy(this.#ports, shadow, route, fields, method, body, permit);
     }
   }
+}
+
+function choose(call: Call, index: number, gate: BoundShadow["gate"]): void {
+  call.copyTo |= 1 << index;
+  const keep = call.method.plan.method === undefined ? "keepMessageBytes" : "keepBytes";
+  call.request[keep] = Math.max(call.request[keep], gate.spec.maxMessageBytes + prefixBytes);
 }

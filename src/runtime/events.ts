@@ -23,5 +23,13 @@ export type SidecarEvent =
   | { readonly kind: "overload"; readonly step: OverloadStep; readonly resource: WatchedResource }
   /** Fewer connections are accepted than the limit says, for there are too few descriptors. */
   | { readonly kind: "connections_limited"; readonly limit: number; readonly descriptors: number }
+  /** A warm-up is over: `left` copies were not answered. */
+  | {
+      readonly kind: "warmup";
+      readonly route: string;
+      readonly variant: string;
+      readonly end: "warm" | "timed_out" | "gave_up" | "promoted";
+      readonly left: number;
+    }
   /** A caller's connection was ended for what it did; `code` is HTTP/2's, `fault` the metric's word. */
   | { readonly kind: "caller_fault"; readonly code: number; readonly fault: string; readonly detail: string };

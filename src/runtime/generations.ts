@@ -8,16 +8,18 @@ import { formatAddress } from "../base/address.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Parsed } from "../base/parsed.ts";
 import type { ShadowDropReason } from "../model/call.ts";
-import type { Snapshot } from "../model/route.ts";
+import type { RouteSpec, Snapshot, VariantSpec } from "../model/route.ts";
 import { shadowDropIndex } from "../observe/labels.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { planSnapshot } from "../plan/plan.ts";
+import type { VariantPlan } from "../plan/route-plan.ts";
 import { dialects } from "../protocol/index.ts";
 import { type Bindings, Generation } from "../proxy/generation.ts";
 import { Breaker, type BreakerOptions, type BreakerState, type CallBreaker } from "../resilience/breaker.ts";
 import { FallbackBudget, resolveFallbackBudgetOptions } from "../resilience/fallback-budget.ts";
 import { Shadow } from "../shadow/shadow.ts";
-import { type BreakerNeed, liveBreaker, shadowBreaker } from "./breakers.ts";
+import { Warmup, type WarmupEnd } from "../shadow/warmup.ts";
+import { type BreakerNeed, copyBreaker, liveBreaker } from "./breakers.ts";
 import type { Pools } from "./pools.ts";
 
 export interface BreakerEvent {
@@ -36,6 +38,7 @@ export interface GenerationPorts {
   readonly local: Address;
   readonly breaker: BreakerOptions;
   onBreaker(event: BreakerEvent): void;
+  onWarmup(event: { route: string; variant: string; end: WarmupEnd; left: number }): void;
   /** Gives a breaker that is kept elsewhere; by default each is kept here. */
   readonly makeBreaker?: ((need: BreakerNeed) => CallBreaker) | undefined;
   /** This process' share of what shadows and fallbacks may cost, above 0 up to 1; see `SidecarPorts.share`. */
@@ -48,6 +51,11 @@ const predictMethods = Object.values(dialects)
   .filter((method) => method.kind === "predict")
   .map((method) => method.name);
 
+interface WarmupEntry {
+  readonly labels: readonly [string, string];
+  readonly warmup: Warmup;
+}
+
 interface BreakerEntry {
   readonly labels: BreakerNeed["labels"];
   readonly breaker: CallBreaker;
@@ -58,12 +66,17 @@ export class Generations {
   /** Breakers and budgets keep their memory across configurations: a reload must not forget that a variant is dead. */
   readonly #breakers = new Map<string, BreakerEntry>();
   readonly #budgets = new Map<string, FallbackBudget>();
+  /** So do warm-ups: what is warm stays warm. */
+  #warmups = new Map<string, WarmupEntry>();
   #shadows: Shadow[] = [];
   #current: Generation | undefined = undefined;
 
   constructor(ports: GenerationPorts) {
     this.#ports = ports;
     const { metrics } = ports;
+    metrics.register("contender_warmup_remaining_copies", () =>
+      [...this.#warmups.values()].map(({ labels, warmup }) => ({ labels, value: warmup.left })),
+    );
     metrics.register("contender_breaker_open", () =>
       [...this.#breakers.values()].map(({ labels, breaker }) => ({
         labels,
@@ -91,9 +104,11 @@ export class Generations {
     }
     pools.begin();
     this.#shadows = [];
+    const warmups = new Map<string, WarmupEntry>();
     const before = new Set(this.#breakers.keys());
     const used = new Set<string>();
-    const generation = new Generation(plan.value, this.#bindings(used));
+    const generation = new Generation(plan.value, this.#bindings(used, warmups));
+    this.#warmups = warmups;
     this.#current = generation;
     pools.commit();
     metrics.setGeneration(snapshot);
@@ -105,7 +120,7 @@ export class Generations {
     for (const key of [...this.#breakers.keys()]) this.#forget(key);
   }
 
-  #bindings(used: Set<string>): Bindings {
+  #bindings(used: Set<string>, warmups: Map<string, WarmupEntry>): Bindings {
     const { pools, metrics, local } = this.#ports;
     return {
       localAddress: formatAddress(local),
@@ -117,14 +132,44 @@ export class Generations {
         return need && this.#breaker(need, used);
       },
       fallbackBudget: (route) => this.#budget(route),
-      shadow: (route, spec, cells) => {
-        const breaker = this.#breaker(shadowBreaker(route, spec, this.#ports.breaker), used);
-        const dropped = (reason: ShadowDropReason) => cells.shadowDropped(shadowDropIndex[reason]);
+      warmup: (route, variant) => this.#warmup(route, variant, warmups),
+      shadow: (route, spec, cells, traffic) => {
+        const breaker = this.#breaker(copyBreaker(route, spec, traffic, this.#ports.breaker), used);
+        // A warm-up takes what it needs of the calls there are; that it leaves the others is no loss.
+        const dropped = (reason: ShadowDropReason): void => {
+          if (traffic === "shadow") cells.shadowDropped(shadowDropIndex[reason]);
+        };
         const shadow = new Shadow(spec, { clock: this.#ports.clock, breaker, dropped }, this.#ports.share);
         this.#shadows.push(shadow);
         return shadow;
       },
     };
+  }
+
+  #warmup(route: RouteSpec, { spec, address }: VariantPlan, warmups: Map<string, WarmupEntry>): Warmup | undefined {
+    if (spec.warmup === undefined) return undefined;
+    const { name, model, warmup } = spec;
+    // Another address or model is another thing to warm up, be its name the same.
+    const key = JSON.stringify([route.name, name, formatAddress(address), model]);
+    const known = warmups.get(key) ?? this.#warmups.get(key);
+    // What has been taking users is warm, whatever is asked for only now.
+    const asked = this.#serves(route.name, spec) ? { ...warmup, copies: 0 } : warmup;
+    const entry = known ?? { labels: [route.name, name], warmup: new Warmup(asked, (end, left) => ended(end, left)) };
+    const ended = (end: WarmupEnd, left: number): void => {
+      this.#ports.pools.release(route.name, name, "warmup");
+      this.#ports.onWarmup({ route: route.name, variant: name, end, left });
+    };
+    warmups.set(key, entry);
+    const place = name === route.champion ? "champion" : (route.weights[name] ?? 0) > 0 ? "weighted" : "unweighted";
+    entry.warmup.placed(place, this.#ports.clock.nowMs());
+    return entry.warmup;
+  }
+
+  /** Whether the configuration in force gives users to a variant at this address. */
+  #serves(route: string, { name, address }: VariantSpec): boolean {
+    const spec = this.#current?.routes.find((bound) => bound.spec.name === route)?.spec;
+    const before = spec?.variants.find((variant) => variant.name === name);
+    return before?.address === address && (spec?.champion === name || (spec?.weights[name] ?? 0) > 0);
   }
 
   #breaker({ key, labels, options }: BreakerNeed, used: Set<string>): CallBreaker {

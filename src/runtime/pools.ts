@@ -45,6 +45,13 @@ export class Pools {
     this.#entries = this.#wanted;
   }
 
+  /** What is asked for no more, within a generation: it takes no new calls. */
+  release(route: string, variant: string, traffic: Traffic): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.route === route && entry.variant === variant && entry.traffic === traffic) void entry.pool.drain();
+    }
+  }
+
   #leave(pool: Pool): void {
     this.#leaving.set(
       pool,

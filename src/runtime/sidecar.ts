@@ -121,6 +121,7 @@ export class Sidecar {
       onBreaker: (event) => ports.onEvent({ kind: "breaker", ...event }),
       makeBreaker: ports.makeBreaker,
       share: ports.share ?? 1,
+      onWarmup: (event) => ports.onEvent({ kind: "warmup", ...event }),
     });
     this.#shadows = new Shadows(
       {

@@ -57,6 +57,8 @@ export class Pool {
   /** Why the last look-up failed; empty where it did not. */
   #resolveTold = "";
   #drained: Promise<void> | undefined = undefined;
+  /** Neither has a connection been made yet, nor has an attempt at one failed. */
+  fresh = true;
   #closed = false;
   #emptied: () => void = () => undefined;
 
@@ -181,6 +183,7 @@ export class Pool {
   onReady(connection: Connection): void {
     for (const endpoint of this.#all()) {
       if (!endpoint.onReady(connection)) continue;
+      this.fresh = false;
       if (this.#names !== undefined && !endpoint.leaving) this.#addresses.connected(endpoint.host);
       this.#retire();
     }
@@ -202,6 +205,7 @@ export class Pool {
 
   /** For the endpoint: a connection, or an attempt at one, has ended. `failed` where that is no good sign. */
   onGone(endpoint: Endpoint, failed: boolean): void {
+    this.fresh = false;
     if (endpoint.empty) this.#leaving.delete(endpoint);
     if (this.#closed) {
       if (this.#all().every(({ empty }) => empty)) this.#emptied();
@@ -267,6 +271,7 @@ export class Pool {
   }
 
   #onNoAddresses(reason: string): void {
+    this.fresh = false;
     if (reason !== this.#resolveTold) this.#tell("resolve_failed", reason);
     this.#resolveTold = reason;
     if (!this.#hopeful) this.#queue.fail("connect_failed");

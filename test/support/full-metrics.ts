@@ -110,6 +110,7 @@ function registerReaders(metrics: Metrics, snapshot: Snapshot): void {
   const perWord = (words: readonly string[]) => () => words.map((word) => ({ labels: [word], value: 1 }));
   metrics.register("contender_breaker_open", perVariant(trafficKinds));
   metrics.register("contender_pool_connections", perVariant(["ready", "connecting", "draining"]));
+  metrics.register("contender_warmup_remaining_copies", () => variants.map((pair) => ({ labels: pair, value: 1 })));
   metrics.register("contender_pool_addresses", () => variants.map((pair) => ({ labels: pair, value: 1 })));
   metrics.register("contender_queue_calls", () => variants.map((pair) => ({ labels: pair, value: 1 })));
   metrics.register("contender_streams_active", perWord(sides));

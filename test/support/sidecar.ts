@@ -131,8 +131,8 @@ export class TestSidecar {
     await until(
       () =>
         sidecar.generation?.routes.every(
-          ({ variants, shadows }) =>
-            variants.every(({ pool }) => pool.ready) && shadows.every(({ variant }) => variant.pool.ready),
+          ({ variants, copies }) =>
+            variants.every(({ pool }) => pool.ready) && copies.every(({ variant }) => variant.pool.ready),
         ) ?? false,
       "every variant is connected",
     );
@@ -160,6 +160,10 @@ export class TestSidecar {
 
   shadow(variant: string, route?: string): TrafficSnapshot {
     return this.variant(variant, route).traffic.shadow;
+  }
+
+  warmup(variant: string, route?: string): TrafficSnapshot {
+    return this.variant(variant, route).traffic.warmup;
   }
 
   get localReplies(): Readonly<Record<string, number>> {

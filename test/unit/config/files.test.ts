@@ -70,7 +70,7 @@ describe("route files", () => {
           ...bare("v42", "dns:///fraud-v42.ml:8500"),
           expectVersion: "42",
           onFailure: "champion",
-          warmup: { copies: 50 },
+          warmup: { copies: 50, timeoutMs: 10_000 },
         },
         {
           ...bare("v43", "dns:///fraud-v43.ml:8500"),

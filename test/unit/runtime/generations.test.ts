@@ -27,6 +27,7 @@ function setUp() {
     pools,
     local: { kind: "tcp", host: "127.0.0.1", port: 8500 },
     breaker: { minCalls: 2 },
+    onWarmup: () => undefined,
     onBreaker: ({ route, variant, traffic, from, to }) =>
       changes.push(`${route}/${variant}/${traffic}: ${from} > ${to}`),
   });
