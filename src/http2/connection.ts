@@ -47,8 +47,11 @@ export interface ConnectionHandler {
   onClosed(connection: Connection): void;
 }
 
-/** `unprocessed`: the peer says that it never looked at the stream, so it may be sent again. */
-export type ResetHow = "peer" | "unprocessed" | "protocol" | "lost";
+/**
+ * `unprocessed`: the peer says that it never looked at the stream, so it may be sent again. `stalled`: what was queued for
+ * the peer stood still for too long.
+ */
+export type ResetHow = "peer" | "unprocessed" | "protocol" | "lost" | "stalled";
 
 export type Role = "server" | "client";
 
@@ -84,6 +87,8 @@ export class Connection implements SenderOwner, FrameSink {
   nowMs = 0;
   /** Client: the peer's GOAWAY says that it took streams of ours. */
   goawayServed = false;
+  /** Client: it says that we ask too often whether it is alive. */
+  tooManyPings = false;
 
   readonly #options: ResolvedHttp2Options;
   readonly #handler: ConnectionHandler;
@@ -206,10 +211,19 @@ export class Connection implements SenderOwner, FrameSink {
     this.#close(stream, closedHow.resetByUs);
   }
 
-  /** A PING with our own payload; the answer needs no counting: see `onPong`. */
-  ping(): void {
+  /** A PING, for the end that has been announced, or to hear whether the peer is alive: any read says that. */
+  ping(what: "ending" | "alive"): void {
     if (this.dead) return;
-    writePing(this.output, false, pingPayload, 0);
+    writePing(this.output, false, what === "ending" ? endingPayload : alivePayload, 0);
+  }
+
+  /** Ends every stream whose queued bytes have not moved for `limitMs`, as far as calls of this from time to time can tell. */
+  endStalled(nowMs: number, limitMs: number): void {
+    for (const stream of this.#streams.all()) {
+      if (stream.queue === undefined || stream.queue.stalledMs(nowMs) < limitMs) continue;
+      writeNumberFrame(this.output, frameType.RST_STREAM, stream.id, errorCode.CANCEL);
+      this.#close(stream, closedHow.resetByUs, errorCode.CANCEL, "stalled");
+    }
   }
 
   /**
@@ -222,7 +236,7 @@ export class Connection implements SenderOwner, FrameSink {
     if (this.role === "server") {
       this.#shutdown = "announced";
       writeGoaway(this.output, maxWindow, errorCode.NO_ERROR, "");
-      this.ping();
+      this.ping("ending");
     } else {
       this.#shutdown = "final";
       writeGoaway(this.output, 0, errorCode.NO_ERROR, "");
@@ -246,7 +260,8 @@ export class Connection implements SenderOwner, FrameSink {
     this.fault = fault;
     this.failureText = why;
     writeGoaway(this.output, Math.min(this.lastPeerStreamId, this.#goawayLastId), code, why);
-    this.#die(code, "protocol");
+    // Who is not heard of any more has broken no rule.
+    this.#die(code, fault === "silent" || fault === "stuck" ? "lost" : "protocol");
   }
 
   /** The socket is gone. */
@@ -709,7 +724,10 @@ export class Connection implements SenderOwner, FrameSink {
     if (id !== 0) return this.fail(errorCode.PROTOCOL_ERROR, "PING on a stream");
     if (end - start !== 8) return this.fail(errorCode.FRAME_SIZE_ERROR, "PING of a wrong length");
     if (!this.#trouble(1, "ping_flood")) return;
-    if ((flags & frameFlag.ACK) !== 0) return this.finishShutdown();
+    if ((flags & frameFlag.ACK) !== 0) {
+      if (buf[start] !== alivePayload[0]) this.finishShutdown();
+      return;
+    }
     writePing(this.output, true, buf, start);
   }
 
@@ -722,6 +740,8 @@ export class Connection implements SenderOwner, FrameSink {
     this.goingAway = true;
     const { firstStreamId } = this.#options;
     this.goawayServed = this.role === "client" && this.#nextStreamId > firstStreamId && lastId >= firstStreamId;
+    this.tooManyPings =
+      code === errorCode.ENHANCE_YOUR_CALM && buf.toString("latin1", start + 8, end) === "too_many_pings";
     this.#handler.onGoaway(this, code);
     if (this.role === "client") {
       for (const stream of this.#streams.all()) {
@@ -752,6 +772,7 @@ const unreported = -1;
 const unlimitedStreams = maxWindow;
 /** Size of the peer's HPACK table before it has seen our SETTINGS (RFC 9113, 6.5.2). */
 const defaultTableBytes = 4_096;
-const pingPayload = Buffer.alloc(8);
+const endingPayload = Buffer.alloc(8);
+const alivePayload = Buffer.from("alive?..");
 /** A header block that leads to nothing, in control frames: it has to be decoded all the same. */
 const headersTrouble = 10;

@@ -19,6 +19,10 @@ export const connectionFaults = [
   "unknown_frame_flood",
   "slow_frame",
   "slow_handshake",
+  /** Heard of no more, asked, and no answer. */
+  "silent",
+  /** Its socket takes nothing. */
+  "stuck",
 ] as const;
 export type ConnectionFault = (typeof connectionFaults)[number];
 

@@ -23,6 +23,19 @@ export class SendQueue {
   #tail: Buffer | undefined;
   #tailUsed = 0;
   bytes = 0;
+  /** Bytes that have left, in all. */
+  #taken = 0;
+  /** Of them, those that had left at the first of the looks since which none has. */
+  #seenTaken = -1;
+  #seenMs = 0;
+
+  /** For how long nothing has left, as far as looks from time to time can tell: 0 at the first, and where nothing waits. */
+  stalledMs(nowMs: number): number {
+    if (this.bytes > 0 && this.#seenTaken === this.#taken) return nowMs - this.#seenMs;
+    this.#seenTaken = this.bytes > 0 ? this.#taken : -1;
+    this.#seenMs = nowMs;
+    return 0;
+  }
 
   push(buf: Buffer, start: number, end: number): void {
     const length = end - start;
@@ -55,6 +68,7 @@ export class SendQueue {
     const take = left < most ? left : most;
     const part = piece.subarray(this.#offset, this.#offset + take);
     this.bytes -= take;
+    this.#taken += take;
     if (take < left) {
       this.#offset += take;
       return part;

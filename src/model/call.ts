@@ -80,6 +80,8 @@ export const localReplyReasons = [
   "upstream_gone",
   "upstream_http_status",
   "upstream_protocol",
+  "upstream_stalled",
+  "caller_stalled",
   "draining",
   "overload",
 ] as const;

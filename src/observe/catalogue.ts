@@ -146,6 +146,11 @@ export const catalogue = {
     labels: ["side", "direction"],
     help: "GOAWAY frames, by the side of the connection and the way they went.",
   },
+  contender_connections_retired_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "Connections of callers that were ended gracefully, by why.",
+  },
   contender_connection_faults_total: {
     type: "counter",
     labels: ["side", "fault"],

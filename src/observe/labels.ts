@@ -72,6 +72,8 @@ export const connectionFaults = [
   "unknown_frame_flood",
   "slow_frame",
   "slow_handshake",
+  "silent",
+  "stuck",
 ] as const;
 export type ConnectionFault = (typeof connectionFaults)[number];
 
@@ -83,6 +85,10 @@ export function plainStatusIndex(status: number): number {
   if (status === 0) return plainStatuses.indexOf("aborted");
   return Math.min(Math.max(Math.floor(status / 100), 2), 5) - 2;
 }
+
+/** Why a caller's connection that did nothing wrong was ended; `transport/link-watch.ts` has the same words. */
+export const retirements = ["idle", "max_age"] as const;
+export type Retirement = (typeof retirements)[number];
 
 /** What an insured call's second try came to; the last two were never sent to the champion. */
 export const fallbackResults = ["ok", "error", "over_budget", "over_size"] as const;

@@ -24,6 +24,8 @@ import {
   overloadEntries,
   plainStatuses,
   plainStatusIndex,
+  type Retirement,
+  retirements,
   type Side,
   sides,
 } from "./labels.ts";
@@ -57,6 +59,7 @@ export class Metrics {
   readonly #plainRequests = new Float64Array(plainStatuses.length);
   readonly #goaways = new Float64Array(sides.length * goawayDirections.length);
   readonly #faults = sides.map(() => new Float64Array(connectionFaults.length));
+  readonly #retired = new Float64Array(retirements.length);
   readonly #hookFailures = new Float64Array(hooks.length);
   readonly #scraped: ScrapedValues;
   readonly #shed = new Float64Array(shedResources.length);
@@ -88,6 +91,7 @@ export class Metrics {
       },
       contender_overload_shed_total: (samples) => addCounted(samples, "resource", shedResources, this.#shed),
       contender_overload_entered_total: (samples) => this.#addEntered(samples),
+      contender_connections_retired_total: (samples) => addCounted(samples, "reason", retirements, this.#retired),
       contender_hook_failures_total: (samples) => addCounted(samples, "hook", hooks, this.#hookFailures),
       contender_variant_info: (samples) => this.#generation?.addVariants(samples),
       contender_route_weight_ratio: (samples) => this.#generation?.addWeights(samples),
@@ -174,6 +178,11 @@ export class Metrics {
   connectionFault(side: Side, fault: ConnectionFault): void {
     const cells = this.#faults[sides.indexOf(side)];
     if (cells !== undefined) bump(cells, connectionFaults.indexOf(fault));
+  }
+
+  /** A caller's connection was ended gracefully. */
+  connectionRetired(why: Retirement): void {
+    bump(this.#retired, retirements.indexOf(why));
   }
 
   /** Something beside a call failed; the call went on. */

@@ -30,7 +30,14 @@ export function downstreamHandler(proxy: ProxyPorts): ConnectionHandler {
       else user.onRequestData(empty, 0, 0, true);
     },
     onData: (stream, buf, start, end, endStream) => userOf(stream).onRequestData(buf, start, end, endStream),
-    onReset: (stream) => userOf(stream).onCallerReset(),
+    onReset: (stream, _code, how) => {
+      const user = userOf(stream);
+      if (how === "stalled") {
+        proxy.metrics.localReply("caller_stalled");
+        if (user instanceof Call) user.failure ??= "caller_stalled";
+      }
+      user.onCallerReset();
+    },
     onDelivered: (stream, bytes) => userOf(stream).onDownDelivered(bytes),
     onReady: () => undefined,
     onCapacity: () => undefined,

@@ -64,6 +64,10 @@ export function failureOfReset(variant: string, code: number, how: ResetHow): Fa
   if (how === "lost") {
     return { code: grpcStatus.UNAVAILABLE, reason: "upstream_gone", text: `connection to ${variant} lost` };
   }
+  if (how === "stalled") {
+    const text = `${variant} took nothing of the call for too long`;
+    return { code: grpcStatus.UNAVAILABLE, reason: "upstream_stalled", text };
+  }
   if (how === "protocol") {
     return { code: grpcStatus.INTERNAL, reason: "upstream_protocol", text: `${variant} broke HTTP/2: ${name}` };
   }

@@ -103,4 +103,5 @@ const transportEnds: Readonly<Partial<Record<LocalReplyReason | "none", Transpor
   upstream_gone: "gone",
   upstream_http_status: "protocol",
   upstream_protocol: "protocol",
+  upstream_stalled: "gone",
 };

@@ -62,7 +62,8 @@ export class Shadows implements Flushable {
     for (let i = 0; i < route.shadows.length; i++) {
       if (!shadows.includes(i, draw)) continue;
       const { gate } = route.shadows[i] as BoundShadow;
-      if (overloaded) gate.drop("overload"); // now, before anything is kept for it
+      if (overloaded)
+        gate.drop("overload"); // now, before anything is kept for it
       else if (call.copyable === "yes") choose(call, i, gate);
       else gate.drop(call.copyable);
     }

@@ -25,7 +25,7 @@ import { Overload } from "../resilience/overload.ts";
 import { type OverloadOptions, resolveOverloadOptions } from "../resilience/overload-options.ts";
 import type { RawHandle } from "../transport/door.ts";
 import { FlushLoop } from "../transport/flush-loop.ts";
-import { Listener } from "../transport/listener.ts";
+import { Listener, type ListenerPorts } from "../transport/listener.ts";
 import { resolveTransportOptions, type TransportOptions } from "../transport/options.ts";
 import { Pool, type PoolEvent } from "../transport/pool.ts";
 import { type Resolver, systemResolver } from "../transport/resolver.ts";
@@ -107,7 +107,7 @@ export class Sidecar {
     const admission = new Admission(options, this.#overload, metrics);
     this.#budget = new ByteBudget(options.heldBytes);
     const upstream = upstreamHandler(metrics);
-    const poolPorts = { clock, chance, loop, budget: this.#budget, resolver, handler: upstream };
+    const poolPorts = { clock, chance, wheel, loop, budget: this.#budget, resolver, handler: upstream };
     this.#pools = new Pools(({ address, spec }, route, traffic) => {
       const onEvent = (event: PoolEvent) => ports.onEvent({ ...event, route, variant: spec.name, traffic });
       return new Pool(address, { ...poolPorts, onEvent }, http2, transport);
@@ -152,14 +152,15 @@ export class Sidecar {
       onCallerFault: ({ failure, fault, failureText }) =>
         ports.onEvent({ kind: "caller_fault", code: failure, fault, detail: failureText }),
     };
-    const listening = { clock, loop, budget: this.#budget, handler: downstreamHandler(proxy) };
+    const listening = { clock, chance, wheel, loop, budget: this.#budget, handler: downstreamHandler(proxy) };
     const onHttp1 = (): void => metrics.localReply("http1");
     const onSilent = (): void => metrics.connectionFault("downstream", "slow_handshake");
     const onRefused = (): void => metrics.connectionRefused();
+    const onRetire: ListenerPorts["onRetire"] = (why) => metrics.connectionRetired(why);
     const most = affordableConnections(ports.descriptors);
     this.#connectionLimit = most < transport.maxConnectionsAccepted ? most : undefined;
     const maxConnectionsAccepted = this.#connectionLimit ?? transport.maxConnectionsAccepted;
-    this.#listener = new Listener({ ...listening, onHttp1, onSilent, onRefused }, http2, {
+    this.#listener = new Listener({ ...listening, onHttp1, onSilent, onRefused, onRetire }, http2, {
       ...transport,
       maxConnectionsAccepted,
     });

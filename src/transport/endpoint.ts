@@ -9,9 +9,11 @@ import type { Connection } from "../http2/connection.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
 import { type Backoff, newBackoff, nextPauseMs } from "./backoff.ts";
 import { Link } from "./link.ts";
+import { LinkWatch } from "./link-watch.ts";
 import type { ResolvedTransportOptions } from "./options.ts";
 import type { Pool, PoolEvent, PoolPorts } from "./pool.ts";
 import { readInto } from "./socket-reader.ts";
+import { upstreamLimits } from "./watch-limits.ts";
 
 export type ConnectionState = "ready" | "connecting" | "draining";
 
@@ -21,11 +23,18 @@ interface Slot {
   connectedAtMs: number;
   /** It ended as it should, after calls: the peer said GOAWAY and took some, or its stream ids were used up. */
   servedAndLeft: boolean;
+  /** Old enough to be replaced, once there is another. */
+  aged: boolean;
   cancelTimeout: () => void;
 }
 
 /** A connection that lived this long was a good one: after it, the next attempt needs no pause. */
 const steadyMs = 1_000;
+
+/** The kernel asks an idle connection's peer from then on, every second, ten times. */
+const tcpKeepaliveMs = 60_000;
+/** Beyond a day nothing is gained by asking at all. */
+const longestKeepaliveMs = 86_400_000;
 
 export class Endpoint {
   readonly address: Address;
@@ -127,7 +136,7 @@ export class Endpoint {
       link.error ??= new Error(`no answer within ${this.#options.connectTimeoutMs} ms`);
       link.destroy();
     });
-    const slot: Slot = { link, connected: false, connectedAtMs: 0, servedAndLeft: false, cancelTimeout };
+    const slot: Slot = { link, connected: false, connectedAtMs: 0, servedAndLeft: false, aged: false, cancelTimeout };
     this.#slots.add(slot);
     return true;
   }
@@ -151,7 +160,25 @@ export class Endpoint {
     slot.cancelTimeout();
     this.#refused = false;
     this.#event("connected", "");
+    this.#attend(slot);
+    for (const other of [...this.#slots]) if (other.aged) this.#sayGoodbye(other);
     return true;
+  }
+
+  #attend(slot: Slot): void {
+    const { wheel, clock, chance } = this.#ports;
+    // Finds hosts that have vanished, also between calls, when a model server would not stand for PINGs.
+    slot.link.socket.setKeepAlive(true, tcpKeepaliveMs);
+    new LinkWatch(slot.link, wheel, clock, upstreamLimits(this.#options, chance, this.#pool.keepaliveMs), () => {
+      slot.aged = true;
+      this.open();
+    });
+  }
+
+  #sayGoodbye(slot: Slot): void {
+    slot.servedAndLeft = true;
+    slot.link.connection.shutdown();
+    slot.link.flush();
   }
 
   /** @returns whether the connection is one of its own. */
@@ -159,7 +186,9 @@ export class Endpoint {
     const slot = this.#slotOf(connection);
     if (slot === undefined) return false;
     slot.servedAndLeft = connection.goawayServed;
-    this.#event("goaway", `code ${code}`);
+    if (connection.tooManyPings) this.#pool.keepaliveMs = Math.min(this.#pool.keepaliveMs * 2, longestKeepaliveMs);
+    const pings = connection.tooManyPings ? `, too many PINGs: from now on ${this.#pool.keepaliveMs} ms apart` : "";
+    this.#event("goaway", `code ${code}${pings}`);
     return true;
   }
 
@@ -180,10 +209,7 @@ export class Endpoint {
   /** Opens no new streams; its connections go with their last call. */
   drain(): void {
     this.leave();
-    for (const slot of [...this.#slots]) {
-      slot.link.connection.shutdown();
-      slot.link.flush();
-    }
+    for (const slot of [...this.#slots]) this.#sayGoodbye(slot);
   }
 
   destroy(): void {
@@ -228,7 +254,7 @@ export class Endpoint {
     const cancel = this.#ports.clock.after(pauseMs, () => {
       this.#retry = undefined;
       this.#refused = false;
-      this.ensure();
+      if (!this.#alive || [...this.#slots].some(({ aged }) => aged)) this.open();
       this.#pool.onRetry();
     });
     this.#retry = () => {

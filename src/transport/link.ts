@@ -32,6 +32,8 @@ export class Link {
   /** Looks whether the peer has finished what it began. */
   #cancelWatch: (() => void) | undefined = undefined;
   #resumedMs = 0;
+  /** Bytes that the socket was given, in all. */
+  #givenBytes = 0;
 
   constructor(
     socket: Socket,
@@ -91,6 +93,16 @@ export class Link {
     });
   }
 
+  /** Bytes that have left the socket for the kernel, in all; it is told by whole writes, some 300 KiB at most. */
+  get takenBytes(): number {
+    return this.#givenBytes - this.socket.writableLength;
+  }
+
+  /** When the peer was heard last: now, where it is not listened to. */
+  heardMs(nowMs: number): number {
+    return this.#paused ? nowMs : Math.max(this.connection.nowMs, this.#resumedMs);
+  }
+
   /** Ends the connection for what the peer did not do. */
   giveUp(code: number, why: string, fault: ConnectionFault): void {
     this.connection.fail(code, why, fault);
@@ -106,6 +118,7 @@ export class Link {
       if (this.#gone) output.rewind();
       return;
     }
+    this.#givenBytes += output.bytes;
     const piece = output.takeOne();
     if (piece !== undefined) {
       const written = writeDirectly(socket, piece);

@@ -5,8 +5,10 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import type { Address } from "../base/address.ts";
+import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import { afterPatiently } from "../base/patient-timer.ts";
+import type { TimerWheel } from "../base/timer-wheel.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { Connection, ConnectionHandler } from "../http2/connection.ts";
 import { errorCode } from "../http2/constants.ts";
@@ -15,11 +17,15 @@ import { listenOn, type RawHandle, socketOf } from "./door.ts";
 import type { FlushLoop } from "./flush-loop.ts";
 import { looksLikeHttp1, refuseHttp1 } from "./http1.ts";
 import { Link } from "./link.ts";
+import { LinkWatch, type Retirement } from "./link-watch.ts";
 import type { ResolvedTransportOptions } from "./options.ts";
 import { readAccepted } from "./socket-reader.ts";
+import { callerLimits } from "./watch-limits.ts";
 
 export interface ListenerPorts {
   readonly clock: Clock;
+  readonly chance: Chance;
+  readonly wheel: TimerWheel;
   readonly loop: FlushLoop;
   readonly budget: ByteBudget;
   readonly handler: ConnectionHandler;
@@ -29,6 +35,8 @@ export interface ListenerPorts {
   readonly onSilent: () => void;
   /** Counts a connection that was not taken, for there are as many as there may be. */
   readonly onRefused: () => void;
+  /** Counts one that is told to go, for its age or for want of calls. */
+  readonly onRetire: (why: Retirement) => void;
 }
 
 /** The peer of an accepted connection, as `connection.context`. */
@@ -161,10 +169,14 @@ export class Listener {
       refuseHttp1(socket);
       return undefined;
     }
-    const { handler, budget, loop, clock } = this.#ports;
+    const { handler, budget, loop, clock, chance, wheel, onRetire } = this.#ports;
     const link = new Link(socket, "server", this.#http2, handler, budget, loop, clock, (gone) => this.#gone(gone));
     link.connection.context = peer;
     link.connection.onceReady(cancel);
+    new LinkWatch(link, wheel, clock, callerLimits(this.#options, chance), (why) => {
+      onRetire(why);
+      this.#shutdown(link);
+    });
     this.#links.add(link);
     this.#strangers.delete(socket);
     if (this.#draining) this.#shutdown(link);

@@ -35,6 +35,39 @@ export interface TransportOptions {
    * of which as much becomes memory as its largest read had.
    */
   readonly maxConnectionsAccepted?: number;
+  /**
+   * Silence of an upstream with calls open after which it is asked by a PING whether it is alive; 0 never asks, anything
+   * shorter than 10 000 counts as that, as with gRPC's own clients. Default 330 000: gRPC servers take one in five minutes,
+   * by their own clocks, and close the connection of who asks more often ("too_many_pings").
+   */
+  readonly keepaliveMs?: number;
+  /** Time for the answer, and for that of a caller. Default 20 000, gRPC's own. */
+  readonly keepaliveTimeoutMs?: number;
+  /**
+   * Silence of a caller after which it is asked, calls or not; 0 never asks. Default 300 000: callers tolerate any number
+   * of PINGs, and a pod that vanished without a word should not hold its connection and its calls for much longer.
+   */
+  readonly callerKeepaliveMs?: number;
+  /** Time without a call after which a caller's connection is ended; 0 keeps it. Default 3 600 000, as Envoy has it. */
+  readonly callerIdleMs?: number;
+  /**
+   * Age, give or take a tenth, at which a caller's connection is ended gracefully, so that callers find sidecars that were
+   * added; 0 keeps it. Default 0: where callers spread their calls themselves, it would only cost them connections.
+   */
+  readonly callerMaxAgeMs?: number;
+  /** How long such a connection may finish its calls; 0 for as long as they take, the default: streams may be long. */
+  readonly callerAgeGraceMs?: number;
+  /**
+   * Age, give or take a tenth, at which an upstream's connection is replaced, the next one first; 0 keeps it. Default 0: a
+   * name's addresses are followed anyway. Behind one virtual address, as of a Kubernetes service that is not
+   * headless, it spreads calls over pods that came later.
+   */
+  readonly upstreamMaxAgeMs?: number;
+  /**
+   * Time that bytes of a stream, or of a socket, may wait without any progress; 0 for ever. Default 300 000, as Envoy has
+   * it for idle streams; here a stream that has nothing to send may be idle for as long as it likes.
+   */
+  readonly streamIdleMs?: number;
   /** Time for a client's preface and SETTINGS. Default 10 000. */
   readonly handshakeTimeoutMs?: number;
   /** Time for the answer to the PING between the two GOAWAYs of a drain. Default 1 000. */
@@ -57,6 +90,14 @@ const defaults = {
   maxQueuedCalls: 1_000,
   queueTimeoutMs: 1_000,
   maxConnectionsAccepted: 10_000,
+  keepaliveMs: 330_000,
+  keepaliveTimeoutMs: 20_000,
+  callerKeepaliveMs: 300_000,
+  callerIdleMs: 3_600_000,
+  callerMaxAgeMs: 0,
+  callerAgeGraceMs: 0,
+  upstreamMaxAgeMs: 0,
+  streamIdleMs: 300_000,
   handshakeTimeoutMs: 10_000,
   goawayPingTimeoutMs: 1_000,
   backlog: 1_024,
@@ -79,6 +120,14 @@ const least: Record<keyof typeof defaults, number> = {
   maxQueuedCalls: 0,
   queueTimeoutMs: 1,
   maxConnectionsAccepted: 1,
+  keepaliveMs: 0,
+  keepaliveTimeoutMs: 1,
+  callerKeepaliveMs: 0,
+  callerIdleMs: 0,
+  callerMaxAgeMs: 0,
+  callerAgeGraceMs: 0,
+  upstreamMaxAgeMs: 0,
+  streamIdleMs: 0,
   handshakeTimeoutMs: 1,
   goawayPingTimeoutMs: 1,
   backlog: 1,

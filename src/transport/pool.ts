@@ -9,6 +9,7 @@ import { isIP } from "node:net";
 import { type Address, formatAddress } from "../base/address.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
+import type { TimerWheel } from "../base/timer-wheel.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { Connection, ConnectionHandler } from "../http2/connection.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
@@ -23,6 +24,7 @@ import type { Resolver } from "./resolver.ts";
 export interface PoolPorts {
   readonly clock: Clock;
   readonly chance: Chance;
+  readonly wheel: TimerWheel;
   readonly loop: FlushLoop;
   readonly budget: ByteBudget;
   readonly resolver: Resolver;
@@ -57,6 +59,8 @@ export class Pool {
   /** Why the last look-up failed; empty where it did not. */
   #resolveTold = "";
   #drained: Promise<void> | undefined = undefined;
+  /** Between two PINGs to the upstream, as often as it tolerates them. */
+  keepaliveMs: number;
   /** Neither has a connection been made yet, nor has an attempt at one failed. */
   fresh = true;
   #closed = false;
@@ -67,6 +71,7 @@ export class Pool {
     this.#ports = ports;
     this.#http2 = http2;
     this.#options = options;
+    this.keepaliveMs = options.keepaliveMs;
     this.#queue = new CallQueue(ports.clock, options.queueTimeoutMs);
     this.#addresses = new Addresses(ports.clock, ports.chance, options.maxAddresses, () => this.#follow());
     if (address.kind === "unix" || isIP(address.host) !== 0) {

@@ -18,6 +18,7 @@ import {
   grpcCodes,
   hooks,
   overloadEntries,
+  retirements,
   sides,
   trafficIndex,
 } from "../../src/observe/labels.ts";
@@ -95,6 +96,7 @@ function fillProcess(metrics: Metrics): void {
   for (const hook of hooks) metrics.hookFailed(hook);
   for (const side of sides) for (const direction of goawayDirections) metrics.goaway(side, direction);
   for (const side of sides) for (const fault of connectionFaults) metrics.connectionFault(side, fault);
+  for (const why of retirements) metrics.connectionRetired(why);
   metrics.configRejected();
   metrics.connectionRefused();
   for (const resource of shedResources) {

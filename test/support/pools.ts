@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Address } from "../../src/base/address.ts";
 import type { Chance } from "../../src/base/chance.ts";
+import { TimerWheel } from "../../src/base/timer-wheel.ts";
 import { ByteBudget } from "../../src/http2/byte-budget.ts";
 import type { Connection } from "../../src/http2/connection.ts";
 import { type Http2Options, resolveHttp2Options } from "../../src/http2/options.ts";
@@ -51,6 +52,7 @@ export interface PoolSetUp extends TransportOptions {
   readonly chance?: Chance;
   readonly http2?: Http2Options;
   readonly resolver?: Resolver;
+  readonly wheel?: TimerWheel;
 }
 
 /** As the proxy's handler does it: what concerns a connection goes to its pool. */
@@ -75,9 +77,11 @@ export class TestPool {
   readonly pool: Pool;
 
   constructor(own: Owned, address: Address, setUp: PoolSetUp = {}) {
-    const { chance = constantChance(0.5), http2 = {}, resolver = systemResolver, ...options } = setUp;
+    const { chance = constantChance(0.5), http2 = {}, resolver = systemResolver, ...rest } = setUp;
+    // By a clock of its own, so that the pool's timers can be told from those of its connections' watches.
+    const { wheel = new TimerWheel(new ManualClock()), ...options } = rest;
     const { clock, recorder: handler } = this;
-    const ports = { clock, chance, loop: new FlushLoop(clock), budget: new ByteBudget(), resolver, handler };
+    const ports = { clock, chance, wheel, loop: new FlushLoop(clock), budget: new ByteBudget(), resolver, handler };
     const onEvent = ({ kind, detail }: { kind: string; detail: string }): void => {
       this.events.push(detail === "" ? kind : `${kind}: ${detail}`);
     };

@@ -330,7 +330,7 @@ describe("a dead connection", () => {
     stream.sendTrailers(blockOf(trailerFields));
     stream.consumed(1_000_000);
     stream.reset(8);
-    peer.connection.ping();
+    peer.connection.ping("alive");
     peer.connection.shutdown();
     peer.connection.finishShutdown();
     peer.connection.fail(1, "late");

@@ -5,6 +5,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Address } from "../../../src/base/address.ts";
+import { TimerWheel } from "../../../src/base/timer-wheel.ts";
 import { ByteBudget } from "../../../src/http2/byte-budget.ts";
 import { preface } from "../../../src/http2/constants.ts";
 import { resolveHttp2Options } from "../../../src/http2/options.ts";
@@ -18,6 +19,7 @@ import { Recorder } from "../../support/h2-recorder.ts";
 import { blockOf, encode } from "../../support/hpack.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { Owned } from "../../support/owned.ts";
+import { constantChance } from "../../support/scripted-chance.ts";
 import { openSockets } from "../../support/sockets.ts";
 import { turns, until } from "../../support/until.ts";
 
@@ -72,12 +74,24 @@ class Caller {
   }
 }
 
+/** What a test is not about. */
+const unheard = {
+  onHttp1: () => undefined,
+  onSilent: () => undefined,
+  onRetire: () => undefined,
+  chance: constantChance(0.5),
+  wheel: new TimerWheel(new ManualClock()),
+};
+
 async function start(options: TransportOptions = {}) {
   const clock = new ManualClock();
   const recorder = new Recorder();
   let http1 = 0;
   let silent = 0;
   let refused = 0;
+  const retired: string[] = [];
+  // Of the watch over each connection, so that the listener's own timers can be told from it.
+  const watchClock = new ManualClock();
   const ports = {
     clock,
     loop: new FlushLoop(clock),
@@ -86,6 +100,9 @@ async function start(options: TransportOptions = {}) {
     onHttp1: () => http1++,
     onSilent: () => silent++,
     onRefused: () => refused++,
+    onRetire: (why: string) => retired.push(why),
+    chance: constantChance(0.5), // no jitter
+    wheel: new TimerWheel(watchClock),
   };
   const listener = new Listener(ports, resolveHttp2Options(), resolveTransportOptions(options));
   own.add({ close: () => listener.destroy() });
@@ -149,6 +166,7 @@ describe("a listener", () => {
       resolveHttp2Options(),
       resolveTransportOptions(),
     );
+    const listener = new Listener({ ...ports, ...unheard }, resolveHttp2Options(), resolveTransportOptions());
     own.add({ close: () => listener.destroy() });
     const path = join(folder, "proxy.sock");
     assert.equal(await listener.listen({ kind: "unix", path }), `unix:${path}`);
@@ -210,6 +228,7 @@ describe("a listener", () => {
       resolveHttp2Options(),
       resolveTransportOptions(),
     );
+    const second = new Listener({ ...ports, ...unheard }, resolveHttp2Options(), resolveTransportOptions());
     const port = Number(address.split(":")[1]);
     await assert.rejects(second.listen({ kind: "tcp", host: "127.0.0.1", port }), { code: "EADDRINUSE" });
   });
