@@ -106,9 +106,8 @@ export class LinkWatch extends WheelEntry {
     const { keepaliveTimeoutMs, pingsIdle } = this.#limits;
     const heardMs = link.heardMs(nowMs);
     if (this.#pingMs >= 0) {
-      const lateMs = nowMs - this.#dueMs;
-      if (lateMs > sleptMs) this.#pingMs += lateMs;
       if (heardMs > this.#pingMs) this.#pingMs = -1;
+      else if (nowMs - this.#dueMs > sleptMs) this.#pingMs = nowMs;
       else if (nowMs - this.#pingMs >= keepaliveTimeoutMs) {
         link.giveUp(errorCode.NO_ERROR, `no answer to PING within ${keepaliveTimeoutMs} ms`, "silent");
       }

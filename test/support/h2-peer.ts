@@ -299,6 +299,11 @@ export class ServerPeer {
     return Number(this.address.split(":").at(-1));
   }
 
+  /** Takes no more connections; those there are stay. */
+  stopListening(): void {
+    this.#server.close();
+  }
+
   /** Stops to listen and drops every connection. */
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();

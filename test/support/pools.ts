@@ -52,7 +52,8 @@ export interface PoolSetUp extends TransportOptions {
   readonly chance?: Chance;
   readonly http2?: Http2Options;
   readonly resolver?: Resolver;
-  readonly wheel?: TimerWheel;
+  /** Whether `clock` moves the watches over the connections, too. */
+  readonly watched?: boolean;
 }
 
 /** As the proxy's handler does it: what concerns a connection goes to its pool. */
@@ -77,10 +78,10 @@ export class TestPool {
   readonly pool: Pool;
 
   constructor(own: Owned, address: Address, setUp: PoolSetUp = {}) {
-    const { chance = constantChance(0.5), http2 = {}, resolver = systemResolver, ...rest } = setUp;
-    // By a clock of its own, so that the pool's timers can be told from those of its connections' watches.
-    const { wheel = new TimerWheel(new ManualClock()), ...options } = rest;
+    const { chance = constantChance(0.5), http2 = {}, resolver = systemResolver, watched = false, ...options } = setUp;
     const { clock, recorder: handler } = this;
+    // Else by a clock of its own, so that the pool's timers can be told from those of its connections' watches.
+    const wheel = new TimerWheel(watched ? clock : new ManualClock());
     const ports = { clock, chance, wheel, loop: new FlushLoop(clock), budget: new ByteBudget(), resolver, handler };
     const onEvent = ({ kind, detail }: { kind: string; detail: string }): void => {
       this.events.push(detail === "" ? kind : `${kind}: ${detail}`);

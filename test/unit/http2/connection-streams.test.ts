@@ -242,6 +242,18 @@ describe("a server's graceful end", () => {
     assert.deepEqual(peer.recorder.lists.get("trailers 1"), ["x-new: 1"]);
   });
 
+  it("takes no answer to another PING for that to its own", () => {
+    const peer = RawPeer.ready("server");
+    peer.request(1);
+    peer.connection.ping("alive");
+    peer.connection.shutdown();
+    assert.deepEqual(peer.said(), ["PING 616c6976653f2e2e", "GOAWAY 2147483647 NO_ERROR", "PING 0000000000000000"]);
+    peer.send(ping("alive?..", true));
+    assert.deepEqual(peer.said(), []);
+    peer.send(ping("\0\0\0\0\0\0\0\0", true));
+    assert.deepEqual(peer.said(), ["GOAWAY 1 NO_ERROR"]);
+  });
+
   it("still judges frames for the last stream it took", () => {
     const peer = RawPeer.ready("server");
     peer.request(1).request(3);

@@ -29,6 +29,21 @@ describe("a send queue", () => {
     assert.equal(queue.bytes, 0);
   });
 
+  it("tells for how long nothing has left it, as far as those who look can know", () => {
+    const queue = new SendQueue();
+    assert.equal(queue.stalledMs(1_000), 0);
+    queue.push(Buffer.from("abcdef"), 0, 6);
+    assert.deepEqual([queue.stalledMs(2_000), queue.stalledMs(5_000)], [0, 3_000]);
+    queue.push(Buffer.from("gh"), 0, 2);
+    assert.equal(queue.stalledMs(6_000), 4_000);
+    queue.shift(1);
+    assert.deepEqual([queue.stalledMs(7_000), queue.stalledMs(7_500)], [0, 500]);
+    queue.clear();
+    assert.equal(queue.stalledMs(9_000), 0);
+    queue.push(Buffer.from("ij"), 0, 2);
+    assert.deepEqual([queue.stalledMs(10_000), queue.stalledMs(12_000)], [0, 2_000]);
+  });
+
   it("joins small pieces, so that they leave in one frame", () => {
     const queue = new SendQueue();
     for (let i = 0; i < 100; i++) queue.push(Buffer.from("0123456789"), 0, 10);

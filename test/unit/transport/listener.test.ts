@@ -78,20 +78,20 @@ class Caller {
 const unheard = {
   onHttp1: () => undefined,
   onSilent: () => undefined,
+  onRefused: () => undefined,
   onRetire: () => undefined,
   chance: constantChance(0.5),
   wheel: new TimerWheel(new ManualClock()),
 };
 
-async function start(options: TransportOptions = {}) {
+/** @param watched whether `clock` moves the watches over the connections, too; else it moves the listener's timers alone. */
+async function start(options: TransportOptions = {}, watched = false) {
   const clock = new ManualClock();
   const recorder = new Recorder();
   let http1 = 0;
   let silent = 0;
   let refused = 0;
   const retired: string[] = [];
-  // Of the watch over each connection, so that the listener's own timers can be told from it.
-  const watchClock = new ManualClock();
   const ports = {
     clock,
     loop: new FlushLoop(clock),
@@ -102,7 +102,7 @@ async function start(options: TransportOptions = {}) {
     onRefused: () => refused++,
     onRetire: (why: string) => retired.push(why),
     chance: constantChance(0.5), // no jitter
-    wheel: new TimerWheel(watchClock),
+    wheel: new TimerWheel(watched ? clock : new ManualClock()),
   };
   const listener = new Listener(ports, resolveHttp2Options(), resolveTransportOptions(options));
   own.add({ close: () => listener.destroy() });
@@ -119,6 +119,7 @@ async function start(options: TransportOptions = {}) {
     listener,
     address,
     ready,
+    retired,
     http1: () => http1,
     silent: () => silent,
     refused: () => refused,
@@ -161,11 +162,6 @@ describe("a listener", () => {
     const clock = new ManualClock();
     const recorder = new Recorder();
     const ports = { clock, loop: new FlushLoop(clock), budget: new ByteBudget(), handler: recorder };
-    const listener = new Listener(
-      { ...ports, onHttp1: () => undefined, onSilent: () => undefined, onRefused: () => undefined },
-      resolveHttp2Options(),
-      resolveTransportOptions(),
-    );
     const listener = new Listener({ ...ports, ...unheard }, resolveHttp2Options(), resolveTransportOptions());
     own.add({ close: () => listener.destroy() });
     const path = join(folder, "proxy.sock");
@@ -223,11 +219,6 @@ describe("a listener", () => {
     const { address } = await start();
     const clock = new ManualClock();
     const ports = { clock, loop: new FlushLoop(clock), budget: new ByteBudget(), handler: new Recorder() };
-    const second = new Listener(
-      { ...ports, onHttp1: () => undefined, onSilent: () => undefined, onRefused: () => undefined },
-      resolveHttp2Options(),
-      resolveTransportOptions(),
-    );
     const second = new Listener({ ...ports, ...unheard }, resolveHttp2Options(), resolveTransportOptions());
     const port = Number(address.split(":")[1]);
     await assert.rejects(second.listen({ kind: "tcp", host: "127.0.0.1", port }), { code: "EADDRINUSE" });
@@ -417,6 +408,50 @@ describe("a listener's end", () => {
     caller.socket.destroy();
     await drained;
     assert.equal(clock.pending, 0);
+  });
+});
+
+describe("a caller's connection", () => {
+  afterEach(() => own.close());
+
+  it("ends gracefully at its age, with its last call", async () => {
+    const { ready, clock, recorder, retired } = await start({ callerMaxAgeMs: 60_000 }, true);
+    const caller = await ready();
+    caller.request(1);
+    await until(() => recorder.streams.size === 1, "the request is here");
+    clock.advance(60_010);
+    await until(() => caller.said.length === 2, "the caller is told");
+    assert.deepEqual([caller.said, retired], [["GOAWAY 2147483647 NO_ERROR", "PING 0000000000000000"], ["max_age"]]);
+    clock.advance(1_000);
+    await until(() => caller.said.includes("GOAWAY 1 NO_ERROR"), "the caller is told which call is its last");
+    recorder.stream(1).sendHeaders(blockOf(responseFields), true);
+    await until(() => caller.ended, "the connection is ended");
+    assert.ok(caller.said.includes("HEADERS 1 END_STREAM"));
+  });
+
+  it("ends gracefully where no call came for an hour", async () => {
+    const { ready, clock, retired } = await start({ callerKeepaliveMs: 0 }, true);
+    const caller = await ready();
+    clock.advance(3_599_000);
+    assert.deepEqual(retired, []);
+    clock.advance(1_010);
+    assert.deepEqual(retired, ["idle"]);
+    await until(() => caller.said.length === 2, "the caller is told");
+    clock.advance(1_000);
+    await until(() => caller.ended, "the connection is ended");
+  });
+
+  it("is asked for a sign of life, and goes with its calls where none comes", async () => {
+    const { ready, clock, recorder, listener } = await start({}, true);
+    const caller = await ready();
+    caller.request(1);
+    await until(() => recorder.streams.size === 1, "the request is here");
+    clock.advance(300_010);
+    await until(() => caller.said.includes("PING 616c6976653f2e2e"), "the caller is asked");
+    clock.advance(20_010);
+    assert.equal(recorder.events.at(-2), "reset 1 NO_ERROR lost");
+    caller.socket.end();
+    await until(() => listener.connectionCount === 0, "the connection is gone");
   });
 });
 

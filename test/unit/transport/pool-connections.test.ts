@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { answerHead, freeAddress, ServerPeer } from "../../support/h2-peer.ts";
+import { writeGoaway } from "../../../src/http2/frames.ts";
+import { answerHead, freeAddress, type Peer, ServerPeer } from "../../support/h2-peer.ts";
 import { Owned } from "../../support/owned.ts";
 import { connected, TestPool, tcp } from "../../support/pools.ts";
 import { ScriptedChance } from "../../support/scripted-chance.ts";
@@ -228,6 +229,77 @@ describe("a pool whose stream ids run out", () => {
     assert.equal(call.stream?.id, 1);
     await test.counts(1, 0, 1);
     for (const stream of server.peers[0]?.streams ?? []) stream.headers(answerHead, true);
+    await test.counts(1);
+  });
+});
+
+describe("a pool whose upstream falls silent", () => {
+  afterEach(() => own.close());
+
+  it("gives the connection up, tells its calls, and opens another", async () => {
+    const { test, server, clock } = await connected(own, { watched: true });
+    test.open();
+    await server.stream();
+    const silent = server.peers[0] as Peer;
+    silent.socket.removeAllListeners("data");
+    silent.socket.on("data", () => undefined);
+    test.recorder.take();
+    clock.advance(330_010);
+    clock.advance(20_010);
+    assert.deepEqual(test.recorder.take(), ["reset 1 NO_ERROR lost", "closed"]);
+    await until(() => server.peers.length === 2, "there is another connection");
+    await test.counts(1);
+    assert.ok(test.events.includes("disconnected: no answer to PING within 20000 ms"));
+  });
+
+  it("asks half as often from the next connection on where it is told that it asks too often", async () => {
+    const { test, server, pool } = await connected(own, { watched: true });
+    test.open();
+    const served = await server.stream();
+    const { connection } = server.peers[0] as Peer;
+    writeGoaway(connection.output, served.stream.id, 11, "too_many_pings");
+    await until(() => pool.keepaliveMs === 660_000, "it has learnt");
+    assert.ok(test.events.includes("goaway: code 11, too many PINGs: from now on 660000 ms apart"));
+    await until(() => server.peers.length === 2, "there is another connection");
+    const next = (server.peers[1] as Peer).connection;
+    writeGoaway(next.output, 0, 11, "slow down");
+    await until(() => test.events.includes("goaway: code 11"), "the next one says something else");
+    assert.equal(pool.keepaliveMs, 660_000);
+  });
+});
+
+describe("a pool whose connections may have an age", () => {
+  afterEach(() => own.close());
+
+  it("opens the next one before it says goodbye, and the old one finishes", async () => {
+    const { test, server, clock } = await connected(own, { watched: true, upstreamMaxAgeMs: 60_000 });
+    const stream = test.open();
+    const served = await server.stream();
+    clock.advance(60_010);
+    await until(() => server.peers.length === 2, "there is another connection");
+    await test.counts(1, 0, 1);
+    const next = test.open();
+    assert.notEqual(next.connection, stream.connection);
+    served.headers(answerHead, true);
+    await test.counts(1);
+    assert.ok(test.recorder.take().includes("response 1 200 end"));
+  });
+
+  it("keeps the old one while no other can be had", async () => {
+    const { test, server, clock } = await connected(own, { watched: true, upstreamMaxAgeMs: 60_000 });
+    const { port } = server;
+    const stream = test.open();
+    const served = await server.stream();
+    server.stopListening();
+    clock.advance(60_010);
+    await until(() => test.events.some((event) => event.startsWith("connect_failed")), "no other can be had");
+    test.open().reset();
+    assert.equal(stream.closed, false);
+    const again = own.add(await ServerPeer.start(() => undefined, { port }));
+    clock.advance(100);
+    await until(() => again.peers.length === 1, "there is another");
+    await test.counts(1, 0, 1);
+    served.headers(answerHead, true);
     await test.counts(1);
   });
 });
