@@ -176,6 +176,17 @@ describe("a variant's warm-up", () => {
     assert.deepEqual(sidecar.live("v41").byCode, { OK: 20 });
   });
 
+  it("makes no more copies than are wanted of calls that come together", async () => {
+    const { client, challenger, sidecar } = await between({ onStream: () => undefined });
+    const calls = Array.from({ length: 20 }, () => client.open(tfPredict));
+    await turns();
+    for (const call of calls) call.data(message, true);
+    for (const call of calls) await call.done();
+    await until(() => challenger.streams.length >= 3, "the copies are there");
+    await turns();
+    assert.deepEqual([challenger.streams.length, sidecar.live("v41").requests], [3, 20]);
+  });
+
   it("copies no streams", async () => {
     const { client, challenger } = await between();
     await client.unary(oipStream, message);

@@ -1,5 +1,6 @@
 /** A pool whose address is a name: what it stands for, and what becomes of connections when that changes. */
 import assert from "node:assert/strict";
+import { networkInterfaces } from "node:os";
 import { answerHead, ServerPeer } from "../../support/h2-peer.ts";
 import { Owned } from "../../support/owned.ts";
 import { type PoolSetUp, TestPool } from "../../support/pools.ts";
@@ -7,6 +8,7 @@ import { ScriptedResolver } from "../../support/scripted-resolver.ts";
 import { turns, until } from "../../support/until.ts";
 
 const own = new Owned();
+const ipv6 = Object.values(networkInterfaces()).some((found) => found?.some(({ address }) => address === "::1"));
 
 /** Servers at 127.0.0.1, 127.0.0.2, and so on, on one port, as the pods of a headless service have it. */
 async function pods(count: number): Promise<ServerPeer[]> {
@@ -204,6 +206,23 @@ describe("a pool of a name", () => {
     await turns();
     await test.counts(1);
     assert.equal(server?.peers.length, 1);
+  });
+
+  it("does not wait for the head start to be over where the first family refuses", async () => {
+    const [server] = await pods(1);
+    const { test, resolver } = named(server?.port ?? 0);
+    resolver.answer("::1", "127.0.0.1"); // the server has the latter alone
+    await test.counts(1);
+    assert.equal(server?.peers.length, 1);
+  });
+
+  (ipv6 ? it : it.skip)("reaches a server that has IPv6 alone", async () => {
+    const server = own.add(await ServerPeer.start(() => undefined, { host: "::1" }));
+    const { test, resolver } = named(server.port);
+    resolver.answer("::1");
+    await test.counts(1);
+    test.open();
+    await until(() => server.streams.length === 1, "the call is there");
   });
 
   it("ends with nothing left, look-ups included", async () => {
