@@ -45,8 +45,6 @@ export class Endpoint {
   readonly #slots = new Set<Slot>();
   readonly #backoff: Backoff = newBackoff();
   #retry: (() => void) | undefined = undefined;
-  /** The last attempt failed: whoever comes before the next one need not wait for it. */
-  #refused = false;
   #leaving = false;
   /** The event that was told last. */
   #told = "";
@@ -105,9 +103,10 @@ export class Endpoint {
     return this.#slots.size === 0;
   }
 
-  /** Whether waiting can help: a connection is there, full or being made, or soon will be. */
+  /** Whether waiting can help: a connection is there, full or being made. */
   get hopeful(): boolean {
-    return this.#alive || (this.#retry !== undefined && !this.#refused);
+    for (const slot of this.#slots) if (stateOf(slot) !== "draining") return true;
+    return false;
   }
 
   /** Connections that take calls are added to `into`. */
@@ -143,7 +142,7 @@ export class Endpoint {
 
   /** Sees to it that there is a connection, or will be. */
   ensure(): void {
-    if (!this.#alive) this.open();
+    if (!this.hopeful) this.open();
   }
 
   /** Whether another connection may be opened beside those that are full. */
@@ -158,7 +157,6 @@ export class Endpoint {
     slot.connected = true;
     slot.connectedAtMs = this.#ports.clock.nowMs();
     slot.cancelTimeout();
-    this.#refused = false;
     this.#event("connected", "");
     this.#attend(slot);
     for (const other of [...this.#slots]) if (other.aged) this.#sayGoodbye(other);
@@ -222,12 +220,6 @@ export class Endpoint {
     return undefined;
   }
 
-  /** Connections that take calls, or will. */
-  get #alive(): boolean {
-    for (const slot of this.#slots) if (stateOf(slot) !== "draining") return true;
-    return false;
-  }
-
   #gone(slot: Slot, link: Link): void {
     slot.cancelTimeout();
     this.#slots.delete(slot);
@@ -242,10 +234,11 @@ export class Endpoint {
     const livedMs = slot.connected ? this.#ports.clock.nowMs() - slot.connectedAtMs : 0;
     if (livedMs >= steadyMs || slot.servedAndLeft) {
       this.#backoff.failures = 0;
+      // Whatever the pause was for: this one was of use until now.
+      this.#retry?.();
       this.ensure();
       return;
     }
-    this.#refused = true;
     if (this.#retry === undefined) this.#armRetry();
   }
 
@@ -253,8 +246,7 @@ export class Endpoint {
     const pauseMs = nextPauseMs(this.#backoff, this.#options, this.#ports.chance);
     const cancel = this.#ports.clock.after(pauseMs, () => {
       this.#retry = undefined;
-      this.#refused = false;
-      if (!this.#alive || [...this.#slots].some(({ aged }) => aged)) this.open();
+      if (!this.hopeful || [...this.#slots].some(({ aged }) => aged)) this.open();
       this.#pool.onRetry();
     });
     this.#retry = () => {

@@ -200,7 +200,9 @@ describe("grpc-timeout", () => {
   });
 
   it("has no say where there is none: a call without one waits for as long as it takes", async () => {
-    const { clock, server, client } = await between();
+    // A day passes at once: no peer could answer a PING within it.
+    const limits = { transport: { keepaliveMs: 0, callerKeepaliveMs: 0 } };
+    const { clock, server, client } = await between({ limits });
     const call = client.call(tfPredict, message);
     const stream = await server.stream();
     assert.equal(timeoutOf(stream), undefined);

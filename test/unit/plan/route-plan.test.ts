@@ -46,6 +46,26 @@ describe("a route's plan", () => {
     assert.deepEqual(problemsOf(planRoute(given)), [{ path: "shadows", message: "want at most 30, got 31" }]);
   });
 
+  it("counts variants that are to be warmed up among them, since they get copies too", () => {
+    const names = Array.from({ length: 29 }, (_, i) => `s${i}`);
+    const warmup = { copies: 5, timeoutMs: 10_000 };
+    const given = (warmed: number) =>
+      routeSpec({
+        variants: [
+          variantSpec("v41"),
+          ...names.map((name) => variantSpec(name)),
+          ...["v42", "v43"].map((name, i) => variantSpec(name, i < warmed ? { warmup } : {})),
+        ],
+        champion: "v41",
+        weights: { v41: 1 },
+        shadows: names.map((variant) => shadowSpec(variant, 10)),
+      });
+    assert.equal(planRoute(given(1)).ok, true);
+    assert.deepEqual(problemsOf(planRoute(given(2))), [
+      { path: "variants", message: "want at most 30 shadows and variants with a warmup together, got 31" },
+    ]);
+  });
+
   it("overrides the model of variants that have another one, in every dialect", () => {
     const model = { name: "fraud", version: "43", label: undefined, restoreResponse: false };
     const [first, second] = plan({ variants: [variantSpec("v41"), variantSpec("v43", { model })] }).variants;
