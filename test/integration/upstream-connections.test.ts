@@ -308,3 +308,27 @@ describe("a connection to an upstream", () => {
     assert.equal(streams[0]?.value(":authority"), "localhost");
   });
 });
+
+describe("an upstream that vanishes without a word", () => {
+  afterEach(() => own.close());
+
+  it("is found by a PING: its call gets UNAVAILABLE, and the next one a new connection", async () => {
+    const { clock, server, client, sidecar } = await between({ limits: { callerKeepaliveMs: 0 } });
+    const call = client.call(tfPredict, message);
+    await (await server.stream()).done();
+    const vanished = server.peers[0] as Peer;
+    vanished.socket.removeAllListeners("data");
+    vanished.socket.on("data", () => undefined); // what comes is lost
+    clock.advance(330_010);
+    await turns();
+    clock.advance(20_010);
+    const answer = await call.done();
+    assert.deepEqual([statusOf(answer), textOf(answer)], [14, "contender: connection to v41 lost"]);
+    await until(() => server.peers.length === 2, "there is another connection");
+    const next = client.call(tfPredict, message);
+    (await (await server.stream(1)).done()).answer(message);
+    assert.equal(statusOf(await next.done()), 0);
+    const fault = { side: "upstream", fault: "silent" };
+    assert.equal(valueAt(await sidecar.exposed(), "contender_connection_faults_total", fault), 1);
+  });
+});
