@@ -15,8 +15,9 @@ import { openRecords } from "../runtime/records.ts";
 import { Sidecar } from "../runtime/sidecar.ts";
 import type { RawHandle } from "../transport/door.ts";
 import { afterTurns } from "../transport/turns.ts";
-import type { BreakerWord, ParentPort, Question, ToWorker } from "../workers/messages.ts";
+import type { BreakerWord, ParentPort, Question, ToWorker, WarmupCopies } from "../workers/messages.ts";
 import { RemoteBreakers } from "../workers/remote-breakers.ts";
+import { WarmupReports } from "../workers/warmup-reports.ts";
 import { keepYoungGenerationSmall, logCloseMs, type ProcessPorts } from "./ports.ts";
 import { levelOf, openProcessLog, type ProcessLog } from "./process-log.ts";
 import { thisMachine } from "./this-machine.ts";
@@ -80,6 +81,7 @@ class Worker {
     this.#metrics = new Metrics({ clock: systemClock, version: ports.version, node: ports.nodeVersion });
     collectProcessMetrics(this.#metrics.registry);
     this.#breakers = new RemoteBreakers(systemClock, (outcomes) => parent.send({ kind: "outcomes", outcomes }));
+    const warmups = new WarmupReports((copies) => parent.send({ kind: "warmups", copies }));
     const accessLog = log.child({}, { level: "info" });
     const records = openRecords(
       {
@@ -111,6 +113,7 @@ class Worker {
       limits: settings.limits,
       machine: thisMachine(ports, settings.limits.overload?.memoryBytes ?? 0, settings.workers),
       makeBreaker: ({ key }) => this.#breakers.make(key),
+      onWarmupCopy: (key, answered) => warmups.note(key, answered),
       share: 1 / settings.workers,
     });
     this.#breakers.hear(breakers);
@@ -125,6 +128,7 @@ class Worker {
     if (message.kind === "connection") this.#adopt(message.id, handle);
     else if (message.kind === "ask") void this.#answer(message.id, message.question);
     else if (message.kind === "breakers") this.#breakers.hear(message.words);
+    else if (message.kind === "warmups") this.#hearWarmups(message.copies);
     else if (message.kind === "recall") this.#breakers.recall(message.key, message.epoch);
     else if (message.kind === "drain") void this.#drain(message.graceMs);
     else if (message.kind === "force") this.#sidecar.force();
@@ -140,6 +144,10 @@ class Worker {
     if (handle === undefined) return; // lost on the way, which the primary finds out
     this.#sidecar.adopt(handle, this.#start.settings.unix, () => this.#connectionGone());
     this.#parent.send({ kind: "taken", id });
+  }
+
+  #hearWarmups(copies: readonly WarmupCopies[]): void {
+    for (const { key, answered, tried } of copies) this.#sidecar.hearWarmup(key, answered, tried);
   }
 
   #connectionGone(): void {

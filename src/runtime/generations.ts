@@ -41,6 +41,8 @@ export interface GenerationPorts {
   onWarmup(event: { route: string; variant: string; end: WarmupEnd; left: number }): void;
   /** Gives a breaker that is kept elsewhere; by default each is kept here. */
   readonly makeBreaker?: ((need: BreakerNeed) => CallBreaker) | undefined;
+  /** Is told of each copy that counts for a variant's warm-up. */
+  readonly onWarmupCopy?: ((key: string, answered: boolean) => void) | undefined;
   /** This process' share of what shadows and fallbacks may cost, above 0 up to 1; see `SidecarPorts.share`. */
   readonly share?: number;
 }
@@ -116,6 +118,11 @@ export class Generations {
     return { ok: true, value: generation };
   }
 
+  /** Copies that others sent to a variant; of a warm-up that is not ours (any more) they say nothing. */
+  hearWarmup(key: string, answered: number, tried: number): void {
+    this.#warmups.get(key)?.warmup.hear(answered, tried);
+  }
+
   close(): void {
     for (const key of [...this.#breakers.keys()]) this.#forget(key);
   }
@@ -154,11 +161,12 @@ export class Generations {
     const known = warmups.get(key) ?? this.#warmups.get(key);
     // What has been taking users is warm, whatever is asked for only now.
     const asked = this.#serves(route.name, spec) ? { ...warmup, copies: 0 } : warmup;
-    const entry = known ?? { labels: [route.name, name], warmup: new Warmup(asked, (end, left) => ended(end, left)) };
     const ended = (end: WarmupEnd, left: number): void => {
       this.#ports.pools.release(route.name, name, "warmup");
       this.#ports.onWarmup({ route: route.name, variant: name, end, left });
     };
+    const counted = (answered: boolean): void => this.#ports.onWarmupCopy?.(key, answered);
+    const entry = known ?? { labels: [route.name, name], warmup: new Warmup(asked, ended, counted) };
     warmups.set(key, entry);
     const place = name === route.champion ? "champion" : (route.weights[name] ?? 0) > 0 ? "weighted" : "unweighted";
     entry.warmup.placed(place, this.#ports.clock.nowMs());

@@ -67,6 +67,8 @@ export interface SidecarPorts {
   readonly limits?: SidecarLimits;
   /** Gives a breaker that is kept elsewhere; by default each is kept here. */
   readonly makeBreaker?: (need: BreakerNeed) => CallBreaker;
+  /** Is told of each copy that counts for a variant's warm-up, where others have a part in it: see `hearWarmup`. */
+  readonly onWarmupCopy?: (key: string, answered: boolean) => void;
   /**
    * This process' share, above 0 up to 1, of what routes grant to all that serve them: copies in flight, their bytes and
    * their rate, fallbacks a second. Default 1: it serves them alone. Limits are handed in divided already.
@@ -119,6 +121,7 @@ export class Sidecar {
       local: ports.local,
       breaker: limits.breaker ?? {},
       onBreaker: (event) => ports.onEvent({ kind: "breaker", ...event }),
+      onWarmupCopy: ports.onWarmupCopy,
       makeBreaker: ports.makeBreaker,
       share: ports.share ?? 1,
       onWarmup: (event) => ports.onEvent({ kind: "warmup", ...event }),
@@ -196,6 +199,11 @@ export class Sidecar {
   /** Takes a connection that another process has accepted, over a unix socket or TCP. */
   adopt(handle: RawHandle, unix: boolean, onGone: () => void): void {
     this.#listener.adopt(handle, unix, onGone);
+  }
+
+  /** Counts copies that other processes sent to a variant which is being warmed up here too. */
+  hearWarmup(key: string, answered: number, tried: number): void {
+    this.#generations.hearWarmup(key, answered, tried);
   }
 
   get listening(): boolean {

@@ -5,6 +5,7 @@
  * weight comes first, the champion answers the users that were drawn for the variant until enough copies are, and for
  * `timeoutMs` at most: a sidecar without traffic to copy must not hold a rollout up, and pods must not differ for long in
  * whom they give which model. Once over it stays so: a connection that was lost tells nothing of the process behind it.
+ * Where several workers warm the same variant up, each hears of the others' copies: it is one server that gets warm.
  */
 import type { WarmupSpec } from "../model/route.ts";
 
@@ -16,15 +17,22 @@ const triesPerCopy = 4;
 export class Warmup {
   readonly spec: WarmupSpec;
   readonly #onEnd: (end: WarmupEnd, left: number) => void;
+  readonly #onCopy: (answered: boolean) => void;
   #left: number;
   #tries: number;
   /** Until when the champion answers in its place; below zero while it has no weight. */
   #untilMs = -1;
   #over = false;
 
-  constructor(spec: WarmupSpec, onEnd: (end: WarmupEnd, left: number) => void) {
+  /** @param onCopy is told of each copy of our own that counts. */
+  constructor(
+    spec: WarmupSpec,
+    onEnd: (end: WarmupEnd, left: number) => void,
+    onCopy: (answered: boolean) => void = () => undefined,
+  ) {
     this.spec = spec;
     this.#onEnd = onEnd;
+    this.#onCopy = onCopy;
     this.#left = spec.copies;
     this.#tries = spec.copies * triesPerCopy;
     if (spec.copies === 0) this.#over = true;
@@ -64,8 +72,19 @@ export class Warmup {
   /** A copy has come to its end; `answered` where the model said OK: an error warms nothing up. */
   settle(answered: boolean): void {
     if (this.#over) return;
-    this.#tries--;
-    if (answered && --this.#left === 0) this.#end("warm");
+    this.#onCopy(answered);
+    this.#count(answered ? 1 : 0, 1);
+  }
+
+  /** Copies of others to the same variant have come to their end. */
+  hear(answered: number, tried: number): void {
+    if (!this.#over) this.#count(answered, tried);
+  }
+
+  #count(answered: number, tried: number): void {
+    this.#left = Math.max(0, this.#left - answered);
+    this.#tries -= tried;
+    if (this.#left === 0) this.#end("warm");
     else if (this.#tries <= 0) this.#end("gave_up");
   }
 

@@ -14,7 +14,7 @@ import type { RawHandle } from "../transport/door.ts";
 import { resolveTransportOptions } from "../transport/options.ts";
 import { type BreakerChange, BreakersOfRecord } from "./breakers-of-record.ts";
 import { HandOut } from "./hand-out.ts";
-import type { ToPrimary, WorkerSettings } from "./messages.ts";
+import type { ToPrimary, WarmupCopies, WorkerSettings } from "./messages.ts";
 import { type Program, WorkerProcess } from "./worker-process.ts";
 
 export interface GroupPorts {
@@ -233,10 +233,16 @@ export class Group {
     if (message.kind === "hello") this.#begin(worker);
     else if (message.kind === "ready") this.#ready(worker);
     else if (message.kind === "outcomes") this.breakers.hear(worker.number, message.outcomes);
+    else if (message.kind === "warmups") this.#passOn(worker, message.copies);
     else if (message.kind === "drained") {
       const place = this.#places[worker.number - 1] as Place;
       place.end = message;
     }
+  }
+
+  /** A server that several workers warm up gets warm by all their copies. */
+  #passOn(from: WorkerProcess, copies: readonly WarmupCopies[]): void {
+    for (const worker of this.begun) if (worker !== from) worker.send({ kind: "warmups", copies });
   }
 
   #begin(worker: WorkerProcess): void {

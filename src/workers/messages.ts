@@ -58,6 +58,14 @@ export interface Outcomes {
   readonly wanted: boolean;
 }
 
+/** Copies that came to their end for one variant's warm-up. */
+export interface WarmupCopies {
+  /** Of route, variant, address and model: equal in all workers. */
+  readonly key: string;
+  readonly answered: number;
+  readonly tried: number;
+}
+
 export type Question =
   | { readonly kind: "ping" }
   | { readonly kind: "metrics" }
@@ -92,6 +100,8 @@ export type ToWorker =
   | { readonly kind: "breakers"; readonly words: readonly BreakerWord[] }
   /** Wants a probe back that has not begun. */
   | { readonly kind: "recall"; readonly key: string; readonly epoch: number }
+  /** Other workers' copies. */
+  | { readonly kind: "warmups"; readonly copies: readonly WarmupCopies[] }
   | { readonly kind: "drain"; readonly graceMs: number }
   | { readonly kind: "force" };
 
@@ -103,6 +113,7 @@ export type ToPrimary =
   /** So many connections have gone since the last word of it. */
   | { readonly kind: "gone"; readonly count: number }
   | { readonly kind: "outcomes"; readonly outcomes: readonly Outcomes[] }
+  | { readonly kind: "warmups"; readonly copies: readonly WarmupCopies[] }
   | { readonly kind: "answer"; readonly id: number; readonly value: Answers[Question["kind"]]; readonly more: boolean }
   /** Its last word, with all that it counted. */
   | { readonly kind: "drained"; readonly clean: boolean; readonly metrics: string };

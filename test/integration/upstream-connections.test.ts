@@ -21,7 +21,7 @@ import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest } from "../support/predict.ts";
 import { constantChance } from "../support/scripted-chance.ts";
 import { snapshotOf, TestSidecar } from "../support/sidecar.ts";
-import { until } from "../support/until.ts";
+import { turns, until } from "../support/until.ts";
 
 const own = new Owned();
 const message = framed(tfRequest());

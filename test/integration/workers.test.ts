@@ -93,6 +93,14 @@ describe("two workers", function () {
   this.timeout(60_000);
   afterEach(() => own.close());
 
+  it("end callers' connections at their age, and count them together", async () => {
+    const { sidecar } = await started({ CONTENDER_LIMIT_CALLER_MAX_AGE: "500ms" });
+    const clients = await connected(sidecar, 4);
+    await until(() => clients.every(({ gone }) => gone), "all are gone");
+    await shows(sidecar, "contender_connections_active", 0, { side: "downstream" });
+    await shows(sidecar, "contender_connections_retired_total", 4, { reason: "max_age" });
+  });
+
   it("get two of four connections each, always, and those that come later fill the gaps", async () => {
     const { sidecar } = await started();
     for (let round = 0; round < 10; round++) {

@@ -3,8 +3,13 @@ import { Warmup } from "../../../src/shadow/warmup.ts";
 
 function setUp(copies = 3, timeoutMs = 10_000) {
   const ends: string[] = [];
-  const warmup = new Warmup({ copies, timeoutMs }, (end, left) => ends.push(`${end} ${left}`));
-  return { warmup, ends };
+  const told: boolean[] = [];
+  const warmup = new Warmup(
+    { copies, timeoutMs },
+    (end, left) => ends.push(`${end} ${left}`),
+    (answered) => told.push(answered),
+  );
+  return { warmup, ends, told };
 }
 
 describe("a warm-up", () => {
@@ -16,6 +21,26 @@ describe("a warm-up", () => {
     warmup.settle(true);
     warmup.settle(true);
     assert.deepEqual([warmup.left, warmup.over, ends], [0, true, ["warm 0"]]);
+  });
+
+  it("counts the copies of others as its own, and tells of its own alone, until it is over", () => {
+    const { warmup, ends, told } = setUp(5);
+    warmup.settle(false);
+    warmup.hear(2, 3);
+    warmup.settle(true);
+    assert.equal(warmup.left, 2);
+    warmup.hear(7, 7);
+    warmup.settle(true);
+    warmup.hear(1, 1);
+    assert.deepEqual([warmup.left, ends, told], [0, ["warm 0"], [false, true]]);
+  });
+
+  it("gives up by the tries of all", () => {
+    const { warmup, ends } = setUp(2);
+    warmup.hear(1, 7);
+    assert.equal(warmup.over, false);
+    warmup.settle(false);
+    assert.deepEqual(ends, ["gave_up 1"]);
   });
 
   it("wants no more copies under way than are still to be answered", () => {
