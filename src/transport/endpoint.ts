@@ -2,17 +2,16 @@
  * The connections to one address of a variant: one from the beginning, opened again with growing, jittered pauses, and
  * more where one has no stream left.
  */
-import { createConnection } from "node:net";
 import { type Address, formatAddress } from "../base/address.ts";
 import { afterPatiently } from "../base/patient-timer.ts";
 import type { Connection } from "../http2/connection.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
 import { type Backoff, newBackoff, nextPauseMs } from "./backoff.ts";
+import { dial } from "./dial.ts";
 import { Link } from "./link.ts";
 import { LinkWatch } from "./link-watch.ts";
 import type { ResolvedTransportOptions } from "./options.ts";
 import type { Pool, PoolEvent, PoolPorts } from "./pool.ts";
-import { readInto } from "./socket-reader.ts";
 import { upstreamLimits } from "./watch-limits.ts";
 
 export type ConnectionState = "ready" | "connecting" | "draining";
@@ -118,18 +117,12 @@ export class Endpoint {
   open(): boolean {
     if (this.#leaving || this.#retry !== undefined) return false;
     const { clock, handler, budget, loop } = this.#ports;
-    const onread = readInto((bytes, end) => link.receive(bytes, end));
-    const target = this.address;
-    const socket = createConnection(
-      target.kind === "unix"
-        ? { path: target.path, onread }
-        : { host: target.host, port: target.port, noDelay: true, onread },
-    );
+    const dialled = dial(this.address, (bytes, end) => link.receive(bytes, end));
     const gone = (link: Link): void => {
-      onread.close();
+      dialled.close();
       this.#gone(slot, link);
     };
-    const link: Link = new Link(socket, "client", this.#http2, handler, budget, loop, clock, gone);
+    const link: Link = new Link(dialled.socket, "client", this.#http2, handler, budget, loop, clock, gone);
     link.connection.context = this.#pool;
     const cancelTimeout = afterPatiently(clock, this.#options.connectTimeoutMs, () => {
       link.error ??= new Error(`no answer within ${this.#options.connectTimeoutMs} ms`);
