@@ -35,7 +35,7 @@ const help = `Usage: node bench/run.mjs [options]
 Without options: all scenarios, all peers that are there, five rounds; then shadows that misbehave. About 20 minutes.
 
   --quick             relay and ours, closed loop and 1 MiB requests, in less than 90 s
-  --scenario NAMES    of closed, paced, mirror, large, shadow
+  --scenario NAMES    of closed, paced, mirror, large, tls, tls-large, shadow
   --peers NAMES       of direct, relay, contender, contender-2 (two workers), envoy, haproxy, nginx
   --shadow MODES      only the shadow scenario, with these of dead, closed, slow, flooding, resetting
   --rounds N          5; the shadow scenario 10
@@ -105,7 +105,7 @@ function build() {
     .map((name) => join(benchDir, "load", String(name)))
     .filter((path) => /\.go$|go\.(mod|sum)$/.test(path));
   const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
-  const built = ["load", "upstream", "hostile"].map(program);
+  const built = ["load", "upstream", "hostile", "certificates"].map(program);
   if (built.every((path) => existsSync(path) && statSync(path).mtimeMs > newest)) return;
   say("building the load generator (Go)");
   mkdirSync(join(workDir, "bin"), { recursive: true });
@@ -152,6 +152,7 @@ function present(scenario, asked) {
       if (peer.splits) say(`${peer.name}: n/a, it can't copy gRPC calls to a second server`);
       return false;
     }
+    if (scenario.tls && !peer.secure) return false;
     const missing = peer.missing();
     if (missing !== undefined) say(`${peer.name}: skipped, ${missing}`);
     return missing === undefined;
@@ -159,21 +160,29 @@ function present(scenario, asked) {
 }
 
 /** Load on a proxy that has just started, in a closed loop: an open one would overrun what is not compiled yet. */
-function prime(proxy, { load, size }) {
+function prime(proxy, { load, size }, tls) {
   const closed = load.includes("-rate") ? scenarios[0].load : load;
-  return measure(proxy, { load: closed, size, warmupMs: primeMs - 500, windowMs: 500, seed: 99 });
+  return measure(proxy, { load: closed, size, warmupMs: primeMs - 500, windowMs: 500, seed: 99, tls });
+}
+
+/** A folder of certificates for this run. */
+function makeCertificates() {
+  const at = folder("tls");
+  execFileSync(program("certificates"), ["-folder", at]);
+  return at;
 }
 
 /** Interleaved rounds of one scenario; the order turns by one place each round. */
 async function runScenario(scenario, { rounds, windowMs, peers: asked }) {
   say(`\n## ${scenario.name}: ${scenario.title}`);
   const results = new Results(scenario);
-  const upstream = await startUpstream(scenario.size);
+  const tls = scenario.tls ? makeCertificates() : undefined;
+  const upstream = await startUpstream(scenario.size, [], tls);
   const { champion, challenger, shadow } = upstream;
   const running = [];
   for (const peer of present(scenario, asked)) {
     try {
-      const proxy = await peer.start({ champion, challenger, shadow: scenario.mirror ? shadow : undefined });
+      const proxy = await peer.start({ champion, challenger, tls, shadow: scenario.mirror ? shadow : undefined });
       running.push({ name: peer.name, proxy });
     } catch (error) {
       results.notStarted.push(peer.name);
@@ -181,8 +190,16 @@ async function runScenario(scenario, { rounds, windowMs, peers: asked }) {
     }
   }
   const window = (proxy, seed, warmup, length) =>
-    measure(proxy, { load: scenario.load, size: scenario.size, warmupMs: warmup, windowMs: length, seed, upstream });
-  for (const { name, proxy } of running) results.addPrime(name, await prime(proxy, scenario));
+    measure(proxy, {
+      load: scenario.load,
+      size: scenario.size,
+      warmupMs: warmup,
+      windowMs: length,
+      seed,
+      upstream,
+      tls,
+    });
+  for (const { name, proxy } of running) results.addPrime(name, await prime(proxy, scenario, tls));
   for (let round = 0; round < rounds; round++) {
     say(`round ${round + 1} of ${rounds}`);
     for (let i = 0; i < running.length; i++) {
@@ -251,16 +268,17 @@ async function profile(name, { windowMs }) {
   const scenario = scenarios.find((candidate) => candidate.name === name);
   if (scenario === undefined) throw new Error(`--profile: no scenario ${name}`);
   const dir = folder("profile");
-  const upstream = await startUpstream(scenario.size);
+  const tls = scenario.tls ? makeCertificates() : undefined;
+  const upstream = await startUpstream(scenario.size, [], tls);
   const { champion, challenger, shadow } = upstream;
   const nodeArgs = ["--cpu-prof", `--cpu-prof-dir=${dir}`, `--cpu-prof-interval=${sampleEveryUs}`];
   const proxy = await startContender(
-    { champion, challenger, shadow: scenario.mirror ? shadow : undefined },
+    { champion, challenger, tls, shadow: scenario.mirror ? shadow : undefined },
     { nodeArgs },
   );
   say(`profiling ${scenario.title}`);
   const { load, size } = scenario;
-  const figures = await measure(proxy, { load, size, warmupMs: primeMs, windowMs, seed: 1, upstream });
+  const figures = await measure(proxy, { load, size, warmupMs: primeMs, windowMs, seed: 1, upstream, tls });
   await proxy.stop();
   await upstream.child.stop();
   say(windowLine("contender", figures));

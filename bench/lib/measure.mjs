@@ -12,23 +12,26 @@ const rssEveryMs = 250;
 
 export const program = (name) => join(workDir, "bin", name);
 
-/** Starts the model servers: champion 41, challenger 42, shadow 43. */
-export async function startUpstream(size, extra = []) {
+/** Starts the model servers: champion 41, challenger 42, shadow 43. `tls` is a folder of certificates. */
+export async function startUpstream(size, extra = [], tls = undefined) {
   const listen = "41=127.0.0.1:0,42=127.0.0.1:0,43=127.0.0.1:0";
-  const child = new Child(program("upstream"), ["-listen", listen, "-size", String(size), ...extra]);
+  const secure = tls === undefined ? [] : ["-tls", tls];
+  const child = new Child(program("upstream"), ["-listen", listen, "-size", String(size), ...secure, ...extra]);
   const { addresses } = await child.next("listening");
   return { child, champion: addresses[41], challenger: addresses[42], shadow: addresses[43] };
 }
 
 /**
  * @param {{ pid: number | undefined, port: number }} proxy no pid: nothing but the load generator's figures
- * @param {{ load: string[], size: number, warmupMs: number, windowMs: number, seed: number, upstream?: object }} options
+ * @param {{ load: string[], size: number, warmupMs: number, windowMs: number, seed: number, upstream?: object,
+ *   tls?: string }} options
  * @returns figures of the window; times in microseconds, memory in bytes
  */
-export async function measure(proxy, { load, size, warmupMs, windowMs, seed, upstream }) {
+export async function measure(proxy, { load, size, warmupMs, windowMs, seed, upstream, tls }) {
   const child = new Child(program("load"), [
     ...["-target", `127.0.0.1:${proxy.port}`, "-size", String(size), "-seed", String(seed)],
     ...["-warmup", `${warmupMs}ms`, "-duration", `${windowMs}ms`],
+    ...(tls === undefined ? [] : ["-tls", tls]),
     ...load,
   ]);
   await child.next("start");

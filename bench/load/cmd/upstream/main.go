@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 
 	"contender.dev/bench/load/internal/predict"
+	"contender.dev/bench/load/internal/secure"
 )
 
 const (
@@ -30,11 +31,12 @@ const (
 )
 
 var (
-	checkCalls = flag.Int("check", 64, "calls per connection whose headers and bytes are compared with the load generator's")
-	size       = flag.Int("size", 512, "bytes of a request message, as given to the load generator")
-	batch      = flag.Bool("batch", false, "write answers that are ready together at once, not one by one")
-	fault      = flag.String("fault", "", "answer wrongly, to prove that it is noticed: status, short, reset, hang")
-	faultEvery = flag.Int("fault-every", 100, "one call in this many is answered wrongly")
+	checkCalls   = flag.Int("check", 64, "calls per connection whose headers and bytes are compared with the load generator's")
+	size         = flag.Int("size", 512, "bytes of a request message, as given to the load generator")
+	batch        = flag.Bool("batch", false, "write answers that are ready together at once, not one by one")
+	fault        = flag.String("fault", "", "answer wrongly, to prove that it is noticed: status, short, reset, hang")
+	certificates = flag.String("tls", "", "folder of certificates: TLS is spoken; plain text without it")
+	faultEvery   = flag.Int("fault-every", 100, "one call in this many is answered wrongly")
 )
 
 // version is one listener: a model version, its answers and its count.
@@ -66,7 +68,7 @@ func main() {
 		if err != nil || number < 1 || number > 127 {
 			fail(fmt.Errorf("-listen %q: the version is a number from 1 to 127", item))
 		}
-		listener, err := net.Listen("tcp", address)
+		listener, err := secure.Listen(address, *certificates)
 		if err != nil {
 			fail(err)
 		}
