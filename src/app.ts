@@ -12,6 +12,7 @@ import { problemLine } from "./base/parsed.ts";
 import { trusts } from "./base/trust.ts";
 import type { Handlers } from "./cli/handlers.ts";
 import { loadTexts } from "./config/files.ts";
+import { pemFiles } from "./config/sources/pem-files.ts";
 import { demoDefaults } from "./demo/options.ts";
 import type { TrialSidecar } from "./init/options.ts";
 import type { RouteSpec } from "./model/route.ts";
@@ -71,6 +72,7 @@ async function startTrial(routeText: string, { version, nodeVersion }: ProcessPo
     local,
     trustsHop: trusts([]),
     onEvent: () => undefined,
+    openPem: pemFiles(systemClock),
   });
   const applied = loaded.ok ? sidecar.apply(loaded.value) : loaded;
   if (!applied.ok) throw new ContenderError("INTERNAL", applied.problems.map(problemLine).join("\n"));

@@ -7,7 +7,7 @@ import { formatAddress } from "../base/address.ts";
 import type { Problem } from "../base/parsed.ts";
 import type { Path } from "./decode.ts";
 import type { RouteDraft, VariantDraft } from "./route-draft.ts";
-import { judgeRoute, type Surroundings } from "./route-rules.ts";
+import { judgeRoute, type Surroundings, tlsScheme } from "./route-rules.ts";
 import type { Settings } from "./settings.ts";
 import { type Setting, settingsTable } from "./settings-table.ts";
 import { assemble, type Loaded } from "./snapshot.ts";
@@ -32,9 +32,13 @@ export function routeSettingsBesideFile(settings: Settings): Problem[] {
 export function environmentSnapshot(settings: Settings): Loaded {
   const { champion, challengers, shadows } = settings;
   const first = champion ?? { name: "champion", address: "local" };
+  const { upstreamTlsCa: ca, upstreamTlsCert: cert, upstreamTlsKey: key } = settings;
+  const variant = (address: string): VariantDraft => {
+    return address.startsWith(tlsScheme) ? { address, tls: { ca, cert, key } } : { address };
+  };
   const problems: Problem[] = [];
   const owner = new Map<string, string>([[first.name, settingsTable.champion.env]]);
-  const variants: [string, VariantDraft][] = [[first.name, { address: first.address }]];
+  const variants: [string, VariantDraft][] = [[first.name, variant(first.address)]];
   for (const [list, { env }] of [
     [challengers, settingsTable.challengers],
     [shadows, settingsTable.shadows],
@@ -45,7 +49,7 @@ export function environmentSnapshot(settings: Settings): Loaded {
         problems.push({ path: env, message: `${JSON.stringify(name)} is named in ${before} already` });
       else {
         owner.set(name, env);
-        variants.push([name, { address }]);
+        variants.push([name, variant(address)]);
       }
     }
   }
@@ -55,6 +59,7 @@ export function environmentSnapshot(settings: Settings): Loaded {
       message: "is missing, and the others need a champion beside them",
     });
   }
+  problems.push(...uselessTls(settings, variants));
   const draft: RouteDraft = {
     name: settings.route,
     namesMeant: true,
@@ -85,10 +90,20 @@ export function environmentSnapshot(settings: Settings): Loaded {
   );
 }
 
+/** Certificates that nobody is shown: most likely an address lacks its scheme, and calls go out in plain text. */
+function uselessTls(settings: Settings, variants: readonly (readonly [string, VariantDraft])[]): Problem[] {
+  if (variants.some(([, { tls }]) => tls !== undefined)) return [];
+  const { upstreamTlsCa, upstreamTlsCert, upstreamTlsKey } = settingsTable;
+  return [upstreamTlsCa, upstreamTlsCert, upstreamTlsKey]
+    .filter(({ env }) => settings.given.has(env))
+    .map(({ env }) => ({ path: env, message: `no variant speaks TLS: write its address as ${tlsScheme}HOST:PORT` }));
+}
+
 /** The variable behind a path of the document that the draft stands for. */
-function variableOf([, section, name]: Path, owner: ReadonlyMap<string, string>): string {
+function variableOf([, section, name, field, part]: Path, owner: ReadonlyMap<string, string>): string {
   switch (section) {
     case "variants":
+      if (field === "tls") return (part === "key" ? settingsTable.upstreamTlsKey : settingsTable.upstreamTlsCert).env;
       return owner.get(String(name)) ?? settingsTable.champion.env;
     case "weights":
       return settingsTable.weights.env;

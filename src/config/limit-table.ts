@@ -251,13 +251,19 @@ export const limitTable = {
       default: 10_000,
       least: 1,
       most: longestDurationMs,
-      doc: "Time for a caller's preface and SETTINGS.",
+      doc: "Time for a caller's TLS handshake, preface and SETTINGS, all of them together.",
     },
     goawayPingTimeoutMs: {
       default: 1_000,
       least: 1,
       most: longestDurationMs,
       doc: "Time for the answer to the PING between the two GOAWAYs of a drain.",
+    },
+    handshakesPerTurn: {
+      default: 4,
+      least: 1,
+      most: 10_000,
+      doc: "TLS handshakes that begin in one turn of the event loop, so that a rush of callers does not hold up calls.",
     },
     backlog: {
       default: 1_024,

@@ -7,7 +7,7 @@
 import type { GateAction, GatesSpec, KeySource, ModelOverride, RouteMatch } from "../model/route.ts";
 import { type Fault, Fields, type TextRule } from "./decode.ts";
 import { routeBounds } from "./route-defaults.ts";
-import type { RouteDraft, ScoreDraft, ShadowDraft, VariantDraft } from "./route-draft.ts";
+import type { RouteDraft, ScoreDraft, ShadowDraft, TlsDraft, VariantDraft } from "./route-draft.ts";
 
 export const apiVersion = "contender.dev/v1alpha1";
 export const routeKind = "ModelRoute";
@@ -30,6 +30,14 @@ const serviceRule = {
   wants: "a full service name such as package.Service",
 } satisfies TextRule;
 const authorityRule = { pattern: /^[A-Za-z0-9._:[\]-]+$/, wants: "HOST or HOST:PORT" } satisfies TextRule;
+
+const serverNameRule = {
+  pattern:
+    /^([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+|spiffe:\/\/[a-z0-9._-]+(\/[A-Za-z0-9._-]+)+)$/,
+  wants: "a host name, an IP address or spiffe://DOMAIN/PATH",
+} satisfies TextRule;
+
+export const tlsVersions = ["TLSv1.2", "TLSv1.3"] as const;
 
 const dialects = ["tensorflow-serving", "open-inference"] as const;
 const reduces = ["element", "max", "argmax", "margin", "entropy", "mean"] as const;
@@ -133,6 +141,7 @@ function decodeVariant(variants: Fields, name: string): VariantDraft {
   const variant = variants.fields(name, [
     "address",
     "authority",
+    "tls",
     "model",
     "metadata",
     "expectVersion",
@@ -149,6 +158,7 @@ function decodeVariant(variants: Fields, name: string): VariantDraft {
   return {
     address: variant.text("address"),
     authority: variant.text("authority", authorityRule),
+    tls: decodeTls(variant.fields("tls", ["ca", "cert", "key", "serverName", "minVersion"])),
     model: decodeModel(variant.fields("model", ["name", "version", "label", "restoreResponse"])),
     metadata: variant
       .named("metadata", metadataNameRule, (map, header) => map.text(header, metadataValueRule))
@@ -157,6 +167,17 @@ function decodeVariant(variants: Fields, name: string): VariantDraft {
     onFailure: variant.oneOf("onFailure", ["error", "champion"]),
     artifact: variant.text("artifact"),
     warmup: copies === undefined ? undefined : { copies, timeoutMs },
+  };
+}
+
+function decodeTls(tls: Fields | undefined): TlsDraft | undefined {
+  if (tls === undefined) return undefined;
+  return {
+    ca: tls.text("ca"),
+    cert: tls.text("cert"),
+    key: tls.text("key"),
+    serverName: tls.text("serverName", serverNameRule),
+    minVersion: tls.oneOf("minVersion", tlsVersions),
   };
 }
 

@@ -2,11 +2,14 @@
  * A route that has been read but not judged: what a document and the environment have in common before the rules that
  * span fields are applied. `undefined` is what was not said.
  */
-import type { GatesSpec, KeySource, ModelOverride, RouteMatch, ScoreReduce } from "../model/route.ts";
+import type { GatesSpec, KeySource, ModelOverride, RouteMatch, ScoreReduce, UpstreamTlsSpec } from "../model/route.ts";
+
+export type TlsDraft = { readonly [K in keyof UpstreamTlsSpec]?: UpstreamTlsSpec[K] | undefined };
 
 export interface VariantDraft {
   readonly address: string | undefined;
   readonly authority?: string | undefined;
+  readonly tls?: TlsDraft | undefined;
   readonly model?: ModelOverride | undefined;
   readonly metadata?: readonly (readonly [string, string])[] | undefined;
   readonly expectVersion?: string | undefined;

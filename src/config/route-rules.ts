@@ -6,7 +6,7 @@
  */
 import { type Address, formatAddress, readAddress } from "../base/address.ts";
 import { didYouMean } from "../base/nearest.ts";
-import type { ModelOverride, RouteSpec, ScoreSpec, ShadowSpec, VariantSpec } from "../model/route.ts";
+import type { ModelOverride, RouteSpec, ScoreSpec, ShadowSpec, UpstreamTlsSpec, VariantSpec } from "../model/route.ts";
 import { type Fault, type Path, shown } from "./decode.ts";
 import { defaultBuckets, routeBounds, routeDefaults } from "./route-defaults.ts";
 import type { RouteDraft, ScoreDraft, VariantDraft } from "./route-draft.ts";
@@ -39,6 +39,9 @@ export function judgeRoute(draft: RouteDraft, shape: readonly Fault[], around: S
 
 /** Metadata that HTTP/2 and gRPC own, or that the sidecar sets itself. */
 const reservedMetadata = /^(grpc-.*|x-contender-.*|te|host|connection|content-type|content-length|user-agent)$/;
+
+/** In front of an address: TLS is spoken there, with what Node trusts or as `tls` says. */
+export const tlsScheme = "tls://";
 
 class Rules {
   readonly faults: Fault[] = [];
@@ -139,6 +142,7 @@ class Rules {
       name,
       address: this.#address([...path, "address"], draft.address),
       authority: draft.authority,
+      tls: this.#tls(path, draft),
       model: draft.model,
       metadata: draft.metadata ?? [],
       expectVersion: draft.expectVersion,
@@ -151,8 +155,19 @@ class Rules {
     };
   }
 
-  #address(path: Path, text: string | undefined): string {
-    if (text === undefined) return "";
+  #tls(path: Path, { address, tls }: VariantDraft): UpstreamTlsSpec | undefined {
+    if (tls === undefined && address?.startsWith(tlsScheme) !== true) return undefined;
+    const { ca, cert, key, serverName, minVersion = "TLSv1.2" } = tls ?? {};
+    if ((cert === undefined) !== (key === undefined) && !this.#misshapen(...path, "tls")) {
+      const [there, missing] = cert === undefined ? ["key", "cert"] : ["cert", "key"];
+      this.#fail([...path, "tls", missing], `is missing, and ${there} is of no use without it`);
+    }
+    return { ca, cert, key, serverName, minVersion };
+  }
+
+  #address(path: Path, given: string | undefined): string {
+    if (given === undefined) return "";
+    const text = given.startsWith(tlsScheme) ? given.slice(tlsScheme.length) : given;
     const reading = readAddress(text === "local" ? this.#around.local : text);
     if (!reading.ok) {
       this.#fail(path, reading.message);

@@ -7,6 +7,7 @@ import { type Address, readAddress, readListenAddress } from "../base/address.ts
 import { digitsOf } from "../base/digits.ts";
 import { readDurationMs } from "../base/duration.ts";
 import { type Reading, read, unreadable } from "../base/parsed.ts";
+import { readAllowedNames } from "../base/tls-names.ts";
 import { readNetworks } from "../base/trust.ts";
 import type { KeySource } from "../model/route.ts";
 import {
@@ -20,7 +21,7 @@ import {
   readShadows,
   readWeights,
 } from "./environment-words.ts";
-import { nameRule } from "./route-document.ts";
+import { nameRule, tlsVersions } from "./route-document.ts";
 
 /** A machine with more cores has better uses for them than one pod's sidecar. */
 const mostWorkers = 64;
@@ -44,8 +45,50 @@ export const settingsTable = {
     env: "CONTENDER_LISTEN",
     default: "0.0.0.0:7400",
     placeholder: "ADDRESS",
-    doc: "Where callers connect, HTTP/2 without TLS. All interfaces, since a pod's calls come to its own address.",
+    doc: "Where callers connect: HTTP/2, with TLS where CONTENDER_TLS_CERT is set. All interfaces, since a pod's calls come to its own address.",
     read: readListenAddress,
+  }),
+  listenMode: setting<number>({
+    env: "CONTENDER_LISTEN_MODE",
+    default: "0660",
+    placeholder: "MODE",
+    doc: "Permissions of the file, where CONTENDER_LISTEN is a unix socket: who may write may call. Owner and group, which a pod's fsGroup makes the same for all its containers.",
+    read: readMode,
+  }),
+  tlsCert: setting<string | undefined>({
+    env: "CONTENDER_TLS_CERT",
+    default: "",
+    placeholder: "PATH",
+    doc: "The certificate that callers are shown, PEM, followed by intermediate ones; with it the listener speaks TLS and nothing else. Watched, Secret swaps included.",
+    read: optional(read),
+  }),
+  tlsKey: setting<string | undefined>({
+    env: "CONTENDER_TLS_KEY",
+    default: "",
+    placeholder: "PATH",
+    doc: "The private key of that certificate, PEM, without a passphrase; watched with it.",
+    read: optional(read),
+  }),
+  tlsClientCa: setting<string | undefined>({
+    env: "CONTENDER_TLS_CLIENT_CA",
+    default: "",
+    placeholder: "PATH",
+    doc: "Authorities, PEM, one of which must have signed a caller's certificate. Without it callers need none.",
+    read: optional(read),
+  }),
+  tlsAllowedNames: setting<readonly string[]>({
+    env: "CONTENDER_TLS_ALLOWED_NAMES",
+    default: "",
+    placeholder: "NAME,…",
+    doc: "Names of which a caller's certificate must have one: DNS names, *.DOMAIN (one label in front), URIs such as spiffe://DOMAIN/PATH, or spiffe://DOMAIN/PATH/* (all below). Without it every caller with a good certificate is served.",
+    read: readAllowedNames,
+  }),
+  tlsMinVersion: setting<"TLSv1.2" | "TLSv1.3">({
+    env: "CONTENDER_TLS_MIN_VERSION",
+    default: "TLSv1.2",
+    placeholder: "VERSION",
+    doc: "The oldest TLS that callers may speak, TLSv1.2 or TLSv1.3. Both sides take the newest that they have.",
+    read: oneOf(...tlsVersions),
   }),
   admin: setting<Address>({
     env: "CONTENDER_ADMIN",
@@ -122,6 +165,30 @@ export const settingsTable = {
     doc: "The number of an answer that is its score: `scores[1]` is element 1 of each row of the output `scores`, `scores` element 0; also [max], [argmax], [margin], [entropy], [mean].",
     shapesRoute: true,
     read: optional(readScore),
+  }),
+  upstreamTlsCa: setting<string | undefined>({
+    env: "CONTENDER_UPSTREAM_TLS_CA",
+    default: "",
+    placeholder: "PATH",
+    doc: "Authorities, PEM, of the variants whose address begins with tls://. Without it those that Node trusts.",
+    shapesRoute: true,
+    read: optional(read),
+  }),
+  upstreamTlsCert: setting<string | undefined>({
+    env: "CONTENDER_UPSTREAM_TLS_CERT",
+    default: "",
+    placeholder: "PATH",
+    doc: "The certificate that those variants are shown, PEM.",
+    shapesRoute: true,
+    read: optional(read),
+  }),
+  upstreamTlsKey: setting<string | undefined>({
+    env: "CONTENDER_UPSTREAM_TLS_KEY",
+    default: "",
+    placeholder: "PATH",
+    doc: "The private key of that certificate, PEM, without a passphrase.",
+    shapesRoute: true,
+    read: optional(read),
   }),
   route: setting<string>({
     env: "CONTENDER_ROUTE",
@@ -263,6 +330,11 @@ function readCount(text: string): Reading<number> {
   return count >= 1 && count <= mostWorkers
     ? read(count)
     : unreadable(`want a whole number from 1 to ${mostWorkers}, got ${JSON.stringify(text)}`);
+}
+
+function readMode(text: string): Reading<number> {
+  if (/^0?[0-7]{3}$/.test(text)) return read(Number.parseInt(text, 8));
+  return unreadable(`want three octal digits such as 0660, got ${JSON.stringify(text)}`);
 }
 
 function readRatio(text: string): Reading<number> {

@@ -80,7 +80,21 @@ function readAll(set: Record<string, string>, problems: Problem[]): Record<strin
 }
 
 function acrossSettings(values: SettingValues): Problem[] {
-  if (values.gracePeriodMs > values.drainDelayMs) return [];
-  const message = "want more than CONTENDER_DRAIN_DELAY, or no call would be waited for";
-  return [{ path: settingsTable.gracePeriodMs.env, message }];
+  const problems: Problem[] = [];
+  const need = (there: boolean, missing: Setting<unknown>, message: string): void => {
+    if (there) problems.push({ path: missing.env, message });
+  };
+  if (values.gracePeriodMs <= values.drainDelayMs) {
+    const message = "want more than CONTENDER_DRAIN_DELAY, or no call would be waited for";
+    problems.push({ path: settingsTable.gracePeriodMs.env, message });
+  }
+  const { tlsCert, tlsKey, tlsClientCa, tlsAllowedNames, tlsMinVersion } = values;
+  const { tlsCert: cert, tlsKey: key, tlsClientCa: ca } = settingsTable;
+  need(tlsCert !== undefined && tlsKey === undefined, key, `is missing, and ${cert.env} is of no use without it`);
+  const wantsTls =
+    tlsKey !== undefined || tlsClientCa !== undefined || tlsMinVersion !== settingsTable.tlsMinVersion.default;
+  need(wantsTls && tlsCert === undefined, cert, "is missing: without a certificate the listener speaks plain text");
+  const named = tlsAllowedNames.length > 0;
+  need(named && tlsClientCa === undefined, ca, "is missing: callers without a certificate have no names to allow");
+  return problems;
 }

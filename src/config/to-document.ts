@@ -52,11 +52,12 @@ function scoreOf({ output, reduce, index, range, buckets }: ScoreSpec): object {
 }
 
 function variantOf(variant: VariantSpec): object {
-  const { address, authority, model, metadata, expectVersion, onFailure, artifact, warmup } = variant;
+  const { address, authority, tls, model, metadata, expectVersion, onFailure, artifact, warmup } = variant;
   const shown = metadata.map(([name, value]) => [name, isSecretName(name) ? redacted : value] as const);
   return without({
     address,
     authority,
+    tls: tls === undefined ? undefined : without({ ...tls }),
     model: model === undefined ? undefined : without({ ...model }),
     metadata: shown.length === 0 ? undefined : Object.fromEntries(shown),
     expectVersion,

@@ -85,6 +85,35 @@ export class Output {
     return pieces;
   }
 
+  /**
+   * Copies what fits of it into `target`, from the front: for a socket that takes bytes by working on a copy, and one large
+   * piece better than several. What has been copied is given back at once. @returns how many bytes that were.
+   */
+  move(target: Buffer): number {
+    this.#cut();
+    const pieces = this.#pieces;
+    let filled = 0;
+    let done = 0;
+    while (done < pieces.length && filled < target.length) {
+      const piece = pieces[done] as Buffer;
+      const copied = piece.copy(target, filled);
+      filled += copied;
+      if (copied < piece.length) {
+        pieces[done] = piece.subarray(copied);
+        break;
+      }
+      done++;
+    }
+    if (done > 0) pieces.splice(0, done);
+    this.bytes -= filled;
+    if (pieces.length === 0) {
+      for (const memory of this.#held) memory.release();
+      this.#held = [];
+      this.rewind();
+    }
+    return filled;
+  }
+
   /** The socket has passed on everything it was ever given, or never will: what it lay in may be written over. */
   rewind(): void {
     if (this.#given.length > 0) {

@@ -40,6 +40,18 @@ export interface ModelOverride {
   readonly restoreResponse: boolean;
 }
 
+/** How TLS is spoken to an upstream. Paths of PEM files, never what is in them. */
+export interface UpstreamTlsSpec {
+  /** Authorities that may sign the upstream's certificate; undefined means those that Node trusts. */
+  readonly ca: string | undefined;
+  /** Our own certificate and its key, for upstreams that ask for one. */
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** Whom the certificate must be for: sent as SNI where it is a DNS name, a SPIFFE id is only compared. */
+  readonly serverName: string | undefined;
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+}
+
 /** One way to answer a route. */
 export interface VariantSpec {
   readonly name: string;
@@ -47,6 +59,8 @@ export interface VariantSpec {
   readonly address: string;
   /** `:authority` towards this upstream; by default its host and port, `localhost` for a unix socket. */
   readonly authority: string | undefined;
+  /** Undefined where plain text is spoken. */
+  readonly tls?: UpstreamTlsSpec | undefined;
   readonly model: ModelOverride | undefined;
   /** Metadata set on every call to this variant, names in lower case. */
   readonly metadata: readonly (readonly [string, string])[];

@@ -186,6 +186,26 @@ export const catalogue = {
     labels: [],
     help: "When the configuration in force was applied, in seconds since the Unix epoch.",
   },
+  contender_tls_handshakes_total: {
+    type: "counter",
+    labels: ["side", "version", "resumed"],
+    help: "TLS handshakes that succeeded, by whether they went on from an earlier session.",
+  },
+  contender_tls_handshake_failures_total: {
+    type: "counter",
+    labels: ["side", "reason"],
+    help: "Connections that came to nothing because of TLS, or for want of it.",
+  },
+  contender_tls_reloads_total: {
+    type: "counter",
+    labels: ["side", "result"],
+    help: "Changes of certificate files, by what came of them.",
+  },
+  contender_tls_certificate_not_after_timestamp_seconds: {
+    type: "gauge",
+    labels: ["side", "path"],
+    help: "When the certificate in force ends to be valid, in seconds since the Unix epoch.",
+  },
   contender_prediction_log_dropped_total: {
     type: "counter",
     labels: ["reason"],
@@ -221,6 +241,10 @@ export const scrapedNames = [
   "contender_queue_calls",
   "contender_buffered_bytes",
   "contender_goaways_total",
+  "contender_tls_handshakes_total",
+  "contender_tls_handshake_failures_total",
+  "contender_tls_reloads_total",
+  "contender_tls_certificate_not_after_timestamp_seconds",
   "contender_prediction_log_dropped_total",
   "contender_workers",
   "contender_worker_restarts_total",

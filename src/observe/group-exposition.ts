@@ -3,7 +3,7 @@
  *
  * Counters and histograms are added up, and those of workers that have ended stay in the sum as they were last seen, so
  * that no counter goes backwards; what such a worker counted after the last scrape is lost, as it is with a process that
- * is killed alone. Gauges are added up, or the greatest counts, or only the primary knows.
+ * is killed alone. Gauges are added up, or the greatest or the least counts, or only the primary knows.
  *
  * prom-client has an aggregator of its own: it belongs to Node's cluster module, forgets workers that have ended, and
  * takes each worker's whole registry as objects in one go, on the event loop of the data path.
@@ -19,7 +19,7 @@ import {
 } from "./exposition-text.ts";
 
 /** How the workers' values of a metric become one. `primary`: they don't, it knows best. */
-export type MergeRule = "sum" | "max" | "primary";
+export type MergeRule = "sum" | "max" | "min" | "primary";
 
 /** Of every gauge. Counters and histograms are added up, but for those named here. */
 export const mergeRules: Readonly<Record<string, MergeRule>> = {
@@ -33,6 +33,7 @@ export const mergeRules: Readonly<Record<string, MergeRule>> = {
   contender_warmup_remaining_copies: "max",
   contender_queue_calls: "sum",
   contender_buffered_bytes: "sum",
+  contender_tls_certificate_not_after_timestamp_seconds: "min",
   contender_overload_level: "max",
   contender_overload_pressure_ratio: "max",
   contender_config_info: "primary",
@@ -169,9 +170,18 @@ function add(target: Family, { type, samples }: Family, rule: MergeRule, wins: "
     if (unlike.size > 0 && wins === "older" && unlike.has(histogramSeries(line))) continue;
     const there = target.samples.get(line);
     if (there === undefined || Number.isNaN(there)) target.samples.set(line, value);
-    else if (!Number.isNaN(value)) target.samples.set(line, rule === "max" ? Math.max(there, value) : there + value);
+    else if (!Number.isNaN(value)) target.samples.set(line, merge[rule](there, value));
   }
 }
+
+const sum = (a: number, b: number): number => a + b;
+/** Two values made one. What is the primary's is not merged, and added up where a worker alone tells it. */
+const merge: Readonly<Record<MergeRule, (a: number, b: number) => number>> = {
+  sum,
+  max: Math.max,
+  min: Math.min,
+  primary: sum,
+};
 
 const noSeries: ReadonlySet<string> = new Set();
 

@@ -20,6 +20,7 @@ import { Sidecar } from "../runtime/sidecar.ts";
 import { effective, keepYoungGenerationSmall, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
 import { levelOf, openProcessLog } from "./process-log.ts";
 import { thisMachine } from "./this-machine.ts";
+import { listenerTlsOf, openPem, refuseTls, tlsWord } from "./tls.ts";
 
 export class SidecarProcess {
   readonly #settings: Settings;
@@ -69,6 +70,7 @@ export class SidecarProcess {
         const { kind, ...rest } = event;
         this.#log[levelOf(event, this.#sidecar.draining)]({ event: kind, ...rest });
       },
+      openPem,
       nonGrpc: settings.nonGrpc,
       limits: settings.limits,
       machine: thisMachine(ports, resolveOverloadOptions(settings.limits.overload).memoryBytes),
@@ -91,13 +93,16 @@ export class SidecarProcess {
     for (const warning of first.warnings) this.#log.warn({ event: "config_warning", ...warning });
     const applied = this.#sidecar.apply(first.value);
     if (!applied.ok) return refuseStart(applied.problems);
+    const tls = listenerTlsOf(this.#settings);
+    const secured = tls === undefined ? undefined : this.#sidecar.secure(tls);
+    if (secured?.ok === false) return refuseTls(secured.problems);
 
     const admin = this.#admin();
     const adminAddress = await listening("CONTENDER_ADMIN", this.#settings.admin, () =>
       admin.listen(this.#settings.admin),
     );
     const listen = await listening("CONTENDER_LISTEN", this.#settings.listen, () =>
-      this.#sidecar.listen(this.#settings.listen),
+      this.#sidecar.listen(this.#settings.listen, this.#settings.listenMode),
     );
     // Before anybody is told that we are there: who is told may end us at once.
     const done = new Promise<number>((resolve) => {
@@ -112,6 +117,7 @@ export class SidecarProcess {
     this.#log.info({
       event: "ready",
       listen,
+      tls: tlsWord(tls),
       admin: formatAddress(adminAddress),
       config: version,
       source: from,

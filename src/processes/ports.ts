@@ -64,7 +64,7 @@ export async function listening<T>(setting: string, address: Address, listen: ()
     const { code = "", message = String(reason) } = reason as NodeJS.ErrnoException;
     const text =
       code === "EADDRINUSE"
-        ? `${setting}: ${formatAddress(address)} is taken by another process; choose another port`
+        ? `${setting}: ${formatAddress(address)} is taken by another process; choose another address`
         : `${setting}: cannot listen on ${formatAddress(address)}: ${message}`;
     throw new ContenderError("ADDRESS_IN_USE", text, { cause: reason });
   }

@@ -25,6 +25,7 @@ import { resolveProxyOptions } from "../proxy/options.ts";
 import { resolveOverloadOptions } from "../resilience/overload-options.ts";
 import { openPredictionLog } from "../runtime/records.ts";
 import { affordableConnections } from "../runtime/sidecar.ts";
+import type { ListenerTlsSpec } from "../runtime/sidecar-tls.ts";
 import { Door } from "../transport/door.ts";
 import { resolveTransportOptions } from "../transport/options.ts";
 import { Group } from "../workers/group.ts";
@@ -33,6 +34,7 @@ import { shareOf } from "../workers/shares.ts";
 import { Switchover } from "../workers/switchover.ts";
 import { effective, keepYoungGenerationSmall, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
 import { openProcessLog } from "./process-log.ts";
+import { checkListener, checkUpstreams, listenerTlsOf, refuseTls, tlsWord } from "./tls.ts";
 
 /** How long a scrape waits for a worker. Prometheus gives up after 10 s by default; a worker takes milliseconds. */
 const scrapeMs = 2_000;
@@ -53,6 +55,7 @@ export class PrimaryProcess {
   readonly #group: Group;
   readonly #switchover: Switchover;
   readonly #door: Door;
+  readonly #tls: ListenerTlsSpec | undefined;
   #snapshot: Snapshot | undefined = undefined;
   /** What is wrong with the configuration that was refused last; empty once a good one came after it. */
   #refused: readonly Problem[] = [];
@@ -68,6 +71,7 @@ export class PrimaryProcess {
   constructor(settings: Settings, ports: ProcessPorts) {
     this.#settings = settings;
     this.#ports = ports;
+    this.#tls = listenerTlsOf(settings);
     const { stdout, log } = openProcessLog(settings.logLevel, null, () => this.#metrics.hookFailed("log"));
     this.#stdout = stdout;
     this.#log = log;
@@ -105,7 +109,8 @@ export class PrimaryProcess {
       },
     );
     this.#switchover = new Switchover(this.#group, settings.limits.breaker);
-    this.#door = new Door({ backlog: limits.backlog, onRefused: () => this.#metrics.connectionRefused() }, (handle) =>
+    const refused = (): void => this.#metrics.connectionRefused();
+    this.#door = new Door({ backlog: limits.backlog, socketMode: settings.listenMode, onRefused: refused }, (handle) =>
       this.#group.hand(handle),
     );
     this.#registerFigures();
@@ -129,6 +134,10 @@ export class PrimaryProcess {
     for (const warning of first.warnings) this.#log.warn({ event: "config_warning", ...warning });
     const plan = planSnapshot(first.value);
     if (!plan.ok) return refuseStart(plan.problems);
+    const usable = checkUpstreams(plan.value);
+    if (!usable.ok) return refuseStart(usable.problems);
+    const wrong = this.#tls === undefined ? [] : checkListener(this.#tls);
+    if (wrong.length > 0) return refuseTls(wrong);
     this.#inForce(first.value);
 
     const admin = this.#admin();
@@ -169,6 +178,7 @@ export class PrimaryProcess {
     this.#log.info({
       event: "ready",
       listen,
+      tls: tlsWord(this.#tls),
       admin,
       config: snapshot.version,
       source: snapshot.source,
@@ -200,6 +210,8 @@ export class PrimaryProcess {
     if (!loaded.ok) return loaded.problems;
     const plan = planSnapshot(loaded.value);
     if (!plan.ok) return plan.problems;
+    const usable = checkUpstreams(plan.value);
+    if (!usable.ok) return usable.problems;
     const problems = await this.#switchover.apply(loaded.value, this.#snapshot as Snapshot);
     if (problems.length === 0) this.#inForce(loaded.value);
     return problems;
@@ -247,6 +259,7 @@ export class PrimaryProcess {
       workers,
       local,
       unix: listen.kind === "unix",
+      tls: this.#tls,
       trustHop,
       nonGrpc: this.#settings.nonGrpc,
       limits: shareOf(full, workers),

@@ -14,10 +14,13 @@ export interface ProcessLog {
   readonly log: Logger;
 }
 
+/** What is no trouble, whenever it comes. */
+const news: ReadonlySet<string> = new Set<SidecarEvent["kind"]>(["connected", "resolved", "tls_reloaded"]);
+
 /** The level of what a data plane says. What begins is good news, and what ends while we end is as it should be. */
 export function levelOf(event: SidecarEvent, draining: boolean): "info" | "warn" {
   const { kind } = event;
-  const good = kind === "connected" || kind === "resolved" || (kind === "warmup" && event.end === "warm");
+  const good = news.has(kind) || (kind === "warmup" && event.end === "warm");
   return good || draining ? "info" : "warn";
 }
 

@@ -10,7 +10,6 @@ import { trusts } from "../base/trust.ts";
 import type { Snapshot } from "../model/route.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { collectProcessMetrics } from "../observe/process-metrics.ts";
-import { planSnapshot } from "../plan/plan.ts";
 import { openRecords } from "../runtime/records.ts";
 import { Sidecar } from "../runtime/sidecar.ts";
 import type { RawHandle } from "../transport/door.ts";
@@ -21,6 +20,7 @@ import { WarmupReports } from "../workers/warmup-reports.ts";
 import { keepYoungGenerationSmall, logCloseMs, type ProcessPorts } from "./ports.ts";
 import { levelOf, openProcessLog, type ProcessLog } from "./process-log.ts";
 import { thisMachine } from "./this-machine.ts";
+import { openPem, refuseTls } from "./tls.ts";
 
 /** Characters of an exposition in one message: about a tenth of a millisecond, between which calls go on. */
 const pieceLength = 65_536;
@@ -109,6 +109,7 @@ class Worker {
         const { kind, ...rest } = event;
         log[levelOf(event, this.#sidecar.draining)]({ event: kind, ...rest });
       },
+      openPem,
       nonGrpc: settings.nonGrpc,
       limits: settings.limits,
       machine: thisMachine(ports, settings.limits.overload?.memoryBytes ?? 0, settings.workers),
@@ -119,6 +120,8 @@ class Worker {
     this.#breakers.hear(breakers);
     const applied = this.#sidecar.apply(snapshot);
     if (!applied.ok) throw new ContenderError("INTERNAL", applied.problems.map(problemLine).join("\n"));
+    const secured = settings.tls === undefined ? undefined : this.#sidecar.secure(settings.tls);
+    if (secured?.ok === false) refuseTls(secured.problems);
     this.#sidecar.open();
     parent.send({ kind: "ready" });
     keepYoungGenerationSmall();
@@ -178,9 +181,9 @@ class Worker {
   }
 
   #prepare(prepared: Prepared): readonly Problem[] {
-    const plan = planSnapshot(prepared.snapshot);
-    this.#prepared = plan.ok ? prepared : undefined;
-    return plan.ok ? [] : plan.problems;
+    const usable = this.#sidecar.prepare(prepared.snapshot);
+    this.#prepared = usable.ok ? prepared : undefined;
+    return usable.ok ? [] : usable.problems;
   }
 
   /** @returns the version in force. */

@@ -21,6 +21,8 @@ export interface AccessLine {
   readonly latencyMs: number;
   /** Undefined over a unix socket. */
   readonly peer: string | undefined;
+  /** The name of its certificate that let the caller in; undefined where none was asked for. */
+  readonly identity: string | undefined;
 }
 
 export class AccessRecords implements CallRecords {
@@ -38,6 +40,7 @@ export class AccessRecords implements CallRecords {
   add(call: Call, code: number, nowMs: number): void {
     if (this.#chance.next() >= this.#ratio) return;
     const { assigned, target } = call;
+    const { address: peer, identity } = peerOf(call.down.connection);
     this.#write({
       route: call.route.spec.name,
       variant: assigned.name,
@@ -47,7 +50,8 @@ export class AccessRecords implements CallRecords {
       status: grpcStatusNames[code] ?? "UNKNOWN",
       localReply: call.failure,
       latencyMs: roundedMs(nowMs - call.startMs),
-      peer: peerOf(call.down.connection).address,
+      peer,
+      identity,
     });
   }
 }

@@ -66,6 +66,7 @@ export interface BoundVariant {
   readonly cells: VariantCells;
   readonly sink: VariantSink;
   readonly authority: HeaderField;
+  readonly scheme: HeaderField;
   /** `x-contender-variant: NAME`; undefined where the route doesn't tell. */
   readonly answeredBy: HeaderField | undefined;
   /** Metadata that this upstream is to get, in place of what the caller sent under these names. */
@@ -225,6 +226,9 @@ function bindCopies(route: RoutePlan, spec: ShadowSpec, traffic: CopyTraffic, bi
   };
 }
 
+const schemeHttp = new HeaderField(":scheme", "http");
+const schemeHttps = new HeaderField(":scheme", "https");
+
 function bindVariant(route: RoutePlan, plan: VariantPlan, traffic: Traffic, bindings: Bindings): BoundVariant {
   const { spec } = plan;
   const cells = bindings.cells(route.spec, spec.name);
@@ -235,6 +239,7 @@ function bindVariant(route: RoutePlan, plan: VariantPlan, traffic: Traffic, bind
     cells,
     sink: new VariantSink(cells, trafficIndex.live, spec.expectVersion),
     authority: new HeaderField(":authority", authorityOf(plan)),
+    scheme: spec.tls === undefined ? schemeHttp : schemeHttps,
     answeredBy: route.spec.variantHeader ? new HeaderField("x-contender-variant", keyFromText(spec.name)) : undefined,
     metadata: spec.metadata.map(([name, value]) => new HeaderField(name, keyFromText(value))),
     breaker: traffic === "live" ? bindings.breaker(route.spec, plan) : undefined,

@@ -82,7 +82,6 @@ export function isGrpcType(value: string): boolean {
 }
 
 const methodPost = new HeaderField(":method", "POST");
-const schemeHttp = new HeaderField(":scheme", "http");
 
 /** Writes the head that `target` gets into `out`. `timeout` is what remains, if anything was set. Calls are POSTs. */
 export function writeRequestHead(
@@ -96,7 +95,7 @@ export function writeRequestHead(
 ): void {
   out.clear();
   out.add(method);
-  out.add(schemeHttp);
+  out.add(target.scheme);
   const { metadata } = target;
   let path = noField;
   for (let i = 0; i < count; i++) {

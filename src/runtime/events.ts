@@ -1,6 +1,9 @@
-import type { OverloadStep, WatchedResource } from "../resilience/overload.ts";
-
 /** What a data plane has to say to its operator: a line each in the log. */
+import type { PemPaths } from "../base/pem.ts";
+import type { OverloadStep, WatchedResource } from "../resilience/overload.ts";
+import type { TlsFailure } from "../transport/tls-failure.ts";
+import type { TlsSide } from "../transport/tls-figures.ts";
+
 export type SidecarEvent =
   | {
       readonly kind: "connected" | "connect_failed" | "disconnected" | "goaway" | "resolved" | "resolve_failed";
@@ -30,6 +33,24 @@ export type SidecarEvent =
       readonly variant: string;
       readonly end: "warm" | "timed_out" | "gave_up" | "promoted";
       readonly left: number;
+    }
+  /** Callers whose TLS, or lack of it, came to nothing; `more` of the same went untold since the line before. */
+  | {
+      readonly kind: "tls_handshake_failed";
+      readonly reason: TlsFailure;
+      readonly peer: string | undefined;
+      readonly detail: string;
+      readonly more: number;
+    }
+  /** Certificate files changed: new connections use them, or can't. */
+  | {
+      readonly kind: "tls_reloaded" | "tls_rejected" | "tls_certificate_expired";
+      readonly side: TlsSide;
+      readonly paths: PemPaths;
+      /** When the certificate in force ends to be valid. */
+      readonly notAfter: string | undefined;
+      readonly serial: string | undefined;
+      readonly problems: readonly string[];
     }
   /** A caller's connection was ended for what it did; `code` is HTTP/2's, `fault` the metric's word. */
   | { readonly kind: "caller_fault"; readonly code: number; readonly fault: string; readonly detail: string };

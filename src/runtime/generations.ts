@@ -21,6 +21,7 @@ import { Shadow } from "../shadow/shadow.ts";
 import { Warmup, type WarmupEnd } from "../shadow/warmup.ts";
 import { type BreakerNeed, copyBreaker, liveBreaker } from "./breakers.ts";
 import type { Pools } from "./pools.ts";
+import type { UpstreamCredentials } from "./upstream-credentials.ts";
 
 export interface BreakerEvent {
   readonly route: string;
@@ -34,6 +35,7 @@ export interface GenerationPorts {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly pools: Pools;
+  readonly credentials: UpstreamCredentials;
   /** The pod's own model server. */
   readonly local: Address;
   readonly breaker: BreakerOptions;
@@ -103,6 +105,11 @@ export class Generations {
     if (!plan.ok) {
       metrics.configRejected();
       return plan;
+    }
+    const usable = this.#ports.credentials.use(plan.value);
+    if (!usable.ok) {
+      metrics.configRejected();
+      return usable;
     }
     pools.begin();
     this.#shadows = [];

@@ -1,11 +1,12 @@
 /**
- * The connection pools, which outlive configurations: one for each (route, variant, traffic, address), kept while any
+ * The connection pools, which outlive configurations: one for each (route, variant, traffic, address, TLS), kept while any
  * generation in force names it, drained when none does any more.
  */
 import { formatAddress } from "../base/address.ts";
 import type { Traffic } from "../model/call.ts";
 import type { VariantPlan } from "../plan/route-plan.ts";
 import type { Pool } from "../transport/pool.ts";
+import { serverNameOf } from "./upstream-credentials.ts";
 
 export interface PoolEntry {
   readonly route: string;
@@ -32,7 +33,9 @@ export class Pools {
   }
 
   want(route: string, plan: VariantPlan, traffic: Traffic): Pool {
-    const key = JSON.stringify([route, plan.spec.name, traffic, formatAddress(plan.address)]);
+    const { name, tls } = plan.spec;
+    const secured = tls === undefined ? [] : [tls, serverNameOf(plan)];
+    const key = JSON.stringify([route, name, traffic, formatAddress(plan.address), ...secured]);
     const entry = this.#wanted.get(key) ??
       this.#entries.get(key) ?? { route, variant: plan.spec.name, traffic, pool: this.#make(plan, route, traffic) };
     this.#wanted.set(key, entry);

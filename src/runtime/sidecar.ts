@@ -7,11 +7,13 @@ import type { Address } from "../base/address.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Parsed } from "../base/parsed.ts";
+import type { OpenPem } from "../base/pem.ts";
 import { TimerWheel } from "../base/timer-wheel.ts";
 import { ByteBudget } from "../http2/byte-budget.ts";
 import { type Http2Options, resolveHttp2Options } from "../http2/options.ts";
 import type { Snapshot } from "../model/route.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { planSnapshot } from "../plan/plan.ts";
 import { Admission } from "../proxy/admission.ts";
 import { downstreamHandler } from "../proxy/downstream-handler.ts";
 import type { Generation } from "../proxy/generation.ts";
@@ -36,6 +38,7 @@ import { Generations } from "./generations.ts";
 import type { Machine } from "./machine.ts";
 import { OverloadMonitor } from "./overload-monitor.ts";
 import { Pools } from "./pools.ts";
+import { type ListenerTlsSpec, SidecarTls } from "./sidecar-tls.ts";
 
 export interface SidecarLimits {
   readonly http2?: Http2Options;
@@ -64,6 +67,8 @@ export interface SidecarPorts {
   readonly machine?: Machine | undefined;
   /** File descriptors that the process may have open; undefined where nobody knows. */
   readonly descriptors?: number | undefined;
+  /** Reads and watches files of certificates. */
+  readonly openPem: OpenPem;
   readonly limits?: SidecarLimits;
   /** Gives a breaker that is kept elsewhere; by default each is kept here. */
   readonly makeBreaker?: (need: BreakerNeed) => CallBreaker;
@@ -90,6 +95,7 @@ export class Sidecar {
   /** Set where fewer connections are accepted than the limit says. */
   readonly #connectionLimit: number | undefined;
   #monitor: OverloadMonitor | undefined = undefined;
+  readonly #tls: SidecarTls;
   #listening = false;
   #draining: Promise<boolean> | undefined = undefined;
   #force: () => void = () => undefined;
@@ -110,14 +116,16 @@ export class Sidecar {
     this.#budget = new ByteBudget(options.heldBytes);
     const upstream = upstreamHandler(metrics);
     const poolPorts = { clock, chance, wheel, loop, budget: this.#budget, resolver, handler: upstream };
-    this.#pools = new Pools(({ address, spec }, route, traffic) => {
-      const onEvent = (event: PoolEvent) => ports.onEvent({ ...event, route, variant: spec.name, traffic });
-      return new Pool(address, { ...poolPorts, onEvent }, http2, transport);
+    this.#tls = new SidecarTls({ clock, openPem: ports.openPem, onEvent: (event) => ports.onEvent(event) });
+    this.#pools = new Pools((plan, route, traffic) => {
+      const onEvent = (event: PoolEvent) => ports.onEvent({ ...event, route, variant: plan.spec.name, traffic });
+      return new Pool(plan.address, { ...poolPorts, tls: this.#tls.upstream(plan), onEvent }, http2, transport);
     });
     this.#generations = new Generations({
       clock,
       metrics,
       pools: this.#pools,
+      credentials: this.#tls.credentials,
       local: ports.local,
       breaker: limits.breaker ?? {},
       onBreaker: (event) => ports.onEvent({ kind: "breaker", ...event }),
@@ -163,15 +171,20 @@ export class Sidecar {
     const most = affordableConnections(ports.descriptors);
     this.#connectionLimit = most < transport.maxConnectionsAccepted ? most : undefined;
     const maxConnectionsAccepted = this.#connectionLimit ?? transport.maxConnectionsAccepted;
-    this.#listener = new Listener({ ...listening, onHttp1, onSilent, onRefused, onRetire }, http2, {
-      ...transport,
-      maxConnectionsAccepted,
-    });
+    this.#listener = new Listener(
+      { ...listening, onHttp1, onSilent, onRefused, onRetire, tls: this.#tls.ports },
+      http2,
+      {
+        ...transport,
+        maxConnectionsAccepted,
+      },
+    );
     const generations = this.#generations;
     this.#figures = { listener: this.#listener, pools: this.#pools, generations, budget: this.#budget, admission };
     this.#bufferedLimit = watching.bufferedBytes;
     registerFigures(metrics, this.#figures);
     this.#registerOverload();
+    this.#tls.registerFigures(metrics);
   }
 
   /** Puts a configuration in force, or says what is wrong with it and changes nothing. */
@@ -179,9 +192,23 @@ export class Sidecar {
     return this.#generations.apply(snapshot);
   }
 
-  /** Starts to accept; a configuration must be in force. @returns the bound address. @throws the system's error. */
-  async listen(address: Address): Promise<string> {
-    const bound = await this.#listener.listen(address);
+  /** Whether a configuration could be put in force; what it needs is at hand when `apply` comes. */
+  prepare(snapshot: Snapshot): Parsed<undefined> {
+    const plan = planSnapshot(snapshot);
+    return plan.ok ? this.#tls.credentials.prepare(plan.value) : plan;
+  }
+
+  /**
+   * Makes the listener speak TLS, before it listens.
+   * @returns what is wrong with the files, under `ca`, `cert` or `key`.
+   */
+  secure(spec: ListenerTlsSpec): Parsed<undefined> {
+    return this.#tls.secure(this.#listener, spec);
+  }
+
+  /** Starts to accept, for a unix socket with these permissions; a configuration must be in force. @returns the bound address. @throws the system's error. */
+  async listen(address: Address, socketMode?: number): Promise<string> {
+    const bound = await this.#listener.listen(address, socketMode);
     this.#listening = true;
     this.#watch();
     const { descriptors = 0, onEvent } = this.#ports;
@@ -257,6 +284,7 @@ export class Sidecar {
     this.#pools.destroy();
     this.#generations.close();
     this.#monitor?.close();
+    this.#tls.close();
     return clean;
   }
 

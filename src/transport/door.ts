@@ -8,6 +8,10 @@
  */
 import { createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import type { Address } from "../base/address.ts";
+import { clearStale, setMode } from "./unix-socket.ts";
+
+/** Owner and group: in a pod, `fsGroup` puts the containers that share a volume into one. */
+const defaultSocketMode = 0o660;
 
 /** A connection without a stream around it. */
 export interface RawHandle {
@@ -16,15 +20,22 @@ export interface RawHandle {
 
 export interface DoorOptions {
   readonly backlog: number;
+  /** Permissions of a unix socket's file. */
+  readonly socketMode?: number | undefined;
   /** Counts a connection that could not be accepted. */
   readonly onRefused: () => void;
 }
 
-/**
- * @param onRefused counts a connection that could not be accepted
- * @returns the bound address as text. @throws the system's error, where the address can't be had.
- */
-export function listenOn(server: Server, address: Address, backlog: number, onRefused: () => void): Promise<string> {
+/** @returns the bound address as text. @throws the system's error, where the address can't be had. */
+export async function listenOn(server: Server, address: Address, options: DoorOptions): Promise<string> {
+  const { socketMode = defaultSocketMode } = options;
+  if (address.kind === "unix") await clearStale(address.path);
+  const bound = await bind(server, address, options);
+  if (address.kind === "unix") setMode(address.path, socketMode);
+  return bound;
+}
+
+function bind(server: Server, address: Address, { backlog, onRefused }: DoorOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     const done = (): void => {
@@ -59,7 +70,7 @@ export class Door {
 
   /** @returns the bound address as text. @throws the system's error, where the address can't be had. */
   listen(address: Address): Promise<string> {
-    return listenOn(this.#server, address, this.#options.backlog, this.#options.onRefused);
+    return listenOn(this.#server, address, this.#options);
   }
 
   /** Accepts nothing more. What was handed on is its new owner's. */

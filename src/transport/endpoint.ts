@@ -12,6 +12,7 @@ import { Link } from "./link.ts";
 import { LinkWatch } from "./link-watch.ts";
 import type { ResolvedTransportOptions } from "./options.ts";
 import type { Pool, PoolEvent, PoolPorts } from "./pool.ts";
+import { tlsErrorText } from "./tls-failure.ts";
 import { upstreamLimits } from "./watch-limits.ts";
 
 export type ConnectionState = "ready" | "connecting" | "draining";
@@ -117,7 +118,7 @@ export class Endpoint {
   open(): boolean {
     if (this.#leaving || this.#retry !== undefined) return false;
     const { clock, handler, budget, loop } = this.#ports;
-    const dialled = dial(this.address, (bytes, end) => link.receive(bytes, end));
+    const dialled = dial(this.address, (bytes, end) => link.receive(bytes, end), this.#ports.tls);
     const gone = (link: Link): void => {
       dialled.close();
       this.#gone(slot, link);
@@ -265,5 +266,5 @@ function stateOf(slot: Slot): ConnectionState {
 
 /** Where a name has several addresses, the error for all of them has a code and no words. */
 function reasonOf(error: NodeJS.ErrnoException): string {
-  return error.message === "" ? (error.code ?? error.name) : error.message;
+  return error.message === "" ? (error.code ?? error.name) : tlsErrorText(error);
 }

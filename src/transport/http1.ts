@@ -15,15 +15,14 @@ export function looksLikeHttp1(first: Buffer): boolean {
   return / HTTP\/1\.[01]\r?$/.test(line);
 }
 
-const body =
+const plainText =
   "contender: this port speaks gRPC over HTTP/2 without TLS (h2c with prior knowledge). " +
   "HTTP/1.1, REST and gRPC-web callers must reach the model server at its own port.\n";
 
-const answer =
-  `HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-  `connection: close\r\n\r\n${body}`;
-
-export function refuseHttp1(socket: Socket): void {
-  socket.end(answer);
+export function refuseHttp1(socket: Socket, body = plainText): void {
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `connection: close\r\n\r\n${body}`,
+  );
   socket.resume();
 }

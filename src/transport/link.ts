@@ -13,6 +13,7 @@ import type { ConnectionFault } from "../http2/faults.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
 import { writeDirectly } from "./direct-write.ts";
 import type { FlushLoop } from "./flush-loop.ts";
+import { writeSecurely } from "./secure-write.ts";
 
 export class Link {
   readonly socket: Socket;
@@ -34,6 +35,11 @@ export class Link {
   #resumedMs = 0;
   /** Bytes that the socket was given, in all. */
   #givenBytes = 0;
+  /** Whether bytes are encrypted on their way (`secure-write.ts`). */
+  readonly #secure: boolean;
+  /** Of a TLS socket: nothing goes out before the peer is known. */
+  #established: boolean;
+  readonly #onWritten = (): void => this.#written();
 
   constructor(
     socket: Socket,
@@ -54,10 +60,13 @@ export class Link {
     this.#clock = clock;
     this.connection = new Connection(role, options, handler, budget, () => loop.add(this));
     this.connection.onFull = () => this.flush();
+    this.#secure = "encrypted" in socket;
+    this.#established = role === "server";
+    if (this.#secure && role === "client") socket.once("secureConnect", () => this.#establish());
     socket.setNoDelay(true);
     // Its reader has the bytes (`socket-reader.ts`); it has to flow all the same, to tell when there are no more.
     socket.resume();
-    socket.on("drain", () => this.#onDrain());
+    if (!this.#secure) socket.on("drain", () => this.#onDrain());
     socket.on("error", (error) => {
       this.error = error;
     });
@@ -118,19 +127,36 @@ export class Link {
       if (this.#gone) output.rewind();
       return;
     }
-    this.#givenBytes += output.bytes;
-    const piece = output.takeOne();
-    if (piece !== undefined) {
-      const written = writeDirectly(socket, piece);
-      if (written < piece.length) socket.write(written === 0 ? piece : piece.subarray(written));
+    const before = output.bytes;
+    if (this.#secure) {
+      if (this.#established && socket.writableLength === 0) writeSecurely(socket, output, this.#onWritten);
     } else {
-      socket.cork();
-      for (const each of output.take()) socket.write(each);
-      socket.uncork();
+      const piece = output.takeOne();
+      if (piece !== undefined) {
+        const written = writeDirectly(socket, piece);
+        if (written < piece.length) socket.write(written === 0 ? piece : piece.subarray(written));
+      } else {
+        socket.cork();
+        for (const each of output.take()) socket.write(each);
+        socket.uncork();
+      }
     }
+    this.#givenBytes += before - output.bytes;
     this.#settle();
     if (dead) this.#finish();
     else this.connection.sender.pump(); // what the high-water mark held back may go out in the next turn
+  }
+
+  #establish(): void {
+    this.#established = true;
+    if (this.connection.output.bytes > 0) this.flush();
+  }
+
+  /** A TLS socket has passed on all that it was given. */
+  #written(): void {
+    if (this.#gone) return;
+    this.#onDrain();
+    if (this.connection.output.bytes > 0) this.flush();
   }
 
   /** Looks at how far the socket is: it may have taken all, without any event that says so. */
@@ -147,7 +173,11 @@ export class Link {
   /** The connection is dead: what it still has to say is sent, then the socket is closed. */
   #finish(): void {
     if (this.#ended) return;
-    if (this.connection.output.bytes > 0) this.flush();
+    const { output } = this.connection;
+    if (this.#secure) {
+      // It may still be at work. These are the last bytes: what they lie in stays as it is until it has them.
+      if (this.#established) for (const each of output.take()) this.socket.write(each);
+    } else if (output.bytes > 0) this.flush();
     this.#end();
   }
 

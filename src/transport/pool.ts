@@ -20,6 +20,7 @@ import type { FlushLoop } from "./flush-loop.ts";
 import { NameWatch } from "./name-watch.ts";
 import type { ResolvedTransportOptions } from "./options.ts";
 import type { Resolver } from "./resolver.ts";
+import type { UpstreamTls } from "./upstream-tls.ts";
 
 export interface PoolPorts {
   readonly clock: Clock;
@@ -28,6 +29,8 @@ export interface PoolPorts {
   readonly loop: FlushLoop;
   readonly budget: ByteBudget;
   readonly resolver: Resolver;
+  /** How TLS is spoken; undefined where it is not. */
+  readonly tls?: UpstreamTls | undefined;
   /** Gets the events of every connection's streams. */
   readonly handler: ConnectionHandler;
   /** One line for the log: connected, lost, refused. */

@@ -4,6 +4,7 @@
  * By itself `node:net` allocates 64 KiB for every read and gives most of it back when the usual hundred bytes came. Node
  * offers another way (`onread`) for sockets that one opens. Those that a server accepts can be read so, too, if a
  * socket of our own is put around the handle; that has no public name, so where it can't be had they are read as Node does.
+ * TLS sockets hand over a record at a time, into the same memory.
  */
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from "node:net";
 import { lent, ReadMemory } from "../http2/read-memory.ts";
@@ -12,6 +13,8 @@ import { lent, ReadMemory } from "../http2/read-memory.ts";
 export type Sink = (bytes: Buffer, end: number) => void;
 
 export interface Reader extends OnReadOpts {
+  /** What the next read goes into. */
+  readonly buffer: () => Buffer;
   /** The socket is gone. */
   close(): void;
 }
@@ -60,5 +63,39 @@ export function readAccepted(accepted: Socket, sink: Sink): Socket {
     reader.close();
     accepted.destroy(); // its server counts it until then
   });
+  return socket;
+}
+
+/** Where a socket keeps what `onread` gave it: under symbols that have descriptions and no public name. */
+interface UserBuffer {
+  readonly buffer: symbol;
+  readonly callback: symbol;
+  readonly generator: symbol;
+}
+
+function userBufferOf(socket: Socket): UserBuffer | undefined {
+  const symbols = Object.getOwnPropertySymbols(socket);
+  const named = (name: string): symbol | undefined => symbols.find(({ description }) => description === name);
+  const [buffer, callback, generator] = [named("kBuffer"), named("kBufferCb"), named("kBufferGen")];
+  if (buffer === undefined || callback === undefined || generator === undefined) return undefined;
+  return { buffer, callback, generator };
+}
+
+/**
+ * A socket whose TLS handshake is done, and of which nothing has been read; its bytes go to `sink`. `tls` hands `onread`
+ * on for sockets that one opens only, so it is put where it would have put it.
+ */
+export function readSecure(socket: Socket, sink: Sink): Socket {
+  const keys = userBufferOf(socket);
+  const { _handle: handle } = socket as unknown as { _handle?: { useUserBuffer?: (buffer: Uint8Array) => void } };
+  if (keys === undefined || handle?.useUserBuffer === undefined || socket.readableLength > 0) {
+    socket.on("data", (chunk: Buffer) => sink(chunk, chunk.length));
+    return socket;
+  }
+  const { buffer, callback, close } = readInto(sink);
+  const first = buffer();
+  Object.assign(socket, { [keys.buffer]: first, [keys.callback]: callback, [keys.generator]: buffer });
+  handle.useUserBuffer(first);
+  socket.once("close", close);
   return socket;
 }

@@ -8,6 +8,7 @@ import type { Address } from "../base/address.ts";
 import type { Problem } from "../base/parsed.ts";
 import type { Snapshot } from "../model/route.ts";
 import type { BreakerState } from "../resilience/breaker.ts";
+import type { ListenerTlsSpec } from "../runtime/sidecar-tls.ts";
 import type { RawHandle } from "../transport/door.ts";
 
 /** Options of each module, by its name. */
@@ -22,6 +23,8 @@ export interface WorkerSettings {
   readonly local: Address;
   /** Whether callers come over a unix socket. */
   readonly unix: boolean;
+  /** How callers are spoken to; undefined means in plain text. */
+  readonly tls: ListenerTlsSpec | undefined;
   readonly trustHop: readonly string[];
   readonly nonGrpc: "refuse" | "forward";
   readonly limits: LimitValues;

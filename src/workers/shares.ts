@@ -53,6 +53,7 @@ export const limitScopes: Readonly<Record<string, Readonly<Record<string, "all" 
     upstreamMaxAgeMs: "each",
     streamIdleMs: "each",
     handshakeTimeoutMs: "each",
+    handshakesPerTurn: "each",
     goawayPingTimeoutMs: "each",
     backlog: "primary",
   },

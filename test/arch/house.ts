@@ -62,7 +62,7 @@ export const homes: Homes = {
   "node:dns": { homes: ["src/transport/"] },
   "node:dns/promises": { homes: ["src/transport/"] },
   // A socket's descriptor is written like a file's.
-  "node:fs": { homes: [...files.homes, "src/transport/direct-write.ts"] },
+  "node:fs": { homes: [...files.homes, "src/transport/direct-write.ts", "src/transport/unix-socket.ts"] },
   "node:fs/promises": files,
   "node:http": { homes: ["src/admin/", "src/demo/"] },
   "node:http2": demo,

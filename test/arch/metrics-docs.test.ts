@@ -22,6 +22,9 @@ import {
   roles,
   sides,
 } from "../../src/observe/labels.ts";
+import { tlsVersions } from "../../src/transport/tls-context.ts";
+import { tlsFailures } from "../../src/transport/tls-failure.ts";
+import { reloadResults } from "../../src/transport/tls-figures.ts";
 import { tableRows } from "../support/markdown.ts";
 
 const page = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
@@ -61,6 +64,8 @@ describe("docs/metrics.md", () => {
     ["`direction`", goawayDirections],
     ["`fault`", connectionFaults],
     ["`result`", fallbackResults],
+    ["`result` of `contender_tls_reloads_total`", reloadResults],
+    ["`version` of `contender_tls_handshakes_total`", tlsVersions],
     ["`hook`", hooks],
     ["`status`", plainStatuses],
     ["`step`", overloadEntries],
@@ -69,6 +74,7 @@ describe("docs/metrics.md", () => {
     ["`reason` of `contender_shadow_dropped_total`", shadowDropReasons],
     ["`reason` of `contender_prediction_log_dropped_total`", dropReasons],
     ["`reason` of `contender_score_invalid_total`", scoreInvalidReasons],
+    ["`reason` of `contender_tls_handshake_failures_total`", tlsFailures],
     ["`reason` of `contender_local_replies_total`", localReplyReasons],
   ];
   for (const [label, words] of sets) {

@@ -58,7 +58,7 @@ describe("a caller that speaks", () => {
     const socket = connectTo(sidecar.address);
     const got: Buffer[] = [];
     socket.on("data", (chunk: Buffer) => got.push(chunk));
-    socket.write("\x16\x03\x01\x02\x00 this is TLS, or so");
+    socket.write("\x00\x03\x01\x02\x00 this is nothing that anybody speaks");
     await once(socket, "close");
     const goaway = Buffer.concat(got).indexOf(Buffer.from([7, 0, 0, 0, 0, 0]));
     assert.ok(goaway > 0, "GOAWAY was sent");

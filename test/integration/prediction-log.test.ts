@@ -335,7 +335,7 @@ describe("the access log", () => {
     await client.unary(tfPredict, request, [["x-contender-hop", "fraud"]]);
     await client.unary(tfPredict, request, [["x-contender-pin", "v42"]]);
     await client.unary(tfPredict, request, [["content-type", "text/html"]]);
-    const common = { route: "fraud", answeredBy: undefined, peer: "127.0.0.1" };
+    const common = { route: "fraud", answeredBy: undefined, peer: "127.0.0.1", identity: undefined };
     const ok = { variant: "v41", status: "OK", localReply: undefined };
     assert.deepEqual(
       access.map(({ latencyMs, ...rest }) => rest),

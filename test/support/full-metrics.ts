@@ -25,6 +25,9 @@ import {
 import { Metrics } from "../../src/observe/metrics.ts";
 import type { VariantCells } from "../../src/observe/variant-cells.ts";
 import { watchedResources } from "../../src/resilience/overload.ts";
+import { tlsVersions } from "../../src/transport/tls-context.ts";
+import { tlsFailures } from "../../src/transport/tls-failure.ts";
+import { reloadResults } from "../../src/transport/tls-figures.ts";
 import { routeSpec, shadowSpec } from "./routes.ts";
 
 export interface FullOptions {
@@ -122,4 +125,10 @@ function registerReaders(metrics: Metrics, snapshot: Snapshot): void {
   metrics.register("contender_overload_stalled_seconds_total", () => [{ labels: [], value: 1 }]);
   metrics.register("contender_overload_pressure_ratio", perWord(watchedResources));
   metrics.register("contender_prediction_log_dropped_total", perWord(dropReasons));
+  const perSide = (more: readonly (readonly string[])[]) => () =>
+    sides.flatMap((side) => more.map((last) => ({ labels: [side, ...last], value: 1 })));
+  metrics.register("contender_tls_handshakes_total", perSide(tlsVersions.map((version) => [version, "false"])));
+  metrics.register("contender_tls_handshake_failures_total", perSide(tlsFailures.map((reason) => [reason])));
+  metrics.register("contender_tls_reloads_total", perSide(reloadResults.map((result) => [result])));
+  metrics.register("contender_tls_certificate_not_after_timestamp_seconds", perSide([["/tls/tls.crt"]]));
 }

@@ -81,6 +81,7 @@ export class GrpcServer {
     handlers: EchoHandlers = {},
     unaryPaths: readonly string[] = [],
     options: ServerOptions = {},
+    security = ServerCredentials.createInsecure(),
   ): Promise<GrpcServer> {
     const all = { ...echoing, ...handlers };
     const server = new Server({
@@ -99,7 +100,7 @@ export class GrpcServer {
     );
     for (const path of unaryPaths) server.addService({ unary: definition(path, false, false) }, { unary: all.unary });
     return new Promise((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
+      server.bindAsync("127.0.0.1:0", security, (error, port) => {
         if (error === null) resolve(new GrpcServer(server, port));
         else reject(error);
       });
@@ -127,8 +128,8 @@ export interface CallOptions {
 export class GrpcClient {
   readonly #client: Client;
 
-  constructor(address: string, options: ClientOptions = {}) {
-    this.#client = new Client(address, credentials.createInsecure(), {
+  constructor(address: string, options: ClientOptions = {}, security = credentials.createInsecure()) {
+    this.#client = new Client(address, security, {
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_retries": 0,
       "grpc.max_receive_message_length": -1,

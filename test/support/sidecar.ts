@@ -11,6 +11,7 @@ import { readNetworks, trusts } from "../../src/base/trust.ts";
 import { environmentSnapshot } from "../../src/config/environment-route.ts";
 import { loadTexts } from "../../src/config/files.ts";
 import { parseSettings, type Strings } from "../../src/config/settings.ts";
+import { pemFiles } from "../../src/config/sources/pem-files.ts";
 import type { Snapshot } from "../../src/model/route.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import type { TrafficSnapshot, VariantSnapshot } from "../../src/observe/snapshot.ts";
@@ -18,6 +19,7 @@ import type { CallRecords } from "../../src/proxy/ports.ts";
 import type { SidecarEvent } from "../../src/runtime/events.ts";
 import type { Machine } from "../../src/runtime/machine.ts";
 import { Sidecar, type SidecarLimits } from "../../src/runtime/sidecar.ts";
+import type { ListenerTlsSpec } from "../../src/runtime/sidecar-tls.ts";
 import { type ExposedMetric, parseExposition } from "./exposition.ts";
 import { until } from "./until.ts";
 
@@ -45,6 +47,10 @@ export interface SidecarOptions {
   readonly machine?: Machine;
   /** File descriptors that the process may have. */
   readonly descriptors?: number;
+  /** Where to listen, if not on a free port. */
+  readonly at?: Address;
+  /** Files of the listener's certificate. */
+  readonly tls?: ListenerTlsSpec;
   /** Makes whoever records calls. */
   readonly records?: (metrics: Metrics) => CallRecords | undefined;
 }
@@ -88,7 +94,7 @@ export class TestSidecar {
   readonly sidecar: Sidecar;
   readonly metrics: Metrics;
   readonly events: SidecarEvent[] = [];
-  /** Where it listens, `127.0.0.1:PORT`. */
+  /** Where it listens, `127.0.0.1:PORT` where the test says nothing else. */
   address = "";
 
   private constructor(options: SidecarOptions) {
@@ -105,6 +111,7 @@ export class TestSidecar {
       records: options.records?.(this.metrics),
       onEvent: (event) => this.events.push(event),
       nonGrpc: options.nonGrpc ?? "refuse",
+      openPem: pemFiles(clock),
       limits: options.limits ?? {},
       machine: options.machine,
       descriptors: options.descriptors,
@@ -115,7 +122,8 @@ export class TestSidecar {
   static async listen(snapshot: Snapshot, options: SidecarOptions = {}): Promise<TestSidecar> {
     const started = new TestSidecar(options);
     started.apply(snapshot);
-    started.address = await started.sidecar.listen({ kind: "tcp", host: "127.0.0.1", port: 0 });
+    if (options.tls !== undefined) started.secure(options.tls);
+    started.address = await started.sidecar.listen(options.at ?? { kind: "tcp", host: "127.0.0.1", port: 0 });
     return started;
   }
 
@@ -141,6 +149,11 @@ export class TestSidecar {
   apply(snapshot: Snapshot): void {
     const applied = this.sidecar.apply(snapshot);
     assert.ok(applied.ok, applied.ok ? "" : applied.problems.map(problemLine).join("\n"));
+  }
+
+  secure(tls: ListenerTlsSpec): void {
+    const secured = this.sidecar.secure(tls);
+    assert.ok(secured.ok, secured.ok ? "" : secured.problems.map(problemLine).join("\n"));
   }
 
   get port(): number {

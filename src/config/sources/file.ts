@@ -1,31 +1,22 @@
 /**
  * Routes from a file or a directory, watched.
  *
- * The *directory* is watched, not the file: a ConfigMap is swapped by renaming a link beside it, and a watch on the file
- * holds on to the old inode, so that it sees the first swap and no other. What kind of event arrives is ignored, since
- * file systems differ in that; some send none at all, hence the poll. Whatever wakes us, contents decide: they are read
- * whole, compared, and only then delivered, good or bad. The receiver keeps what it has when they are bad.
+ * Whatever wakes us (`path-watch.ts`), contents decide: they are read whole, compared, and only then delivered, good or
+ * bad. The receiver keeps what it has when they are bad.
  */
 import { createHash } from "node:crypto";
-import { type FSWatcher, statSync, watch } from "node:fs";
-import { dirname } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { loadTexts } from "../files.ts";
 import type { Surroundings } from "../route-rules.ts";
 import type { Loaded } from "../snapshot.ts";
+import { PathWatch, type PathWatchOptions } from "./path-watch.ts";
 import { readRouteTexts } from "./route-files.ts";
 
-export interface FileSourceOptions {
+export interface FileSourceOptions extends PathWatchOptions {
   /** A route file, or a directory of them. */
   readonly path: string;
   readonly around: Surroundings;
   readonly clock: Clock;
-  /** Quiet time before contents are read. Default 100: an editor or a swap takes several steps within that. */
-  readonly debounceMs?: number;
-  /** Longest wait while events keep coming. Default 2 000: a busy directory must not keep a change out for ever. */
-  readonly longestDebounceMs?: number;
-  /** How often contents are compared without any event. Default 10 000. */
-  readonly pollMs?: number;
 }
 
 /** Reads `options.path` once; nothing is watched. */
@@ -47,23 +38,19 @@ export async function openFileSource(
 }
 
 export class FileSource {
-  readonly #options: Required<FileSourceOptions>;
+  readonly #options: FileSourceOptions;
   readonly #deliver: (loaded: Loaded) => void;
   #first: Loaded | undefined;
   #fingerprint: string | undefined;
   /** Version of the last delivery, undefined where that was a bad one. */
   #version: string | undefined;
-  #watcher: FSWatcher | undefined;
-  #watched: number | undefined;
-  #cancelDebounce: (() => void) | undefined;
-  #quietByMs: number | undefined;
-  #cancelPoll: (() => void) | undefined;
+  #watch: PathWatch | undefined;
   #reading: Promise<void> | undefined;
   #readAgain = false;
   #closed = false;
 
   constructor(options: FileSourceOptions, deliver: (loaded: Loaded) => void) {
-    this.#options = { debounceMs: 100, longestDebounceMs: 2_000, pollMs: 10_000, ...options };
+    this.#options = options;
     this.#deliver = deliver;
   }
 
@@ -75,68 +62,24 @@ export class FileSource {
 
   /** Watches first and reads then: what changes in between is seen. */
   async open(): Promise<void> {
-    this.#watch();
+    const { path, clock } = this.#options;
+    this.#watch = new PathWatch([path], clock, () => this.#read(), this.#options);
     const { fingerprint, loaded } = await readPath(this.#options.path, this.#options.around);
     this.#fingerprint = fingerprint;
     this.#version = loaded.ok ? loaded.value.version : undefined;
     this.#first = loaded;
-    this.#schedulePoll();
   }
 
   /** Stops watching; nothing is delivered afterwards. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#watcher?.close();
-    this.#cancelDebounce?.();
-    this.#cancelPoll?.();
+    this.#watch?.close();
     await this.settled();
   }
 
   /** Resolves once nothing is being read. */
   async settled(): Promise<void> {
     await this.#reading;
-  }
-
-  #watch(): void {
-    const { path } = this.#options;
-    try {
-      const stats = statSync(path, { throwIfNoEntry: false });
-      const directory = stats?.isDirectory() === true ? path : dirname(path);
-      const inode = statSync(directory).ino;
-      if (this.#watcher !== undefined && inode === this.#watched) return;
-      this.#watcher?.close();
-      this.#watcher = watch(directory, { persistent: false }, () => this.#changed());
-      this.#watcher.on("error", () => this.#unwatch());
-      this.#watched = inode;
-    } catch {
-      // No such directory now, or no watch left to be had: the poll finds changes, and tries to watch again.
-      this.#unwatch();
-    }
-  }
-
-  #unwatch(): void {
-    this.#watcher?.close();
-    this.#watcher = undefined;
-  }
-
-  #changed(): void {
-    if (this.#closed) return;
-    const { clock, debounceMs, longestDebounceMs } = this.#options;
-    const nowMs = clock.nowMs();
-    this.#quietByMs ??= nowMs + longestDebounceMs;
-    this.#cancelDebounce?.();
-    this.#cancelDebounce = clock.after(Math.min(debounceMs, this.#quietByMs - nowMs), () => {
-      this.#quietByMs = undefined;
-      this.#read();
-    });
-  }
-
-  #schedulePoll(): void {
-    this.#cancelPoll = this.#options.clock.after(this.#options.pollMs, () => {
-      this.#watch();
-      this.#read();
-      this.#schedulePoll();
-    });
   }
 
   /** One read at a time: they would overtake each other. */

@@ -184,6 +184,7 @@ function bare(name: string, address: string): object {
     name,
     address,
     authority: undefined,
+    tls: undefined,
     model: undefined,
     metadata: [],
     expectVersion: undefined,

@@ -78,7 +78,7 @@ metadata: { name: a }
 spec:
   key: { from: [{ metadata: x }] }
   score: { output: p }
-  variants: { v1: { address: local, model: { name: m }, warmup: { copies: 1 } }, v2: { address: "10.0.0.1:1" } }
+  variants: { v1: { address: local, tls: {}, model: { name: m }, warmup: { copies: 1 } }, v2: { address: "10.0.0.1:1" } }
   champion: v1
   shadows: { v2: {} }
 `;
@@ -87,7 +87,7 @@ spec:
     assert.ok(route !== undefined);
     const document: unknown = toDocument(route);
     const told = defaultsOf(schema as SchemaNode, []);
-    assert.equal(told.length, 16);
+    assert.equal(told.length, 17);
     for (const [path, value] of told) {
       const filled = path.reduce<unknown>((at, step) => (at as Record<string, unknown>)[step], document);
       assert.deepEqual(filled, value, path.join("."));

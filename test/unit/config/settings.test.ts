@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseSettings, type Strings } from "../../../src/config/settings.ts";
-import { parsedValue, problemLinesOf } from "../../support/parsed.ts";
+import { parsedValue, problemLinesOf, problemsOf } from "../../support/parsed.ts";
 
 const settings = (env: Strings) => parsedValue(parseSettings(env));
 const problems = (env: Strings) => problemLinesOf(parseSettings(env));
@@ -9,6 +9,12 @@ describe("settings", () => {
   it("have defaults for all, so that an empty environment is enough", () => {
     assert.deepEqual(settings({}), {
       listen: { kind: "tcp", host: "0.0.0.0", port: 7400 },
+      listenMode: 0o660,
+      tlsCert: undefined,
+      tlsKey: undefined,
+      tlsClientCa: undefined,
+      tlsAllowedNames: [],
+      tlsMinVersion: "TLSv1.2",
       admin: { kind: "tcp", host: "127.0.0.1", port: 7401 },
       workers: 1,
       local: { kind: "tcp", host: "127.0.0.1", port: 8500 },
@@ -19,6 +25,9 @@ describe("settings", () => {
       shadows: [],
       key: [],
       score: undefined,
+      upstreamTlsCa: undefined,
+      upstreamTlsCert: undefined,
+      upstreamTlsKey: undefined,
       route: "default",
       salt: undefined,
       assignment: "slots",
@@ -47,6 +56,39 @@ describe("settings", () => {
       given: new Set(),
     });
   });
+
+  it("of TLS are read together", () => {
+    const read = settings({
+      CONTENDER_TLS_CERT: "/tls/tls.crt",
+      CONTENDER_TLS_KEY: "/tls/tls.key",
+      CONTENDER_TLS_CLIENT_CA: "/tls/ca.crt",
+      CONTENDER_TLS_ALLOWED_NAMES: "router.ml.svc, spiffe://td/ns/ml/*",
+      CONTENDER_TLS_MIN_VERSION: "TLSv1.3",
+    });
+    assert.deepEqual(read.tlsAllowedNames, ["router.ml.svc", "spiffe://td/ns/ml/*"]);
+    assert.deepEqual([read.tlsCert, read.tlsKey, read.tlsClientCa], ["/tls/tls.crt", "/tls/tls.key", "/tls/ca.crt"]);
+    assert.equal(read.tlsMinVersion, "TLSv1.3");
+  });
+
+  const halves: readonly (readonly [set: Strings, missing: string])[] = [
+    [{ CONTENDER_TLS_CERT: "/a" }, "CONTENDER_TLS_KEY"],
+    [{ CONTENDER_TLS_KEY: "/a" }, "CONTENDER_TLS_CERT"],
+    [{ CONTENDER_TLS_CLIENT_CA: "/a" }, "CONTENDER_TLS_CERT"],
+    [{ CONTENDER_TLS_MIN_VERSION: "TLSv1.3" }, "CONTENDER_TLS_CERT"],
+    [
+      { CONTENDER_TLS_CERT: "/a", CONTENDER_TLS_KEY: "/b", CONTENDER_TLS_ALLOWED_NAMES: "a.b" },
+      "CONTENDER_TLS_CLIENT_CA",
+    ],
+  ];
+  for (const [set, missing] of halves) {
+    it(`refuse ${Object.keys(set).join(" and ")} without ${missing}`, () => {
+      const parsed = parseSettings(set);
+      assert.deepEqual(
+        problemsOf(parsed).map(({ path }) => path),
+        [missing],
+      );
+    });
+  }
 
   it("read every word of the common case", () => {
     const read = settings({

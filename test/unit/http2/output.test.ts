@@ -154,4 +154,30 @@ describe("frames", () => {
       "00000a070000000000000000050000000b6e6f",
     );
   });
+
+  it("moves what fits into memory of another, and keeps the rest in its order", () => {
+    const output = new Output(() => undefined);
+    write(output, "abc");
+    output.slice(Buffer.from("SLICE"));
+    write(output, "def");
+    const target = Buffer.alloc(5);
+    const moved: string[] = [];
+    while (output.bytes > 0) moved.push(target.toString("latin1", 0, output.move(target)));
+    assert.deepEqual(moved, ["abcSL", "ICEde", "f"]);
+    assert.equal(output.move(target), 0);
+    assert.equal(output.pos, 0);
+  });
+
+  it("gives back read memory as soon as it has been moved out of it", () => {
+    const output = new Output(() => undefined);
+    const memory = ReadMemory.take();
+    lent.begin(memory);
+    output.slice(memory.bytes, 0, 4);
+    lent.end();
+    const target = Buffer.alloc(3);
+    output.move(target);
+    assert.equal(memory.free, false);
+    output.move(target);
+    assert.equal(memory.free, true);
+  });
 });

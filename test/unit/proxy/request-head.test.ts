@@ -25,7 +25,8 @@ const usual: readonly Pair[] = [
 /** What of a variant the head is written from. */
 function target(metadata: readonly Pair[] = []): BoundVariant {
   const fields = metadata.map(([name, value]) => new HeaderField(name, value));
-  return { authority: new HeaderField(":authority", "v42.test"), metadata: fields } as unknown as BoundVariant;
+  const scheme = new HeaderField(":scheme", "http");
+  return { authority: new HeaderField(":authority", "v42.test"), scheme, metadata: fields } as unknown as BoundVariant;
 }
 
 const hop = new HeaderField("x-contender-hop", "fraud");

@@ -4,11 +4,22 @@ import type { RouteSpec } from "../../../src/model/route.ts";
 import { Metrics } from "../../../src/observe/metrics.ts";
 import { Generations } from "../../../src/runtime/generations.ts";
 import { Pools } from "../../../src/runtime/pools.ts";
+import { UpstreamCredentials } from "../../../src/runtime/upstream-credentials.ts";
 import type { Pool } from "../../../src/transport/pool.ts";
 import { parseExposition } from "../../support/exposition.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { parsedValue, problemsOf } from "../../support/parsed.ts";
 import { routeSpec, shadowSpec, variantSpec } from "../../support/routes.ts";
+
+/** For routes that speak no TLS. */
+function noCredentials(clock: ManualClock): UpstreamCredentials {
+  return new UpstreamCredentials({
+    clock,
+    openPem: () => assert.fail("no route names a certificate"),
+    onEvent: () => undefined,
+    reloaded: () => undefined,
+  });
+}
 
 function setUp() {
   const clock = new ManualClock();
@@ -25,6 +36,7 @@ function setUp() {
     clock,
     metrics,
     pools,
+    credentials: noCredentials(clock),
     local: { kind: "tcp", host: "127.0.0.1", port: 8500 },
     breaker: { minCalls: 2 },
     onWarmup: () => undefined,

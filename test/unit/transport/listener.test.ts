@@ -13,6 +13,7 @@ import { Door } from "../../../src/transport/door.ts";
 import { FlushLoop } from "../../../src/transport/flush-loop.ts";
 import { Listener, peerOf } from "../../../src/transport/listener.ts";
 import { resolveTransportOptions, type TransportOptions } from "../../../src/transport/options.ts";
+import { TlsFigures } from "../../../src/transport/tls-figures.ts";
 import { cutFrames, data, headers, ping, say, settings } from "../../support/h2-frames.ts";
 import { RawPeer, requestFields, responseFields } from "../../support/h2-raw.ts";
 import { Recorder } from "../../support/h2-recorder.ts";
@@ -80,6 +81,7 @@ const unheard = {
   onSilent: () => undefined,
   onRefused: () => undefined,
   onRetire: () => undefined,
+  tls: { figures: new TlsFigures(), onFailure: () => undefined },
   chance: constantChance(0.5),
   wheel: new TimerWheel(new ManualClock()),
 };
@@ -103,6 +105,7 @@ async function start(options: TransportOptions = {}, watched = false) {
     onRetire: (why: string) => retired.push(why),
     chance: constantChance(0.5), // no jitter
     wheel: new TimerWheel(watched ? clock : new ManualClock()),
+    tls: { figures: new TlsFigures(), onFailure: () => undefined },
   };
   const listener = new Listener(ports, resolveHttp2Options(), resolveTransportOptions(options));
   own.add({ close: () => listener.destroy() });
