@@ -6,7 +6,7 @@ import { type ConnectionOptions, connect } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import type { ListenerTlsSpec } from "../../src/runtime/sidecar-tls.ts";
 import { Authority, type CertificateOptions } from "../support/certificates.ts";
-import { echo, GrpcClient } from "../support/grpc-js.ts";
+import { echo, GrpcClient, GrpcServer } from "../support/grpc-js.ts";
 import { ServerPeer } from "../support/h2-peer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
@@ -229,6 +229,24 @@ describe("a listener without TLS", () => {
       sidecar.events.flatMap((event) => (event.kind === "tls_handshake_failed" ? event.reason : [])),
       ["tls_not_expected"],
     );
+  });
+});
+
+describe("callers that come all at once", () => {
+  afterEach(() => own.close());
+
+  it("are all served, though one handshake begins in a turn, and strangers among them are in nobody's way", async () => {
+    const tls = await TestTls.create(own);
+    const server = own.add(await GrpcServer.start());
+    const snapshot = snapshotOf({ variants: { v41: server.address } });
+    const limits = { transport: { handshakesPerTurn: 1 } };
+    const sidecar = own.add(await TestSidecar.start(snapshot, { tls: tls.listener(), limits }));
+    for (let i = 0; i < 30; i++) plain(sidecar).write(Buffer.from([0x16, 3, 1, 2, 0, 1, 0]));
+    const calls = Array.from({ length: 30 }, async () => {
+      const client = own.add(new GrpcClient(sidecar.address, {}, tls.caller()));
+      return (await client.unary(echo.unary, Buffer.from("x"))).status.code;
+    });
+    assert.deepEqual([...new Set(await Promise.all(calls))], [status.OK]);
   });
 });
 
