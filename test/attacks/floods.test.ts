@@ -1,0 +1,67 @@
+/** Frames without a message, without end: what a connection bears, one more than that, and all of it with nobody reading. */
+import assert from "node:assert/strict";
+import type { ConnectionFault } from "../../src/http2/faults.ts";
+import { frameType } from "../../src/http2/constants.ts";
+import { data, frame, goaway, ping, priority, rstStream, settings, settingsAck, windowUpdate } from "../support/h2-frames.ts";
+import { answerTo } from "../support/bystander.ts";
+import { Owned } from "../support/owned.ts";
+import { framed, tfPredict, tfRequest } from "../support/predict.ts";
+import { heldMemory, Scene } from "../support/scene.ts";
+import { until } from "../support/until.ts";
+import type { Wire } from "../support/wire.ts";
+
+const own = new Owned();
+const body = framed(tfRequest({ inputs: { text: ["attacker"] } }));
+const path = [":path", tfPredict] as const;
+
+/** Frames that an account holds, as shipped. What the greeting drew, the first streams have paid back. */
+const burst = 10_000;
+
+function repeated(count: number, each: Buffer): Buffer {
+  const all = Buffer.alloc(count * each.length);
+  for (let i = 0; i < count; i++) each.copy(all, i * each.length);
+  return all;
+}
+
+async function answered(wire: Wire, id: number): Promise<void> {
+  await wire.over(id);
+  assert.ok(wire.body(id).equals(answerTo(body).message), "the flooder's own call is answered");
+}
+
+describe("a caller that floods its connection with", () => {
+  afterEach(() => own.close());
+
+  const kinds: readonly (readonly [what: string, each: Buffer, fault: ConnectionFault])[] = [
+    ["PING", ping(), "ping_flood"],
+    ["acknowledgements of PINGs that nobody sent", ping("12345678", true), "ping_flood"],
+    ["SETTINGS", settings(), "settings_flood"],
+    ["SETTINGS that make and unmake our header table", settings({ HEADER_TABLE_SIZE: 0 }), "settings_flood"],
+    ["acknowledgements of SETTINGS that nobody sent", settingsAck(), "settings_flood"],
+    ["PRIORITY", priority(7, 3), "priority_flood"],
+    ["WINDOW_UPDATE", windowUpdate(0, 1), "window_update_flood"],
+    ["empty DATA", data(1, 0), "empty_frame_flood"],
+    ["DATA of nothing but padding", data(1, 0, false, 20), "empty_frame_flood"],
+    ["RST_STREAM of a stream that is gone", rstStream(3, 8), "reset_flood"],
+    ["GOAWAY", goaway(0), "goaway_flood"],
+    ["frames of an unknown type", frame(0xbe, 0xff, 0, Buffer.alloc(8)), "unknown_frame_flood"],
+    ["ORIGIN, ALTSVC and their like", frame(0x0c, 0, 0), "unknown_frame_flood"],
+  ];
+  for (const [what, each, fault] of kinds) {
+    it(`${what}: its account's worth is borne, one more ends it and nobody else`, async () => {
+      const scene = await Scene.open(own);
+      const begin = (wire: Wire): Buffer =>
+        Buffer.concat([wire.request(1, [path]), wire.request(3, [path]), rstStream(3, 8)]);
+      const within = await scene.attacker();
+      const beyond = await scene.attacker();
+      await scene.attack({ fault }, async () => {
+        within.send(begin(within), repeated(burst, each), data(1, body, true));
+        await answered(within, 1);
+        beyond.send(begin(beyond), repeated(burst + 1, each));
+        await until(() => beyond.ended, "the flooder's connection is ended");
+      });
+      assert.equal(beyond.goaway, "ENHANCE_YOUR_CALM");
+      assert.equal(within.goaway, undefined);
+      await scene.leave(within, beyond);
+    });
+  }
+});
