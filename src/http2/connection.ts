@@ -6,7 +6,7 @@
  * Connection-level credit is returned on receipt, so that a stream nobody reads cannot stall its neighbours; a stream's
  * credit is returned when its bytes have found their place (`H2Stream.consumed`).
  */
-import type { ByteBudget } from "./byte-budget.ts";
+import { type ByteBudget, Holder } from "./byte-budget.ts";
 import { ClosedStreams, closedHow } from "./closed-streams.ts";
 import { defaultWindow, errorCode, frameFlag, frameType, maxFrameLimit, maxWindow, settingId } from "./constants.ts";
 import { type ConnectionFault, faultOf } from "./faults.ts";
@@ -64,6 +64,8 @@ export class Connection implements SenderOwner, FrameSink {
   readonly sender: Sender;
   /** For whoever made the connection: its pool, its listener's entry. */
   context: unknown = undefined;
+  /** What is held for its streams, and for those that they lead to. */
+  readonly holder = new Holder();
   /** Takes the output at once; set by the transport. */
   onFull: (() => void) | undefined = undefined;
   /** Streams open now. */
@@ -193,10 +195,10 @@ export class Connection implements SenderOwner, FrameSink {
     if (stream.recvUncredited * 2 >= this.#options.streamWindowBytes) this.grantCredit(stream);
   }
 
-  /** Lets the peer send as much as the stream has delivered, unless the process holds too much already. */
+  /** Lets the peer send as much as the stream has delivered, unless too much is held for its holder already. */
   grantCredit(stream: H2Stream): void {
     if (stream.closed || stream.remoteEnded || stream.recvUncredited === 0) return;
-    if (this.#budget.exceeded) {
+    if (this.#budget.exceeded(stream.holder)) {
       this.#budget.wait(stream);
       return;
     }

@@ -118,7 +118,7 @@ export class Sender {
     }
     stream.makeQueue().push(buf, at, end);
     this.queuedBytes += end - at;
-    this.#budget.hold(end - at);
+    this.#budget.hold(stream.holder, end - at);
     if (endStream) stream.endQueued = queuedEnd.data;
     if (stream.sendWindow > 0) this.#ready(stream);
     return at - start;
@@ -167,7 +167,7 @@ export class Sender {
     const piece = queue.shift(Math.min(stream.sendWindow, this.window, quantumBytes));
     const sent = piece.length;
     this.queuedBytes -= sent;
-    this.#budget.release(sent);
+    this.#budget.release(stream.holder, sent);
     const last = queue.bytes === 0;
     this.#frames(stream, piece, 0, sent, last && stream.endQueued === queuedEnd.data);
     if (last && stream.trailers !== undefined) this.#queuedTrailers(stream, stream.trailers);
@@ -196,7 +196,7 @@ export class Sender {
     const queue = stream.queue;
     if (queue !== undefined && queue.bytes > 0) {
       this.queuedBytes -= queue.bytes;
-      this.#budget.release(queue.bytes);
+      this.#budget.release(stream.holder, queue.bytes);
       queue.clear();
     }
     stream.trailers = undefined;

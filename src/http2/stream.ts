@@ -3,6 +3,7 @@
  *
  * Its fields are the connection's to change; whoever owns the stream calls the methods.
  */
+import type { Holder } from "./byte-budget.ts";
 import type { Connection } from "./connection.ts";
 import { errorCode } from "./constants.ts";
 import type { HeaderBlock, HeaderField } from "./header-block.ts";
@@ -19,6 +20,8 @@ export class H2Stream {
   readonly connection: Connection;
   /** The call, copy or whatever else uses this stream; its handler knows the type. */
   owner: unknown = undefined;
+  /** For whom its bytes are held: its own connection, until whoever owns it says otherwise. */
+  holder: Holder;
 
   /** Bytes the peer may still send us. */
   recvWindow: number;
@@ -50,6 +53,7 @@ export class H2Stream {
   constructor(id: number, connection: Connection, sendWindow: number, recvWindow: number) {
     this.id = id;
     this.connection = connection;
+    this.holder = connection.holder;
     this.sendWindow = sendWindow;
     this.recvWindow = recvWindow;
     this.openedMs = connection.nowMs;

@@ -6,6 +6,7 @@ import { type HeaderBlock, headerId } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import { AnswerTap } from "./answer-tap.ts";
 import type { Call } from "./call.ts";
+import { ChargedBuffer } from "./charged-buffer.ts";
 import type { VariantSink } from "./generation.ts";
 import type { MessageRewriter } from "./message-rewriter.ts";
 import { answerRewriter } from "./model-override.ts";
@@ -22,7 +23,9 @@ export class AnswerFlow {
     const { dialect, method } = call.method.plan;
     if (dialect === undefined || method === undefined || !method.scored || call.reason === "hop") return;
     const reader = call.route.scoreReaders.get(dialect.name);
-    if (reader !== undefined) this.#tap = new AnswerTap(reader, method, call.proxy.options.scoreBytes);
+    if (reader === undefined) return;
+    const { budget, options } = call.proxy;
+    this.#tap = new AnswerTap(reader, method, options.scoreBytes, new ChargedBuffer(budget, call.down.holder));
   }
 
   /** Passes the next bytes on. @returns false where a message can't be set back. */
@@ -53,6 +56,7 @@ export class AnswerFlow {
   drop(): void {
     this.#tap?.drop();
     this.#tap = undefined;
+    this.#rewriter?.drop();
     this.#rewriter = undefined;
   }
 }

@@ -5,24 +5,26 @@
 import { prefixBytes } from "../grpc/framing.ts";
 import type { Method, ScoreReader } from "../protocol/dialect.ts";
 import type { VariantSink } from "./generation.ts";
-import { RequestBuffer } from "./request-buffer.ts";
+import type { RequestBuffer } from "./request-buffer.ts";
 
 export class AnswerTap {
   readonly #reader: ScoreReader;
   readonly #method: Method;
   readonly #limit: number;
-  readonly #bytes = new RequestBuffer();
+  readonly #bytes: RequestBuffer;
   #overflown = false;
 
-  constructor(reader: ScoreReader, method: Method, limitBytes: number) {
+  /** @param bytes where the answer is kept until it is read. */
+  constructor(reader: ScoreReader, method: Method, limitBytes: number, bytes: RequestBuffer) {
     this.#reader = reader;
     this.#method = method;
     this.#limit = limitBytes + prefixBytes;
+    this.#bytes = bytes;
   }
 
   push(buf: Buffer, start: number, end: number): void {
     if (this.#overflown) return;
-    if (this.#bytes.bytes + end - start > this.#limit) {
+    if (this.#bytes.bytes + end - start > this.#limit || this.#bytes.unaffordable) {
       this.#overflown = true;
       this.#bytes.clear();
     } else {

@@ -101,7 +101,7 @@ export function assignByMessage(call: Call): boolean {
   const { request, method } = call;
   const length = request.messageBytes();
   const whole = length >= 0 && request.bytes >= prefixBytes + length;
-  const tooLong = request.bytes > method.peekBytes + prefixBytes || call.proxy.budget.exceeded;
+  const tooLong = request.bytes > method.peekBytes + prefixBytes || call.proxy.budget.exceeded(call.down.holder);
   if (!whole && !request.ended && !tooLong && (request.bytes < earlyBytes || call.lookedEarly)) return false;
   const known = method.plan.method;
   if (known === undefined || length < 0) return decide(call, somewhere(call), undefined, "malformed");

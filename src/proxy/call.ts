@@ -210,6 +210,7 @@ export class Call extends CallHead implements StreamUser, Waiter {
     const timeout = this.remaining(this.proxy.clock, held);
     if (timeout === null) return this.#expire();
     const up = connection.openStream(this);
+    up.holder = this.down.holder;
     this.up = up;
     this.state = callState.open;
     this.upstreamStartMs = held ? this.proxy.clock.nowMs() : this.startMs;
@@ -379,7 +380,7 @@ export class Call extends CallHead implements StreamUser, Waiter {
     if (up !== undefined && !up.closed && !(up.remoteEnded && up.localEnded)) {
       up.reset(up.remoteEnded ? errorCode.NO_ERROR : errorCode.CANCEL);
     }
-    this.request.forget();
+    this.request.drop();
     this.answer.drop();
     this.leave();
     this.#closeDown();

@@ -5,6 +5,7 @@
  */
 import { frameMessage, prefixBytes } from "../grpc/framing.ts";
 import { inflateMessage } from "../grpc/inflate.ts";
+import { RequestBuffer } from "./request-buffer.ts";
 
 /** The message in `bytes[start, end)` as it is to be sent; undefined where that can't be done. */
 export type Rewrite = (bytes: Uint8Array, start: number, end: number) => Uint8Array | undefined;
@@ -19,60 +20,88 @@ export class MessageRewriter {
   readonly #rewrite: Rewrite;
   readonly #encoding: string | undefined;
   readonly #limit: number;
-  #pieces: Buffer[] = [];
-  #bytes = 0;
-  /** Bytes of the message under way, prefix included; -1 before its prefix is here. */
-  #wanted = -1;
+  /** The beginning of a message. */
+  readonly #held: RequestBuffer;
+  /** Bytes of the message under way, prefix included; those of the prefix before it is here. */
+  #wanted = prefixBytes;
 
   /**
    * @param encoding `grpc-encoding` of this direction.
    * @param limitBytes longest message, packed or not.
+   * @param held where the beginning of a message is kept.
    */
-  constructor(rewrite: Rewrite, encoding: string | undefined, limitBytes: number) {
+  constructor(rewrite: Rewrite, encoding: string | undefined, limitBytes: number, held = new RequestBuffer()) {
     this.#rewrite = rewrite;
     this.#encoding = encoding;
     this.#limit = limitBytes;
+    this.#held = held;
   }
 
   /** A message has begun and is not whole. */
   get partial(): boolean {
-    return this.#bytes > 0;
+    return this.#held.bytes > 0;
   }
 
   /** Takes the next piece. @returns the messages it completed, rewritten and framed; often none. */
   push(buf: Buffer, start: number, end: number): Buffer {
     if (this.failed || start === end) return nothing;
-    const piece = buf.subarray(start, end);
-    this.#bytes += end - start;
-    const whole = this.#wanted < 0 || this.#bytes >= this.#wanted;
-    // A message of several pieces outlives what they came in.
-    this.#pieces.push(whole ? piece : Buffer.from(piece));
-    return whole ? this.#drain() : nothing;
+    const held = this.#held;
+    if (held.bytes === 0) return this.#messages(buf, start, end);
+    held.push(buf, start, end);
+    if (held.bytes < this.#wanted) {
+      // Nobody gets credit for what is held beyond the budget: the rest would not come.
+      if (held.unaffordable) this.#fail();
+      return nothing;
+    }
+    held.flatten();
+    return this.#messages(held.head, held.start, held.end);
   }
 
-  #drain(): Buffer {
-    const held = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces);
+  /** The call is over, or its messages go elsewhere. */
+  drop(): void {
+    this.#held.clear();
+  }
+
+  #fail(): void {
+    this.failed = true;
+    this.#held.clear();
+  }
+
+  /** Rewrites what is whole of `bytes[start, end)`, and keeps the rest in place of what was held. */
+  #messages(bytes: Buffer, start: number, end: number): Buffer {
     const out: Buffer[] = [];
-    let at = 0;
-    this.#wanted = -1;
-    while (!this.failed && held.length - at >= prefixBytes) {
-      const length = held.readUInt32BE(at + 1);
-      if (length > this.#limit) this.failed = true;
-      else if (held.length - at < prefixBytes + length) {
+    let at = start;
+    this.#wanted = prefixBytes;
+    while (end - at >= prefixBytes) {
+      const length = bytes.readUInt32BE(at + 1);
+      if (length > this.#limit) {
+        this.#fail();
+        break;
+      }
+      if (end - at < prefixBytes + length) {
         this.#wanted = prefixBytes + length;
         break;
-      } else {
-        const message = this.#one(held, at, length);
-        if (message === undefined) this.failed = true;
-        else out.push(message);
-        at += prefixBytes + length;
       }
+      const message = this.#one(bytes, at, length);
+      if (message === undefined) {
+        this.#fail();
+        break;
+      }
+      out.push(message);
+      at += prefixBytes + length;
     }
-    const rest = held.subarray(at);
-    this.#pieces = rest.length === 0 || this.failed ? [] : [Buffer.from(rest)];
-    this.#bytes = this.#pieces.length === 0 ? 0 : rest.length;
+    if (!this.failed) this.#keep(bytes, at, end);
     this.messages += out.length;
     return out.length === 1 ? (out[0] as Buffer) : Buffer.concat(out);
+  }
+
+  /** What came before may be the very memory that `bytes` is, so the rest is copied first. */
+  #keep(bytes: Buffer, start: number, end: number): void {
+    if (start === end) return this.#held.clear();
+    const rest = Buffer.allocUnsafeSlow(end - start);
+    bytes.copy(rest, 0, start, end);
+    this.#held.clear();
+    this.#held.push(rest, 0, rest.length);
   }
 
   #one(held: Buffer, at: number, length: number): Buffer | undefined {

@@ -7,8 +7,9 @@ import { type HeaderField, headerId } from "../http2/header-block.ts";
 import type { Dialect, Method, Override } from "../protocol/dialect.ts";
 import { clearRequestFacts, newRequestFacts } from "../protocol/facts.ts";
 import type { Call } from "./call.ts";
+import { ChargedBuffer } from "./charged-buffer.ts";
 import type { BoundVariant } from "./generation.ts";
-import { MessageRewriter } from "./message-rewriter.ts";
+import { MessageRewriter, type Rewrite } from "./message-rewriter.ts";
 
 const facts = newRequestFacts();
 
@@ -29,16 +30,16 @@ export function prepareRequest(call: Call): Prepared {
   const length = request.messageBytes();
   if (length > call.proxy.options.overrideBytes) return "impossible";
   const whole = length >= 0 && request.bytes >= prefixBytes + length;
-  if (!whole) return request.ended ? "impossible" : "wait";
+  // Nobody gets credit for what is held beyond the budget: the rest would not come.
+  if (!whole) return request.ended || request.unaffordable ? "impossible" : "wait";
   request.flatten();
   const method = call.method.plan.method as Method;
   const rewrite = (bytes: Uint8Array, start: number, end: number): Uint8Array | undefined =>
     override.request(method, bytes, start, end);
-  const rewriter = new MessageRewriter(rewrite, encodingOf(call.fields ?? []), call.proxy.options.overrideBytes);
+  const rewriter = rewriterFor(call, rewrite, encodingOf(call.fields ?? []));
   const rewritten = rewriter.push(request.head, request.start, request.end);
   if (rewriter.failed) return "impossible";
-  request.rewriter = rewriter;
-  request.rewritten = rewritten;
+  request.rewrite(rewriter, rewritten);
   noteModel(call, method);
   return "ready";
 }
@@ -65,7 +66,12 @@ export function answerRewriter(call: Call, encoding: string | undefined): Messag
   // What can't be set back is passed on as it is: it is the truth, if not the expected name.
   const rewrite = (bytes: Uint8Array, start: number, end: number): Uint8Array =>
     override.response(method, bytes, start, end, model, version) ?? bytes.subarray(start, end);
-  return new MessageRewriter(rewrite, encoding, call.proxy.options.overrideBytes);
+  return rewriterFor(call, rewrite, encoding);
+}
+
+function rewriterFor(call: Call, rewrite: Rewrite, encoding: string | undefined): MessageRewriter {
+  const { budget, options } = call.proxy;
+  return new MessageRewriter(rewrite, encoding, options.overrideBytes, new ChargedBuffer(budget, call.down.holder));
 }
 
 function encodingOf(fields: readonly HeaderField[]): string | undefined {

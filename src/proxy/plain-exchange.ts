@@ -117,6 +117,7 @@ export class PlainExchange extends CallHead implements StreamUser, Waiter {
     const fields = this.fields as readonly HeaderField[];
     const request = this.#request;
     const up = connection.openStream(this);
+    up.holder = this.#down.holder;
     this.#up = up;
     this.#state = "open";
     // Both were there, or HTTP/2's rules had refused the request.

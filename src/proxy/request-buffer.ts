@@ -26,8 +26,10 @@ export class RequestBuffer implements Borrower {
   head: Buffer = none;
   start = 0;
   end = 0;
-  /** What came after the first piece; own copies. */
+  /** What came after the first piece; own copies, of which the last may have room behind it. */
   #more: Buffer[] | undefined = undefined;
+  /** Bytes of the last one in use. */
+  #lastUsed = 0;
   bytes = 0;
   /** `head` is a read under way, which another will go over. */
   #borrowed = false;
@@ -51,10 +53,31 @@ export class RequestBuffer implements Borrower {
         this.end = length;
       }
     } else {
-      this.#more ??= [];
-      this.#more.push(copyOf(buf, start, end));
+      this.#append(buf, start, end);
     }
     this.bytes += length;
+  }
+
+  /** Small pieces share memory: made for one each, a message that comes byte by byte would take hundreds of times its length. */
+  #append(buf: Buffer, start: number, end: number): void {
+    this.#more ??= [];
+    const more = this.#more;
+    const last = more[more.length - 1];
+    let at = start;
+    if (last !== undefined && this.#lastUsed < last.length) {
+      at += buf.copy(last, this.#lastUsed, start, end);
+      this.#lastUsed += at - start;
+      if (at === end) return;
+    }
+    const left = end - at;
+    const fresh = Buffer.allocUnsafeSlow(left >= shortBytes ? left : sharedBytes(this.bytes));
+    more.push(fresh);
+    this.#lastUsed = buf.copy(fresh, 0, at, end);
+  }
+
+  /** Whether the process should hold no more of it. */
+  get unaffordable(): boolean {
+    return false;
   }
 
   /** Whether its first message is known to be longer than `limit`. */
@@ -90,7 +113,8 @@ export class RequestBuffer implements Borrower {
   flatten(): void {
     const more = this.#more;
     if (more === undefined) return;
-    const whole = Buffer.concat([this.head.subarray(this.start, this.end), ...more]);
+    const last = (more.pop() as Buffer).subarray(0, this.#lastUsed);
+    const whole = Buffer.concat([this.head.subarray(this.start, this.end), ...more, last]);
     this.#let();
     this.head = whole;
     this.start = 0;
@@ -111,6 +135,7 @@ export class RequestBuffer implements Borrower {
     this.#spare = false;
     this.#borrowed = false;
     this.#more = undefined;
+    this.#lastUsed = 0;
   }
 
   /** The first message's declared length; -1 before its five bytes of prefix are here. */
@@ -126,6 +151,11 @@ export class RequestBuffer implements Borrower {
   get flag(): number {
     return this.head[this.start] ?? 0;
   }
+}
+
+/** Room for small pieces: as much as there is already, so that no more than half of it is empty. */
+function sharedBytes(held: number): number {
+  return held <= shortBytes ? shortBytes : held >= smallRead ? smallRead : held;
 }
 
 function isWorthPinning(buf: Buffer, length: number): boolean {

@@ -5,13 +5,15 @@
 import { prefixBytes } from "../grpc/framing.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { H2Stream } from "../http2/stream.ts";
+import { ChargedBuffer } from "./charged-buffer.ts";
 import type { MessageRewriter } from "./message-rewriter.ts";
-import { RequestBuffer } from "./request-buffer.ts";
 
 /** Rewritten bytes that may wait for the upstream before the caller gets no more credit. */
 const rewrittenMarkBytes = 262_144;
 
-export class RequestFlow extends RequestBuffer {
+const nothing = Buffer.alloc(0);
+
+export class RequestFlow extends ChargedBuffer {
   /** The caller has sent all of it. */
   ended = false;
   /** Whether the buffer holds everything there was, so that it can be sent (again). */
@@ -24,8 +26,10 @@ export class RequestFlow extends RequestBuffer {
   #several = false;
   /** Set where the upstream gets other messages than the caller sent. */
   rewriter: MessageRewriter | undefined = undefined;
-  /** What the rewriter has made of the held bytes. */
-  rewritten: Buffer | undefined = undefined;
+  /** What the rewriter has made of the first held bytes. */
+  #rewritten: Buffer | undefined = undefined;
+  /** How many of them. */
+  #rewrittenOf = 0;
   readonly #down: H2Stream;
   readonly #budget: ByteBudget;
   /** Bytes credited to the caller, in all. */
@@ -37,30 +41,32 @@ export class RequestFlow extends RequestBuffer {
 
   /** @param budget the process's: what is held here is part of what it may hold. */
   constructor(down: H2Stream, budget: ByteBudget, keepBytes: number) {
-    super();
+    super(budget, down.holder);
     this.#down = down;
     this.#budget = budget;
     this.keepBytes = keepBytes;
   }
 
-  override push(buf: Buffer, start: number, end: number): void {
-    super.push(buf, start, end);
-    this.#budget.hold(end - start);
+  /** Sets who rewrites the messages, and what it has made of all that is held. */
+  rewrite(rewriter: MessageRewriter, rewritten: Buffer): void {
+    this.rewriter = rewriter;
+    this.#rewritten = rewritten;
+    this.#rewrittenOf = this.bytes;
+    this.#budget.hold(this.#down.holder, rewritten.length);
   }
 
-  override clear(): void {
-    this.#budget.release(this.bytes);
-    super.clear();
+  #takeRewritten(): Buffer {
+    const taken = this.#rewritten ?? nothing;
+    this.#rewritten = undefined;
+    this.#budget.release(this.#down.holder, taken.length);
+    return taken;
   }
 
   /** Takes bytes that can't go out yet. `credit` where the caller may send as many again meanwhile. */
   hold(buf: Buffer, start: number, end: number, credit: boolean): void {
     this.push(buf, start, end);
     const count = end - start;
-    if (this.rewritten !== undefined) {
-      // Their target is known, and has no connection yet: it is to get them as it gets all others.
-      const more = (this.rewriter as MessageRewriter).push(buf, start, end);
-      if (more.length > 0) this.rewritten = Buffer.concat([this.rewritten, more]);
+    if (this.#rewritten !== undefined) {
       this.#deferred += count;
       return;
     }
@@ -74,10 +80,12 @@ export class RequestFlow extends RequestBuffer {
   sendHeld(up: H2Stream): boolean {
     let sent = true;
     if (this.rewriter !== undefined) {
-      const body = this.rewritten as Buffer;
-      this.rewritten = undefined;
+      // What came since, while its target had no connection, it is to get as it gets all others.
+      this.flatten();
+      const more = this.rewriter.push(this.head, this.start + this.#rewrittenOf, this.end);
+      const first = this.#takeRewritten();
       this.#debt = 0;
-      sent = this.#sendRewritten(up, body, this.rewriter);
+      sent = this.#sendRewritten(up, more.length === 0 ? first : Buffer.concat([first, more]), this.rewriter);
     } else {
       this.flatten();
       this.#credit(up.sendData(this.head, this.start, this.end, this.ended));
@@ -108,7 +116,7 @@ export class RequestFlow extends RequestBuffer {
   relay(up: H2Stream, buf: Buffer, start: number, end: number): boolean {
     if (this.replayable) {
       const total = this.bytes + end - start;
-      if (total > this.#limitFor(total) || this.#budget.exceeded) this.forget();
+      if (total > this.#limitFor(total) || this.unaffordable) this.forget();
       else this.push(buf, start, end);
     }
     if (this.rewriter === undefined) {
@@ -136,14 +144,25 @@ export class RequestFlow extends RequestBuffer {
   /** Everything is sent again, to another stream: nothing is credited twice. */
   restart(): void {
     this.#debt = this.#credited;
+    this.#dropRewriter();
+  }
+
+  #dropRewriter(): void {
+    this.rewriter?.drop();
     this.rewriter = undefined;
-    this.rewritten = undefined;
+    this.#takeRewritten();
   }
 
   /** Keeps nothing any more. */
   forget(): void {
     this.replayable = false;
     this.clear();
+  }
+
+  /** The call is over. */
+  drop(): void {
+    this.forget();
+    if (this.rewriter !== undefined) this.#dropRewriter();
   }
 
   #credit(bytes: number): void {

@@ -10,6 +10,7 @@ import { type TimerWheel, WheelEntry } from "../base/timer-wheel.ts";
 import { frameMessage, prefixBytes } from "../grpc/framing.ts";
 import { grpcStatus, grpcStatusOfHttp, grpcStatusOfReset } from "../grpc/status.ts";
 import { formatTimeout } from "../grpc/timeout.ts";
+import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { ResetHow } from "../http2/connection.ts";
 import { errorCode } from "../http2/constants.ts";
 import { HeaderBlock, HeaderField, headerId } from "../http2/header-block.ts";
@@ -19,12 +20,14 @@ import { breakerVerdict, isFairTimeout, type TransportEnd } from "../resilience/
 import type { Overload } from "../resilience/overload.ts";
 import { AnswerTap } from "./answer-tap.ts";
 import { isGrpcAnswer, statusOf } from "./answers.ts";
+import { ChargedBuffer } from "./charged-buffer.ts";
 import type { BoundMethod, BoundRoute, BoundShadow } from "./generation.ts";
 import { writeRequestHead } from "./request-head.ts";
 import type { StreamUser } from "./upstream-handler.ts";
 
 export interface CopyPorts {
   readonly clock: Clock;
+  readonly budget: ByteBudget;
   readonly wheel: TimerWheel;
   readonly overload: Overload;
   /** Longest answer that is read to its end. */
@@ -127,7 +130,10 @@ class ShadowCopy extends WheelEntry implements StreamUser {
     const { dialect, method } = this.#method.plan;
     if (dialect === undefined || method === undefined || !method.scored) return;
     const reader = this.#route.scoreReaders.get(dialect.name);
-    if (reader !== undefined) this.#tap = new AnswerTap(reader, method, this.#ports.scoreBytes);
+    const { up } = this;
+    if (reader === undefined || up === undefined) return;
+    const { budget, scoreBytes } = this.#ports;
+    this.#tap = new AnswerTap(reader, method, scoreBytes, new ChargedBuffer(budget, up.holder));
   }
 
   onData(buf: Buffer, start: number, end: number, endStream: boolean): void {

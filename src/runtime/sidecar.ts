@@ -138,6 +138,7 @@ export class Sidecar {
       {
         clock,
         wheel,
+        budget: this.#budget,
         overload: this.#overload,
         answerBytes: options.shadowAnswerBytes,
         scoreBytes: options.scoreBytes,

@@ -1,9 +1,19 @@
 /** Frames without a message, without end: what a connection bears, one more than that, and all of it with nobody reading. */
 import assert from "node:assert/strict";
-import type { ConnectionFault } from "../../src/http2/faults.ts";
 import { frameType } from "../../src/http2/constants.ts";
-import { data, frame, goaway, ping, priority, rstStream, settings, settingsAck, windowUpdate } from "../support/h2-frames.ts";
+import type { ConnectionFault } from "../../src/http2/faults.ts";
 import { answerTo } from "../support/bystander.ts";
+import {
+  data,
+  frame,
+  goaway,
+  ping,
+  priority,
+  rstStream,
+  settings,
+  settingsAck,
+  windowUpdate,
+} from "../support/h2-frames.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest } from "../support/predict.ts";
 import { heldMemory, Scene } from "../support/scene.ts";

@@ -92,7 +92,10 @@ export class Bystander {
       worstMs = Math.max(worstMs, performance.now() - began);
       worstCpuMs = Math.max(worstCpuMs, (user + system) / 1_000);
       const { message, trailers } = expected[which] ?? assert.fail();
-      assert.ok(answer.body.equals(message), `a bystander's answer of ${answer.bytes} bytes is not what the model said`);
+      assert.ok(
+        answer.body.equals(message),
+        `a bystander's answer of ${answer.bytes} bytes is not what the model said`,
+      );
       assert.deepEqual(answer.trailers, trailers, "a bystander's trailers are not what the model said");
       calls++;
     }

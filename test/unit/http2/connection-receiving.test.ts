@@ -257,48 +257,48 @@ describe("the byte budget", () => {
   it("withholds a stream's credit while the process holds too much, and gives it when a tenth is free", () => {
     const budget = new ByteBudget(1_000);
     const peer = withStreams({ budget, streamWindowBytes: 2_048 });
-    budget.hold(1_001);
+    budget.hold(peer.connection.holder, 1_001);
     peer.data(1, 2_000).data(3, 2_000);
     peer.stream(1).consumed(2_000);
     peer.stream(3).consumed(1_500);
     assert.deepEqual(peer.said(), []);
-    budget.release(100);
+    budget.release(peer.connection.holder, 100);
     assert.deepEqual(peer.said(), [], "901 of 1,000 is still more than nine tenths");
-    budget.release(1);
+    budget.release(peer.connection.holder, 1);
     assert.deepEqual(peer.said(), ["WINDOW_UPDATE 1 +2000", "WINDOW_UPDATE 3 +1500"]);
   });
 
   it("gives all that was delivered while the stream waited", () => {
     const budget = new ByteBudget(1_000);
     const peer = withStreams({ budget, streamWindowBytes: 2_048 });
-    budget.hold(1_001);
+    budget.hold(peer.connection.holder, 1_001);
     peer.data(1, 2_000);
     peer.stream(1).consumed(1_024);
     peer.stream(1).consumed(976);
-    budget.release(1_001);
+    budget.release(peer.connection.holder, 1_001);
     assert.deepEqual(peer.said(), ["WINDOW_UPDATE 1 +2000"]);
   });
 
   it("gives no credit to a stream whose peer has ended its half while it waited", () => {
     const budget = new ByteBudget(1_000);
     const peer = withStreams({ budget, streamWindowBytes: 2_048 });
-    budget.hold(1_001);
+    budget.hold(peer.connection.holder, 1_001);
     peer.data(1, 2_000);
     peer.stream(1).consumed(2_000);
     peer.data(1, 0, true);
-    budget.release(1_001);
+    budget.release(peer.connection.holder, 1_001);
     assert.deepEqual(peer.said(), []);
   });
 
   it("forgets a stream that ends while it waits", () => {
     const budget = new ByteBudget(1_000);
     const peer = withStreams({ budget, streamWindowBytes: 2_048 });
-    budget.hold(1_001);
+    budget.hold(peer.connection.holder, 1_001);
     peer.data(1, 2_000);
     peer.stream(1).consumed(2_000);
     peer.stream(1).reset(8);
     peer.said();
-    budget.release(1_001);
+    budget.release(peer.connection.holder, 1_001);
     assert.deepEqual(peer.said(), []);
   });
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
+import { ByteBudget, Holder } from "../../../src/http2/byte-budget.ts";
 import { lent, ReadMemory } from "../../../src/http2/read-memory.ts";
+import { ChargedBuffer } from "../../../src/proxy/charged-buffer.ts";
 import { MessageRewriter, type Rewrite } from "../../../src/proxy/message-rewriter.ts";
 import { framed } from "../../support/predict.ts";
 
@@ -108,6 +110,24 @@ describe("a message rewriter", () => {
       assert.equal(push(rewriter, framed("ok")), "");
     });
   }
+
+  it("counts what it holds as its caller's, lets go of it with the message or the call, and holds none beyond the budget", () => {
+    const budget = new ByteBudget(50);
+    const holder = new Holder();
+    const make = () => new MessageRewriter(upper, undefined, 100, new ChargedBuffer(budget, holder));
+    const rewriter = make();
+    const message = framed("x".repeat(60));
+    push(rewriter, message.subarray(0, 40));
+    assert.equal(holder.held, 40);
+    push(rewriter, Buffer.concat([message.subarray(40), framed("y")]));
+    assert.deepEqual([holder.held, rewriter.messages], [0, 2]);
+    push(rewriter, message.subarray(0, 30));
+    rewriter.drop();
+    assert.equal(holder.held, 0);
+    const other = make();
+    for (const byte of message.subarray(0, 51)) push(other, Buffer.of(byte));
+    assert.deepEqual([other.failed, holder.held, budget.held], [true, 0, 0]);
+  });
 
   it("fails at a message that can't be rewritten", () => {
     const rewriter = new MessageRewriter(() => undefined, undefined, 100);

@@ -103,7 +103,7 @@ describe("a request buffer", () => {
 
   it("makes one piece of several, in order", () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 10 }), fc.nat(10), (lengths, early) => {
+      fc.property(fc.array(fc.integer({ min: 0, max: 3_000 }), { maxLength: 10 }), fc.nat(10), (lengths, early) => {
         const buffer = new RequestBuffer();
         const total = lengths.reduce((sum, length) => sum + length, 0);
         const bytes = read(total);
@@ -118,6 +118,17 @@ describe("a request buffer", () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  it("takes no more than twice the memory of what it holds, however small the pieces are", () => {
+    for (const length of [1, 3, 100, 1_023, 1_500]) {
+      const buffer = new RequestBuffer();
+      const bytes = read(length);
+      const before = process.memoryUsage().arrayBuffers;
+      for (let i = 0; i * length < 400_000; i++) buffer.push(bytes, 0, length);
+      const taken = process.memoryUsage().arrayBuffers - before;
+      assert.ok(taken <= 2 * buffer.bytes, `${taken} bytes for ${buffer.bytes} in pieces of ${length}`);
+    }
   });
 
   it("knows the first message's length and flag once its prefix is here, however it is cut", () => {

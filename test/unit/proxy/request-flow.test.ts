@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ByteBudget } from "../../../src/http2/byte-budget.ts";
+import { ByteBudget, Holder } from "../../../src/http2/byte-budget.ts";
 import type { H2Stream } from "../../../src/http2/stream.ts";
 import { MessageRewriter } from "../../../src/proxy/message-rewriter.ts";
 import { RequestFlow } from "../../../src/proxy/request-flow.ts";
@@ -10,6 +10,7 @@ import { framed } from "../../support/predict.ts";
 /** The caller's half: counts what it may send again. */
 class Down {
   credited = 0;
+  readonly holder = new Holder();
 
   consumed(count: number): void {
     this.credited += count;
@@ -64,9 +65,9 @@ function loud(): MessageRewriter {
 
 /** As `prepareRequest` does it. */
 function rewrite(flow: RequestFlow): void {
-  flow.rewriter = loud();
+  const rewriter = loud();
   flow.flatten();
-  flow.rewritten = flow.rewriter.push(flow.head, flow.start, flow.end);
+  flow.rewrite(rewriter, rewriter.push(flow.head, flow.start, flow.end));
 }
 
 describe("a request's flow", () => {
@@ -85,11 +86,11 @@ describe("a request's flow", () => {
 
   it("keeps nothing for a second try once the process holds too much", () => {
     const budget = new ByteBudget(100);
-    const { flow } = setUp(1 << 20, budget);
+    const { flow, down } = setUp(1 << 20, budget);
     const up = new Up();
     flow.relay(as(up), Buffer.alloc(60), 0, 60);
     assert.equal(flow.replayable, true);
-    budget.hold(50);
+    budget.hold(down.holder, 50);
     flow.relay(as(up), Buffer.alloc(10), 0, 10);
     assert.deepEqual([flow.replayable, budget.held, up.bytes.length], [false, 50, 70]);
   });
@@ -231,6 +232,19 @@ describe("a request's flow to another model", () => {
     assert.deepEqual(up.bytes, changed);
     assert.equal(up.ended, true);
     assert.equal(down.credited, plain.length);
+  });
+
+  it("counts what was made of the held bytes as held, until it goes out or the call ends", () => {
+    const budget = new ByteBudget(100);
+    for (const end of ["sent", "dropped"] as const) {
+      const { flow } = setUp(0, budget);
+      flow.hold(plain, 0, 8, true);
+      rewrite(flow);
+      assert.equal(budget.held, 8 + 9);
+      if (end === "sent") flow.sendHeld(as(new Up()));
+      else flow.drop();
+      assert.equal(budget.held, 0, end);
+    }
   });
 
   it("rewrites what comes while it waits for a connection, and credits it when it goes out", () => {
