@@ -102,6 +102,8 @@ export class Connection implements SenderOwner, FrameSink {
 
   #recvWindow = defaultWindow;
   #recvUncredited = 0;
+  /** What may still come on streams that are gone: their windows allowed it, and the peer may not know yet. */
+  #strayBytes = 0;
   #peerInitialWindow = defaultWindow;
   /** What a new stream of the peer's may send. */
   #initialRecvWindow: number;
@@ -305,7 +307,8 @@ export class Connection implements SenderOwner, FrameSink {
   #close(stream: H2Stream, how: number, code = unreported, reset: ResetHow = "peer"): void {
     if (stream.closed) return;
     stream.closed = true;
-    if (how === closedHow.ended) this.#guard.completed++;
+    if (how === closedHow.ended && !stream.unearned) this.#guard.completed++;
+    if (how === closedHow.resetByUs && !stream.remoteEnded) this.#strayBytes += Math.max(0, stream.recvWindow);
     this.sender.drop(stream);
     this.#budget.forget(stream);
     const wasFull = this.#streams.size >= this.peerMaxStreams;
@@ -326,6 +329,7 @@ export class Connection implements SenderOwner, FrameSink {
   /** Resets a stream that never came to be, or is gone. */
   #refuse(id: number, code: number): void {
     this.#closed.add(id, closedHow.resetByUs);
+    this.#strayBytes += this.#initialRecvWindow;
     this.#resetGone(id, code);
   }
 
@@ -385,6 +389,9 @@ export class Connection implements SenderOwner, FrameSink {
     let stream = this.#streams.get(id);
     if (stream === undefined) {
       if (!this.#allowOnGone(id, "DATA")) return false;
+      this.#strayBytes -= length;
+      if (this.#strayBytes < 0)
+        return this.#unreadable(errorCode.FLOW_CONTROL_ERROR, "data without end on streams that are gone");
     } else if (stream.remoteEnded) {
       this.#streamError(stream, errorCode.STREAM_CLOSED);
       stream = undefined;
@@ -417,7 +424,7 @@ export class Connection implements SenderOwner, FrameSink {
 
   dataDone(chunk: Buffer, start: number, end: number, ends: boolean): void {
     if (end > start || ends) {
-      this.#guard.dataFrames++;
+      if (this.#dataStream !== undefined) this.#guard.dataFrames++;
       this.#deliver(chunk, start, end, ends);
     } else {
       this.#trouble(1, "empty_frame_flood");
@@ -591,8 +598,13 @@ export class Connection implements SenderOwner, FrameSink {
 
   #newStream(id: number, block: HeaderBlock, endStream: boolean): void {
     this.lastPeerStreamId = id;
+    if (id > this.#goawayLastId) {
+      // The client was told, and sends the call elsewhere.
+      this.#strayBytes += this.#initialRecvWindow;
+      this.#trouble(headersTrouble, "header_flood");
+      return;
+    }
     this.#guard.streams++;
-    if (id > this.#goawayLastId) return; // the client was told: it sends the call elsewhere
     if (this.#streams.size >= this.#options.maxConcurrentStreams) return this.#refuse(id, errorCode.REFUSED_STREAM);
     if (block.tooLarge) facts.contentLength = -1;
     else if (!isRequest(block, facts)) return this.#refuse(id, errorCode.PROTOCOL_ERROR);
@@ -717,7 +729,7 @@ export class Connection implements SenderOwner, FrameSink {
 
   /** Every stream's window follows the setting, once a frame however often the frame sets it. */
   #moveWindows(change: number): void {
-    if (change === 0) return;
+    if (change === 0 || !this.#trouble(Math.floor(this.#streams.size / windowsPerFrame), "settings_flood")) return;
     const holds = this.#streams.every((stream) => this.sender.grow(stream, change));
     if (!holds) this.fail(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
   }
@@ -778,3 +790,5 @@ const endingPayload = Buffer.alloc(8);
 const alivePayload = Buffer.from("alive?..");
 /** A header block that leads to nothing, in control frames: it has to be decoded all the same. */
 const headersTrouble = 10;
+/** Streams whose windows are moved at the price of a control frame. */
+const windowsPerFrame = 32;

@@ -45,6 +45,8 @@ export class H2Stream {
   inReady = false;
 
   closed = false;
+  /** It was answered without anybody having been asked: it has cost its peer too little to pay for anything. */
+  unearned = false;
   /** Our headers are out. */
   spoke = false;
   /** When it began: `nowMs` of its connection. */

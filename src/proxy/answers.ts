@@ -74,8 +74,9 @@ export function replyStatus(
   }
   out.add(codeFields[code] as HeaderField);
   out.add(new HeaderField("grpc-message", encodeGrpcMessage(`contender: ${text}`)));
-  if (headSent) stream.sendTrailers(out);
-  else stream.sendHeaders(out, true);
+  if (headSent) return stream.sendTrailers(out);
+  stream.unearned = true;
+  stream.sendHeaders(out, true);
 }
 
 /** Answers what is no gRPC call, in plain HTTP with a body that says what is wrong. */
@@ -87,6 +88,7 @@ export function replyHttp(stream: H2Stream, status: number, text: string): void 
   out.add(textType);
   out.add(new HeaderField("content-length", String(body.length)));
   if (status === 405) out.add(allowPost);
+  stream.unearned = true;
   stream.sendHeaders(out, false);
   stream.sendData(body, 0, body.length, true);
 }

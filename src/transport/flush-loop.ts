@@ -34,6 +34,7 @@ export class FlushLoop {
   #reading = 0;
   #readMs = 0;
   #readEndMs = 0;
+  #readTookMs = 0;
   #alone = false;
   /** Bytes that may still be read before `onVolume` is told; and the number it is told at. */
   #volumeLeft = Number.POSITIVE_INFINITY;
@@ -74,6 +75,11 @@ export class FlushLoop {
     return this.#readMs;
   }
 
+  /** How long the last read kept the loop, with all that it set in motion. */
+  get readTookMs(): number {
+    return this.#readTookMs;
+  }
+
   /** Around what a socket's read sets in motion. */
   beginRead(): void {
     if (this.#reading++ > 0) return;
@@ -94,6 +100,7 @@ export class FlushLoop {
       this.#onVolume();
     }
     this.#readEndMs = this.#clock.nowMs();
+    this.#readTookMs = this.#readEndMs - this.#readMs;
   }
 
   /** Calls `fn` whenever another `bytes` have been read: whatever peers make us hold, they have to send first. */

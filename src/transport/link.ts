@@ -40,6 +40,12 @@ export class Link {
   /** Of a TLS socket: nothing goes out before the peer is known. */
   #established: boolean;
   readonly #onWritten = (): void => this.#written();
+  /** Reads no more in this turn. */
+  #resting = false;
+  readonly #goOn = (): void => {
+    this.#resting = false;
+    if (!this.#paused) this.socket.resume();
+  };
 
   constructor(
     socket: Socket,
@@ -85,6 +91,7 @@ export class Link {
     }
     if (this.connection.dead) this.#finish();
     else if (this.connection.output.bytes + this.connection.sender.socketBacklog > this.#limitBytes) this.#pause();
+    else if (this.#loop.readTookMs >= longReadMs) this.#rest();
     if (this.#cancelWatch === undefined && this.connection.unfinishedSinceMs >= 0) this.#watch(this.#frameTimeoutMs);
   }
 
@@ -218,6 +225,14 @@ export class Link {
     this.socket.pause();
   }
 
+  /** Others' sockets come first, and what they are waiting for, before this one makes so much work again. */
+  #rest(): void {
+    if (this.#resting) return;
+    this.#resting = true;
+    this.socket.pause();
+    setImmediate(this.#goOn);
+  }
+
   #onDrain(): void {
     this.#settle();
     this.connection.sender.pump();
@@ -241,6 +256,11 @@ export class Link {
   }
 }
 
+/**
+ * A read that keeps the loop this long is the socket's last in its turn. Node reads a socket up to 32 times before the
+ * next one; of small requests in large reads that would be a hundred milliseconds in which nobody else is served.
+ */
+const longReadMs = 1;
 /** How long a peer may take nothing of what is left for it. It is told by whole writes, some 300 KiB at most. */
 const takeMs = 10_000;
 /** How long a peer that has all may keep its half open. */

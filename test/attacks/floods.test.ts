@@ -1,6 +1,5 @@
 /** Frames without a message, without end: what a connection bears, one more than that, and all of it with nobody reading. */
 import assert from "node:assert/strict";
-import { frameType } from "../../src/http2/constants.ts";
 import type { ConnectionFault } from "../../src/http2/faults.ts";
 import { answerTo } from "../support/bystander.ts";
 import {
@@ -16,7 +15,7 @@ import {
 } from "../support/h2-frames.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest } from "../support/predict.ts";
-import { heldMemory, Scene } from "../support/scene.ts";
+import { Scene } from "../support/scene.ts";
 import { until } from "../support/until.ts";
 import type { Wire } from "../support/wire.ts";
 

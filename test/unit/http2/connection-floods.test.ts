@@ -191,6 +191,19 @@ describe("streams that come to nothing", () => {
     assert.equal(peer.connection.dead, false, "answers under way");
   });
 
+  it("are not paid for by streams that were answered without anybody having been asked", () => {
+    const peer = RawPeer.ready("server", limits);
+    const sent = sentUntilDead(peer, (n) => {
+      const id = n * 4 + 1;
+      peer.send(begin(peer, id));
+      peer.stream(id).unearned = true;
+      respond(peer, id);
+      return Buffer.concat([begin(peer, id + 2), rstStream(id + 2, 8)]);
+    });
+    assert.equal(sent, 101);
+    assert.deepEqual(ended(peer), calm("reset_flood"));
+  });
+
   it("are paid for by time", () => {
     const peer = RawPeer.ready("server", { ...limits, resetsPerSecond: 200 });
     for (let n = 1; n <= 1_000; n++) {
@@ -217,6 +230,44 @@ function respond(peer: RawPeer, id: number, end = true): void {
   stream.sendHeaders(answerBlock, end);
 }
 
+describe("frames for streams that are gone", () => {
+  it("of DATA pay for nothing", () => {
+    const peer = RawPeer.ready("server", limits);
+    peer.request(1);
+    peer.stream(1).reset();
+    for (let n = 0; n < 50; n++) peer.data(1, 1);
+    assert.equal(
+      sentUntilDead(peer, () => Buffer.concat([data(1, 1), ping()])),
+      101,
+    );
+  });
+
+  it("of DATA may use up the window that the stream had, or would have had, and no more", () => {
+    const window = { streamWindowBytes: 65_535 };
+    const peer = RawPeer.ready("server", { ...limits, ...window, maxConcurrentStreams: 1 });
+    peer.request(1).data(1, 5_535);
+    peer.request(3); // refused
+    peer.stream(1).reset();
+    peer.said();
+    const pieces = [...repeat(6, data(1, 10_000)), ...repeat(6, data(3, 10_000)), data(3, 5_535)];
+    for (const each of pieces) peer.send(each);
+    assert.equal(peer.connection.dead, false);
+    peer.data(3, 1);
+    assert.deepEqual(ended(peer), [true, "GOAWAY FLOW_CONTROL_ERROR", "flow_control"]);
+  });
+
+  it("of HEADERS after our last GOAWAY are a flood like others, and pay for nothing", () => {
+    const peer = RawPeer.ready("server", limits);
+    peer.request(1);
+    peer.connection.shutdown();
+    peer.send(ping("\0".repeat(8), true));
+    peer.said();
+    const sent = sentUntilDead(peer, (n) => headers(n * 2 + 1, peer.block(requestFields), { end: true }));
+    assert.equal(sent, 10, "ten control frames' worth each, and the PING's answer was one");
+    assert.deepEqual(ended(peer), calm("header_flood"));
+  });
+});
+
 describe("one frame that asks for too much", () => {
   it("of SETTINGS ends the connection with one entry more than allowed", () => {
     const entries = (count: number): Buffer =>
@@ -235,6 +286,17 @@ describe("one frame that asks for too much", () => {
     peer.send(frame(frameType.SETTINGS, 0, 0, Buffer.concat(windows)));
     assert.deepEqual(peer.said(), ["SETTINGS ACK"]);
     assert.equal(peer.stream(1).sendWindow, 70_001);
+  });
+
+  it("of SETTINGS that moves the windows of many streams costs as much as they are", () => {
+    const peer = RawPeer.ready("server", limits);
+    for (let n = 0; n < 320; n++) peer.request(n * 2 + 1);
+    // One for the frame, and ten for the streams.
+    assert.equal(
+      sentUntilDead(peer, (n) => settings({ INITIAL_WINDOW_SIZE: n })),
+      10,
+    );
+    assert.deepEqual(ended(peer), calm("settings_flood"));
   });
 
   it("of header block pieces without an end is a flood of headers", () => {

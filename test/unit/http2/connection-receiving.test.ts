@@ -82,12 +82,10 @@ describe("a connection's credit", () => {
   it("is returned for the data of streams that we have reset", () => {
     const peer = withStreams(windows);
     peer.stream(1).reset(8);
+    peer.stream(3).reset(8);
     peer.said();
-    for (let i = 0; i < 8; i++) peer.data(1, 16_384);
-    assert.deepEqual(
-      peer.said(),
-      Array.from({ length: 4 }, () => "WINDOW_UPDATE 0 +32768"),
-    );
+    for (let i = 0; i < 8; i++) peer.data(i < 4 ? 1 : 3, 16_000);
+    assert.deepEqual(peer.said(), ["WINDOW_UPDATE 0 +48000", "WINDOW_UPDATE 0 +48000"]);
     assert.deepEqual(peer.heard(), []);
   });
 

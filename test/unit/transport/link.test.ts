@@ -130,6 +130,21 @@ describe("a link", () => {
     assert.deepEqual(RawPeer.bytesOf(frames(), 1), Buffer.concat(sent));
   });
 
+  it("whose read kept the loop is read again in the next turn, so that others come in between", async () => {
+    const { sockets, clock, recorder, link } = await setUp();
+    link.receive(Buffer.concat([preface, settings()]));
+    assert.equal(sockets.ours.isPaused(), false);
+    recorder.onEvent = () => clock.advance(1);
+    const { encoder } = new RawPeer("client");
+    link.receive(headers(1, encode(encoder, requestFields), { end: true }));
+    assert.equal(sockets.ours.isPaused(), true);
+    await turns(1);
+    assert.equal(sockets.ours.isPaused(), false);
+    recorder.onEvent = () => clock.advance(0.9);
+    link.receive(headers(3, encode(encoder, requestFields), { end: true }));
+    assert.equal(sockets.ours.isPaused(), false, "a quick one");
+  });
+
   for (const outputHighWaterBytes of [65_536, 262_144]) {
     it(`passes any amount to a peer that reads late, holding ${outputHighWaterBytes} bytes ready`, async () => {
       const { sockets, recorder, budget, link, greet, request } = await setUp({ outputHighWaterBytes });
