@@ -50,3 +50,22 @@ export function encode(encoder: HpackEncoder, fields: readonly (Pair | HeaderFie
   }
   return Buffer.from(buf.subarray(before, end));
 }
+
+/** A literal that is neither Huffman coded nor put into the table. */
+export function literal(name: string, value: string | Buffer): Buffer {
+  return Buffer.concat([Buffer.of(0x00), counted(Buffer.from(name)), counted(Buffer.from(value))]);
+}
+
+/** The same, put into the table. */
+export function inserted(name: string, value: string): Buffer {
+  return Buffer.concat([Buffer.of(0x40), counted(Buffer.from(name)), counted(Buffer.from(value))]);
+}
+
+/** Text behind its length (RFC 7541, 5.1 and 5.2). */
+function counted(bytes: Buffer): Buffer {
+  if (bytes.length < 127) return Buffer.concat([Buffer.of(bytes.length), bytes]);
+  const length = [127];
+  let rest = bytes.length - 127;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) length.push((rest % 128) | 128);
+  return Buffer.concat([Buffer.from([...length, rest]), bytes]);
+}
