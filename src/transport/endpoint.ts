@@ -25,6 +25,8 @@ interface Slot {
   servedAndLeft: boolean;
   /** Old enough to be replaced, once there is another. */
   aged: boolean;
+  /** It said GOAWAY as soon as it was there. */
+  turnedAway: boolean;
   cancelTimeout: () => void;
 }
 
@@ -129,7 +131,15 @@ export class Endpoint {
       link.error ??= new Error(`no answer within ${this.#options.connectTimeoutMs} ms`);
       link.destroy();
     });
-    const slot: Slot = { link, connected: false, connectedAtMs: 0, servedAndLeft: false, aged: false, cancelTimeout };
+    const slot: Slot = {
+      link,
+      connected: false,
+      connectedAtMs: 0,
+      servedAndLeft: false,
+      turnedAway: false,
+      aged: false,
+      cancelTimeout,
+    };
     this.#slots.add(slot);
     return true;
   }
@@ -181,6 +191,12 @@ export class Endpoint {
     if (connection.tooManyPings) this.#pool.keepaliveMs = Math.min(this.#pool.keepaliveMs * 2, longestKeepaliveMs);
     const pings = connection.tooManyPings ? `, too many PINGs: from now on ${this.#pool.keepaliveMs} ms apart` : "";
     this.#event("goaway", `code ${code}${pings}`);
+    if (!slot.servedAndLeft && !slot.turnedAway && this.#livedMs(slot) < steadyMs) {
+      slot.turnedAway = true;
+      // Once may happen to a server that restarts; one that says it to whoever comes is not asked again without a pause.
+      if (this.#backoff.failures === 0) this.#backoff.failures++;
+      else this.#pause();
+    }
     return true;
   }
 
@@ -225,14 +241,23 @@ export class Endpoint {
   }
 
   #goOn(slot: Slot): void {
-    const livedMs = slot.connected ? this.#ports.clock.nowMs() - slot.connectedAtMs : 0;
-    if (livedMs >= steadyMs || slot.servedAndLeft) {
+    // It may have taken its time to close: that was no life.
+    if (slot.turnedAway) return this.ensure();
+    if (this.#livedMs(slot) >= steadyMs || slot.servedAndLeft) {
       this.#backoff.failures = 0;
       // Whatever the pause was for: this one was of use until now.
       this.#retry?.();
       this.ensure();
       return;
     }
+    this.#pause();
+  }
+
+  #livedMs(slot: Slot): number {
+    return slot.connected ? this.#ports.clock.nowMs() - slot.connectedAtMs : 0;
+  }
+
+  #pause(): void {
     if (this.#retry === undefined) this.#armRetry();
   }
 

@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { writeGoaway } from "../../../src/http2/frames.ts";
+import { goaway, settings } from "../../support/h2-frames.ts";
 import { answerHead, freeAddress, type Peer, ServerPeer } from "../../support/h2-peer.ts";
 import { Owned } from "../../support/owned.ts";
 import { connected, TestPool, tcp } from "../../support/pools.ts";
 import { ScriptedChance } from "../../support/scripted-chance.ts";
 import { openSockets } from "../../support/sockets.ts";
 import { turns, until } from "../../support/until.ts";
+import { WireServer } from "../../support/wire.ts";
 
 const own = new Owned();
 
@@ -210,6 +212,23 @@ describe("a pool whose upstream says GOAWAY", () => {
     await until(() => test.clock.nextDueMs !== undefined, "a pause has begun");
     await turns(50);
     assert.ok(server.peers.length <= 2, `${server.peers.length} connections without a pause`);
+  });
+});
+
+describe("a pool whose upstream says GOAWAY to whoever comes, and does not close", () => {
+  afterEach(() => own.close());
+
+  it("asks twice, and then with pauses as after any failure", async () => {
+    const server = own.add(await WireServer.start((wire) => void wire.send(settings(), goaway(0))));
+    const test = new TestPool(own, tcp(server.address));
+    await until(() => server.wires.length === 2, "it was asked twice");
+    await turns(100);
+    assert.equal(server.wires.length, 2);
+    for (let step = 0; step < 100; step++) {
+      test.clock.advance(100);
+      await turns(4);
+    }
+    assert.ok(server.wires.length <= 12, `${server.wires.length} connections in ten seconds`);
   });
 });
 
