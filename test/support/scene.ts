@@ -135,7 +135,7 @@ export class Scene {
         if (value !== 0) left.push(`${name} ${value}`);
       }
       if (left.length === 0) return;
-      assert.ok(tries < 2_000, `left: ${left.join(", ")}`);
+      assert.ok(tries < 500, `left: ${left.join(", ")}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
