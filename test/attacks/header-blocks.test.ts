@@ -4,10 +4,11 @@ import { once } from "node:events";
 import { frameType, preface } from "../../src/http2/constants.ts";
 import type { ConnectionFault } from "../../src/http2/faults.ts";
 import { continuation, frame, headers, ping, settings } from "../support/h2-frames.ts";
+import { heldMemory } from "../support/held-memory.ts";
 import { hex, inserted, literal, type Pair } from "../support/hpack.ts";
 import { Owned } from "../support/owned.ts";
 import { tfPredict } from "../support/predict.ts";
-import { heldMemory, Scene } from "../support/scene.ts";
+import { Scene } from "../support/scene.ts";
 import { until } from "../support/until.ts";
 import { Wire } from "../support/wire.ts";
 

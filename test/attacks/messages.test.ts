@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { deflateSync, gzipSync } from "node:zlib";
 import { answerTo } from "../support/bystander.ts";
-import { data, windowUpdate } from "../support/h2-frames.ts";
+import { data, rstStream, windowUpdate } from "../support/h2-frames.ts";
 import { ClientPeer, ServerPeer } from "../support/h2-peer.ts";
+import { heldMemory } from "../support/held-memory.ts";
 import type { Pair } from "../support/hpack.ts";
 import { Owned } from "../support/owned.ts";
-import { framed, oipInfer, tfPredict } from "../support/predict.ts";
-import { heldMemory, Scene } from "../support/scene.ts";
+import { framed, oipInfer, oipRequest, oipStream, tfPredict } from "../support/predict.ts";
+import { Scene } from "../support/scene.ts";
 import { until } from "../support/until.ts";
 
 const own = new Owned();
@@ -92,6 +93,32 @@ describe("a bomb for whoever unpacks it", () => {
       await scene.leave(wire);
     });
   }
+
+  it("and any other message that is cut off while its model is to be set leaves nothing held", async () => {
+    const other = own.add(await ServerPeer.start(() => undefined));
+    const scene = await Scene.open(own, {
+      variants: { v42: { address: other.address, model: { name: "fraud-v42" } } },
+      route: { weights: { v41: 100, v42: 0 }, pin: true },
+    });
+    await scene.sidecar.connected();
+    const wire = await scene.attacker();
+    const message = framed(oipRequest({ bytes: 1_000 }));
+    await scene.attack({}, async () => {
+      for (let n = 0; n < 20; n++) {
+        wire.send(
+          wire.request(n * 2 + 1, [
+            [":path", oipStream],
+            ["x-contender-pin", "v42"],
+          ]),
+        );
+        wire.send(data(n * 2 + 1, message), data(n * 2 + 1, message.subarray(0, 500)));
+      }
+      await until(() => other.streams.length === 20, "all are under way");
+      assert.ok((await scene.gauge("contender_buffered_bytes", { kind: "streams" })) >= 20 * 500);
+      for (let n = 0; n < 20; n++) wire.send(rstStream(n * 2 + 1, 8));
+    });
+    await scene.leave(wire);
+  });
 
   it("in an answer whose score is wanted is passed on, and gives no score", async () => {
     const bomb = framed(gzipSync(Buffer.alloc(50_000_000)), 1);

@@ -6,9 +6,10 @@ import type { ConnectionFault } from "../../src/http2/faults.ts";
 import { answerTo } from "../support/bystander.ts";
 import { data, headers, ping, settings, settingsAck, windowUpdate } from "../support/h2-frames.ts";
 import { ClientPeer } from "../support/h2-peer.ts";
+import { heldMemory } from "../support/held-memory.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest } from "../support/predict.ts";
-import { heldMemory, Scene } from "../support/scene.ts";
+import { Scene } from "../support/scene.ts";
 import { turns, until } from "../support/until.ts";
 import { Wire } from "../support/wire.ts";
 

@@ -3,8 +3,6 @@
  * what has to hold whatever the attack: their answers and their latency, one count for it, and nothing that is left.
  */
 import assert from "node:assert/strict";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import type { ConnectionFault } from "../../src/http2/faults.ts";
 import type { LocalReplyReason } from "../../src/model/call.ts";
 import { Bystander, honest, type Took } from "./bystander.ts";
@@ -144,15 +142,4 @@ export class Scene {
 function less(after: Record<string, number>, before: Record<string, number>): Record<string, number> {
   const changes = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
   return Object.fromEntries(changes.filter(([, count]) => count !== 0));
-}
-
-setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc") as () => void;
-
-/** Bytes of live objects and of buffers outside the heap, once what is dead was collected. */
-export function heldMemory(): number {
-  collect();
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
 }
