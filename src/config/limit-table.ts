@@ -277,7 +277,7 @@ export const limitTable = {
       default: 268_435_456,
       least: 65_536,
       most: tebibyte,
-      doc: "Bytes that the process holds for calls, in streams and before they are assigned; beyond it callers get no credit.",
+      doc: "Bytes that the process holds for calls, in streams and before they are assigned; beyond it, callers that hold more than an equal share of it get no credit.",
     },
     maxCalls: { default: 10_000, least: 1, most: 10_000_000, doc: "Calls in flight, of all callers together." },
     headerBytes: {

@@ -2,8 +2,8 @@
 export interface ProxyOptions {
   /**
    * Bytes that the process may hold for calls, in streams and before they are assigned. Default 268 435 456: a thousand
-   * stalled streams with full windows. Beyond it nobody gets credit, nothing more is kept for a second try, and a long
-   * message is looked into no further.
+   * stalled streams with full windows. Beyond it, connections that hold more than an equal share get no credit, nothing
+   * more is kept for a second try of their calls, and their long messages are looked into no further.
    */
   readonly heldBytes?: number;
   /**

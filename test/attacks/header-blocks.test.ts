@@ -9,7 +9,7 @@ import { hex, inserted, literal, type Pair } from "../support/hpack.ts";
 import { Owned } from "../support/owned.ts";
 import { tfPredict } from "../support/predict.ts";
 import { Scene } from "../support/scene.ts";
-import { until } from "../support/until.ts";
+import { turns, until } from "../support/until.ts";
 import { Wire } from "../support/wire.ts";
 
 const own = new Owned();
@@ -264,5 +264,31 @@ describe("a header list", () => {
     });
     assert.equal(wire.goaway, undefined);
     await scene.leave(wire);
+  });
+
+  it("of 20 KB on each of a thousand calls that never go on costs what came, and is gone with its connection", async () => {
+    const scene = await Scene.open(own, { route: { key: { from: [{ input: "user_id" }] } } });
+    const wire = await scene.attacker();
+    wire.deaf();
+    const fields: readonly Pair[] = [...refused.slice(0, 4)];
+    const before = heldMemory();
+    await scene.attack({}, async () => {
+      for (let n = 0; n < 1_000; n++) {
+        const whole = Buffer.concat([wire.block(fields), literal("x-pad", Buffer.alloc(20_000, 0x61))]);
+        wire.send(
+          headers(n * 2 + 1, whole.subarray(0, 16_000), { last: false }),
+          continuation(n * 2 + 1, whole.subarray(16_000)),
+        );
+      }
+      const open = () => scene.gauge("contender_streams_active", { side: "downstream" });
+      for (let tries = 0; (await open()) < 1_000; tries++) {
+        assert.ok(tries < 500, `${await open()} streams are open`);
+        await turns(5);
+      }
+      // The limits on streams and on lists bound it: 32 MiB for a connection.
+      assert.ok(heldMemory() - before < 30_000_000, `${heldMemory() - before} bytes held`);
+    });
+    await scene.leave(wire);
+    assert.ok(heldMemory() - before < 8_000_000, `${heldMemory() - before} bytes left`);
   });
 });
