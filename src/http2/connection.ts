@@ -611,8 +611,6 @@ export class Connection implements SenderOwner, FrameSink {
     if (this.#selfDependent || (endStream && facts.contentLength > 0)) {
       return this.#refuse(id, errorCode.PROTOCOL_ERROR);
     }
-    if (block.tooLarge) facts.contentLength = -1;
-    if (endStream && facts.contentLength > 0) return this.#refuse(id, errorCode.PROTOCOL_ERROR);
     const stream = new H2Stream(id, this, this.#peerInitialWindow, this.#initialRecvWindow);
     this.#streams.add(stream);
     stream.gotHeaders = true;

@@ -181,7 +181,7 @@ describe("calls that expire at once", () => {
     });
     // Each of somebody else's calls is a stream of the model's, and nothing else is.
     const upstreamStreams = (lastStream() - before) / 2;
-    assert.ok(upstreamStreams <= took.calls + 6 + 3 + 1, `${upstreamStreams} streams for ${took.calls} calls`);
+    assert.ok(upstreamStreams <= took.calls + 3 + 3, `${upstreamStreams} streams for ${took.calls} calls`);
     assert.equal(wire.goaway, undefined);
     await scene.leave(wire);
   });
