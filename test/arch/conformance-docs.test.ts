@@ -45,6 +45,7 @@ describe("docs/conformance.md", () => {
   for (const who of [
     "h2spec: Contender, which refuses what is not gRPC",
     "h2spec: Contender, which passes it on",
+    "h2spec: Contender, which passes it on, over TLS",
     "h2specd: Contender's upstream half",
   ]) {
     it(`has no case failed or skipped by ${who}`, () => {

@@ -30,4 +30,8 @@ export interface InteropMode {
   readonly tls?: true;
 }
 
-export const interopModes: readonly InteropMode[] = [{ name: "plain" }, { name: "with a shadow", shadow: true }];
+export const interopModes: readonly InteropMode[] = [
+  { name: "plain" },
+  { name: "with TLS", tls: true },
+  { name: "with a shadow", shadow: true },
+];

@@ -35,7 +35,7 @@ export async function judgeInterop(table: Table, tools: InteropTools): Promise<I
     const [champion, shadow] = await Promise.all([interopServer(mode, tools), interopServer(mode, tools)]);
     const sidecar = await SidecarUnderTest.start({
       CONTENDER_CONFIG: routeFile(mode, tools, `127.0.0.1:${champion.ready.port}`, `127.0.0.1:${shadow.ready.port}`),
-      ...(mode.tls ? certificatePair(tools) : {}),
+      ...(mode.tls ? certificatePair(tools.certificates) : {}),
     });
     const through = Number(sidecar.address.split(":").at(-1));
     let alike = 0;
@@ -54,7 +54,8 @@ export async function judgeInterop(table: Table, tools: InteropTools): Promise<I
   return verdicts;
 }
 
-function certificatePair({ certificates }: InteropTools): NodeJS.ProcessEnv {
+/** Settings of a sidecar whose callers speak TLS. @param certificates folder of them. */
+export function certificatePair(certificates: string): NodeJS.ProcessEnv {
   return { CONTENDER_TLS_CERT: `${certificates}/server1.pem`, CONTENDER_TLS_KEY: `${certificates}/server1.key` };
 }
 

@@ -13,7 +13,7 @@ import { inRepository, SidecarUnderTest } from "../judges/lib/sidecar.ts";
 import { Table } from "../judges/lib/table.ts";
 import { runH2spec } from "./h2spec.ts";
 import { runH2specd } from "./h2specd.ts";
-import { judgeInterop } from "./interop.ts";
+import { certificatePair, judgeInterop } from "./interop.ts";
 import { failedSections, h2Table, interopTable, writeFigures } from "./page.ts";
 import { ask, runPeers } from "./peers.ts";
 import { problemOf } from "./reports.ts";
@@ -110,7 +110,16 @@ async function judgeListener() {
   const answer = await ask(portOf(forwarding));
   const detail = `${passed} of its requests were the upstream's to answer, and the next gets ${answer}`;
   table.row("h2spec: they were passed on", passed >= 20 && answer === "200 with a body" ? "" : detail, detail);
-  await Promise.all([refusing.service.stop(), forwarding.service.stop(), behind.stop()]);
+
+  const secure = await SidecarUnderTest.start({
+    ...champion,
+    CONTENDER_NON_GRPC: "forward",
+    ...certificatePair(tool("tls")),
+  });
+  const overTls = await runH2spec(tool("h2spec"), portOf(secure), { tls: true });
+  judged("h2spec: Contender, which passes it on, over TLS", overTls);
+  await Promise.all([refusing, forwarding, secure].map(({ service }) => service.stop()));
+  await behind.stop();
 }
 
 async function judgePeers() {
