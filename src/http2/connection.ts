@@ -6,10 +6,11 @@
  * Connection-level credit is returned on receipt, so that a stream nobody reads cannot stall its neighbours; a stream's
  * credit is returned when its bytes have found their place (`H2Stream.consumed`).
  */
+import type { ConnectionFault } from "../base/connection-ends.ts";
 import { type ByteBudget, Holder } from "./byte-budget.ts";
 import { ClosedStreams, closedHow } from "./closed-streams.ts";
 import { defaultWindow, errorCode, frameFlag, frameType, maxFrameLimit, maxWindow, settingId } from "./constants.ts";
-import { type ConnectionFault, faultOf } from "./faults.ts";
+import { faultOf } from "./faults.ts";
 import { FloodGuard } from "./flood-guard.ts";
 import { FrameReader, type FrameSink, streamIdAt } from "./frame-reader.ts";
 import { writeGoaway, writeGreeting, writeNumberFrame, writePing, writeSettingsAck } from "./frames.ts";

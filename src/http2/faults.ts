@@ -1,30 +1,5 @@
-/** What a connection was ended for: the words that logs and metrics use. */
+import type { ConnectionFault } from "../base/connection-ends.ts";
 import { errorCode } from "./constants.ts";
-
-export const connectionFaults = [
-  "protocol",
-  "frame_size",
-  "flow_control",
-  "stream_closed",
-  "compression",
-  "header_flood",
-  "reset_flood",
-  "settings_flood",
-  "ping_flood",
-  "priority_flood",
-  "window_update_flood",
-  "empty_frame_flood",
-  "interim_flood",
-  "goaway_flood",
-  "unknown_frame_flood",
-  "slow_frame",
-  "slow_handshake",
-  /** Heard of no more, asked, and no answer. */
-  "silent",
-  /** Its socket takes nothing. */
-  "stuck",
-] as const;
-export type ConnectionFault = (typeof connectionFaults)[number];
 
 /** The fault of an error that has a code of its own in the protocol. */
 export function faultOf(code: number): ConnectionFault {

@@ -50,33 +50,6 @@ export type Side = (typeof sides)[number];
 export const goawayDirections = ["received", "sent"] as const;
 export type GoawayDirection = (typeof goawayDirections)[number];
 
-/**
- * What a connection was ended for. The same list as `http2/faults.ts`, which this layer may not import; a test holds the
- * two together.
- */
-export const connectionFaults = [
-  "protocol",
-  "frame_size",
-  "flow_control",
-  "stream_closed",
-  "compression",
-  "header_flood",
-  "reset_flood",
-  "settings_flood",
-  "ping_flood",
-  "priority_flood",
-  "window_update_flood",
-  "empty_frame_flood",
-  "interim_flood",
-  "goaway_flood",
-  "unknown_frame_flood",
-  "slow_frame",
-  "slow_handshake",
-  "silent",
-  "stuck",
-] as const;
-export type ConnectionFault = (typeof connectionFaults)[number];
-
 /** How a plain request ended: by the class of its answer's status, or without a whole answer. */
 export const plainStatuses = ["2xx", "3xx", "4xx", "5xx", "aborted"] as const;
 
@@ -85,10 +58,6 @@ export function plainStatusIndex(status: number): number {
   if (status === 0) return plainStatuses.indexOf("aborted");
   return Math.min(Math.max(Math.floor(status / 100), 2), 5) - 2;
 }
-
-/** Why a caller's connection that did nothing wrong was ended; `transport/link-watch.ts` has the same words. */
-export const retirements = ["idle", "max_age"] as const;
-export type Retirement = (typeof retirements)[number];
 
 /** What an insured call's second try came to; the last two were never sent to the champion. */
 export const fallbackResults = ["ok", "error", "over_budget", "over_size"] as const;

@@ -7,6 +7,7 @@
  */
 import { Registry } from "prom-client";
 import type { Clock } from "../base/clock.ts";
+import { type ConnectionFault, connectionFaults, type Retirement, retirements } from "../base/connection-ends.ts";
 import { type LocalReplyReason, localReplyReasons, type ShedResource, shedResources } from "../model/call.ts";
 import type { RouteSpec, Snapshot } from "../model/route.ts";
 import { latencyBucketsSeconds, scoreBounds } from "./buckets.ts";
@@ -14,8 +15,6 @@ import { catalogue, type MetricName, type ScrapedName } from "./catalogue.ts";
 import { registerCollected, type Samples } from "./exposition.ts";
 import { type GenerationInfo, generationInfo } from "./generation-info.ts";
 import {
-  type ConnectionFault,
-  connectionFaults,
   type GoawayDirection,
   goawayDirections,
   type Hook,
@@ -24,8 +23,6 @@ import {
   overloadEntries,
   plainStatuses,
   plainStatusIndex,
-  type Retirement,
-  retirements,
   type Side,
   sides,
 } from "./labels.ts";

@@ -9,12 +9,10 @@
  * - **Age and idleness** end a connection gracefully, by its owner.
  */
 import type { Clock } from "../base/clock.ts";
+import type { Retirement } from "../base/connection-ends.ts";
 import { type TimerWheel, WheelEntry } from "../base/timer-wheel.ts";
 import { errorCode } from "../http2/constants.ts";
 import type { Link } from "./link.ts";
-
-/** Why a connection that does its work is ended. */
-export type Retirement = "idle" | "max_age";
 
 export interface WatchLimits {
   /** Silence after which a PING is sent; 0 sends none. */

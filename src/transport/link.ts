@@ -6,10 +6,10 @@
  */
 import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
+import type { ConnectionFault } from "../base/connection-ends.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import { Connection, type ConnectionHandler, type Role } from "../http2/connection.ts";
 import { errorCode } from "../http2/constants.ts";
-import type { ConnectionFault } from "../http2/faults.ts";
 import type { ResolvedHttp2Options } from "../http2/options.ts";
 import { writeDirectly } from "./direct-write.ts";
 import type { FlushLoop } from "./flush-loop.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { connectionFaults } from "../../src/base/connection-ends.ts";
 import { dropReasons } from "../../src/compare/drop-reason.ts";
 import {
   assignmentReasons,
@@ -12,7 +13,6 @@ import {
 } from "../../src/model/call.ts";
 import { catalogue, type MetricDefinition } from "../../src/observe/catalogue.ts";
 import {
-  connectionFaults,
   fallbackResults,
   goawayDirections,
   grpcCodes,

@@ -1,7 +1,7 @@
 /** Frames without a message, without end: what a connection bears, one more than that, and all of it with nobody reading. */
 import assert from "node:assert/strict";
+import type { ConnectionFault } from "../../src/base/connection-ends.ts";
 import { frameType } from "../../src/http2/constants.ts";
-import type { ConnectionFault } from "../../src/http2/faults.ts";
 import { answerTo } from "../support/bystander.ts";
 import {
   data,

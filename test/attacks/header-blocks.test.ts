@@ -1,8 +1,8 @@
 /** Header blocks that never end, that are larger than what they say is worth, or that make small bytes into large lists. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import type { ConnectionFault } from "../../src/base/connection-ends.ts";
 import { frameType, preface } from "../../src/http2/constants.ts";
-import type { ConnectionFault } from "../../src/http2/faults.ts";
 import { continuation, frame, headers, ping, settings } from "../support/h2-frames.ts";
 import { heldMemory } from "../support/held-memory.ts";
 import { hex, inserted, literal, type Pair } from "../support/hpack.ts";

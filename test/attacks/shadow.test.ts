@@ -1,7 +1,7 @@
 /** A shadow may break every rule: the calls that it gets copies of have the same answers, in the same time. */
 import assert from "node:assert/strict";
+import type { ConnectionFault } from "../../src/base/connection-ends.ts";
 import { frameType } from "../../src/http2/constants.ts";
-import type { ConnectionFault } from "../../src/http2/faults.ts";
 import {
   continuation,
   data,

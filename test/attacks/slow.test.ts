@@ -1,7 +1,7 @@
 /** Peers that begin and do not end, and peers that make us talk and do not listen. */
 import assert from "node:assert/strict";
+import type { ConnectionFault } from "../../src/base/connection-ends.ts";
 import { preface } from "../../src/http2/constants.ts";
-import type { ConnectionFault } from "../../src/http2/faults.ts";
 import { answerTo } from "../support/bystander.ts";
 import { data, headers, ping, settings, settingsAck, windowUpdate } from "../support/h2-frames.ts";
 import { ClientPeer } from "../support/h2-peer.ts";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import type { ConnectionFault } from "../../src/base/connection-ends.ts";
 import { frameType } from "../../src/http2/constants.ts";
-import type { ConnectionFault } from "../../src/http2/faults.ts";
 import type { LocalReplyReason } from "../../src/model/call.ts";
 import {
   continuation,

@@ -1,5 +1,6 @@
 /** A sidecar's metrics with every series there can be: the worst case for size, the full case for judges and documents. */
 import type { Clock } from "../../src/base/clock.ts";
+import { connectionFaults, retirements } from "../../src/base/connection-ends.ts";
 import { dropReasons } from "../../src/compare/drop-reason.ts";
 import {
   assignmentReasons,
@@ -12,13 +13,11 @@ import {
 } from "../../src/model/call.ts";
 import type { RouteSpec, Snapshot } from "../../src/model/route.ts";
 import {
-  connectionFaults,
   fallbackResults,
   goawayDirections,
   grpcCodes,
   hooks,
   overloadEntries,
-  retirements,
   sides,
   trafficIndex,
 } from "../../src/observe/labels.ts";

@@ -3,7 +3,7 @@
  * what has to hold whatever the attack: their answers and their latency, one count for it, and nothing that is left.
  */
 import assert from "node:assert/strict";
-import type { ConnectionFault } from "../../src/http2/faults.ts";
+import type { ConnectionFault } from "../../src/base/connection-ends.ts";
 import type { LocalReplyReason } from "../../src/model/call.ts";
 import { Bystander, honest, type Took } from "./bystander.ts";
 import { samplesOf } from "./exposition.ts";

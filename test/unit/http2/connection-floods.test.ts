@@ -1,7 +1,7 @@
 /** Frames that cost a peer little and us something, one below the limit and one above, and what pays for them. */
 import assert from "node:assert/strict";
+import type { ConnectionFault } from "../../../src/base/connection-ends.ts";
 import { frameType } from "../../../src/http2/constants.ts";
-import type { ConnectionFault } from "../../../src/http2/faults.ts";
 import {
   continuation,
   data,
