@@ -3,24 +3,20 @@ import type { Logger } from "pino";
 import { readinessOf } from "../admin/readiness.ts";
 import { AdminServer } from "../admin/server.ts";
 import { formatAddress } from "../base/address.ts";
-import { systemChance } from "../base/chance.ts";
 import { systemClock } from "../base/clock.ts";
-import { type Problem, problemLine } from "../base/parsed.ts";
-import { trusts } from "../base/trust.ts";
+import type { Problem } from "../base/parsed.ts";
 import type { LineWriter } from "../compare/line-writer.ts";
 import { descriptorLimit } from "../config/descriptor-limit.ts";
 import { openRoutes } from "../config/routes.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Loaded } from "../config/snapshot.ts";
-import { Metrics } from "../observe/metrics.ts";
-import { collectProcessMetrics } from "../observe/process-metrics.ts";
-import { resolveOverloadOptions } from "../resilience/overload-options.ts";
-import { openRecords, type Records } from "../runtime/records.ts";
-import { Sidecar } from "../runtime/sidecar.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Records } from "../runtime/records.ts";
+import type { Sidecar } from "../runtime/sidecar.ts";
+import { openDataPlane } from "./data-plane.ts";
 import { effective, keepYoungGenerationSmall, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
-import { levelOf, openProcessLog } from "./process-log.ts";
-import { thisMachine } from "./this-machine.ts";
-import { listenerTlsOf, openPem, refuseTls, tlsWord } from "./tls.ts";
+import { logReload, logWarnings } from "./process-log.ts";
+import { listenerTlsOf, refuseTls, tlsWord } from "./tls.ts";
 
 export class SidecarProcess {
   readonly #settings: Settings;
@@ -37,45 +33,12 @@ export class SidecarProcess {
   constructor(settings: Settings, ports: ProcessPorts) {
     this.#settings = settings;
     this.#ports = ports;
-    const { stdout, log } = openProcessLog(settings.logLevel, null, () => this.#metrics.hookFailed("log"));
-    this.#stdout = stdout;
-    this.#log = log;
-    this.#metrics = new Metrics({ clock: systemClock, version: ports.version, node: ports.nodeVersion });
-    collectProcessMetrics(this.#metrics.registry);
-    // Who asks for an access log gets one, whatever the level of everything else.
-    const accessLog = this.#log.child({}, { level: "info" });
-    this.#records = openRecords(
-      {
-        clock: systemClock,
-        chance: systemChance,
-        metrics: this.#metrics,
-        stdout: this.#stdout,
-        writeAccess: (line) => accessLog.info({ event: "call", ...line }),
-        onEvent: ({ kind, ...event }) => {
-          const level = kind === "prediction_log_failing" ? "warn" : "info";
-          this.#log[level]({ event: kind, ...event });
-        },
-      },
-      settings,
-    );
-    const trusted = trusts(settings.trustHop);
-    this.#sidecar = new Sidecar({
-      clock: systemClock,
-      chance: systemChance,
-      metrics: this.#metrics,
-      local: settings.local,
-      trustsHop: trusted,
-      records: this.#records.calls,
-      onEvent: (event) => {
-        const { kind, ...rest } = event;
-        this.#log[levelOf(event, this.#sidecar.draining)]({ event: kind, ...rest });
-      },
-      openPem,
-      nonGrpc: settings.nonGrpc,
-      limits: settings.limits,
-      machine: thisMachine(ports, resolveOverloadOptions(settings.limits.overload).memoryBytes),
-      descriptors: descriptorLimit(),
-    });
+    const plane = openDataPlane(settings, null, ports, { descriptors: descriptorLimit() });
+    this.#stdout = plane.stdout;
+    this.#log = plane.log;
+    this.#metrics = plane.metrics;
+    this.#records = plane.records;
+    this.#sidecar = plane.sidecar;
   }
 
   async run(): Promise<number> {
@@ -90,7 +53,7 @@ export class SidecarProcess {
     const source = await openRoutes(this.#settings, systemClock, (loaded) => this.#reload(loaded));
     const { first } = source;
     if (!first.ok) return refuseStart(first.problems);
-    for (const warning of first.warnings) this.#log.warn({ event: "config_warning", ...warning });
+    logWarnings(this.#log, first);
     const applied = this.#sidecar.apply(first.value);
     if (!applied.ok) return refuseStart(applied.problems);
     const tls = listenerTlsOf(this.#settings);
@@ -135,17 +98,11 @@ export class SidecarProcess {
   }
 
   #reload(loaded: Loaded): void {
-    for (const warning of loaded.warnings) this.#log.warn({ event: "config_warning", ...warning });
+    logWarnings(this.#log, loaded);
     const applied = loaded.ok ? this.#sidecar.apply(loaded.value) : loaded;
     if (!loaded.ok) this.#metrics.configRejected();
-    if (applied.ok) {
-      this.#refused = [];
-      this.#log.info({ event: "config_applied", config: this.#sidecar.generation?.version });
-    } else {
-      this.#refused = applied.problems;
-      const inForce = this.#sidecar.generation?.version;
-      this.#log.error({ event: "config_rejected", inForce, problems: applied.problems.map(problemLine) });
-    }
+    this.#refused = applied.ok ? [] : applied.problems;
+    logReload(this.#log, this.#refused, this.#sidecar.generation?.version);
   }
 
   #drain(why: string): void {

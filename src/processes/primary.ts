@@ -9,7 +9,7 @@ import { formatAddress } from "../base/address.ts";
 import { systemChance } from "../base/chance.ts";
 import { systemClock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
-import { type Problem, problemLine } from "../base/parsed.ts";
+import type { Problem } from "../base/parsed.ts";
 import type { LineWriter } from "../compare/line-writer.ts";
 import type { PredictionLog } from "../compare/prediction-log.ts";
 import { descriptorLimit } from "../config/descriptor-limit.ts";
@@ -18,8 +18,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Loaded } from "../config/snapshot.ts";
 import type { Snapshot } from "../model/route.ts";
 import { GroupExposition } from "../observe/group-exposition.ts";
-import { Metrics } from "../observe/metrics.ts";
-import { collectProcessMetrics } from "../observe/process-metrics.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { planSnapshot } from "../plan/plan.ts";
 import { resolveProxyOptions } from "../proxy/options.ts";
 import { resolveOverloadOptions } from "../resilience/overload-options.ts";
@@ -32,8 +31,9 @@ import { Group } from "../workers/group.ts";
 import type { WorkerSettings } from "../workers/messages.ts";
 import { shareOf } from "../workers/shares.ts";
 import { Switchover } from "../workers/switchover.ts";
+import { openReports, tellRecords } from "./data-plane.ts";
 import { effective, keepYoungGenerationSmall, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
-import { openProcessLog } from "./process-log.ts";
+import { logReload, logWarnings } from "./process-log.ts";
 import { checkListener, checkUpstreams, listenerTlsOf, refuseTls, tlsWord } from "./tls.ts";
 
 /** How long a scrape waits for a worker. Prometheus gives up after 10 s by default; a worker takes milliseconds. */
@@ -72,11 +72,10 @@ export class PrimaryProcess {
     this.#settings = settings;
     this.#ports = ports;
     this.#tls = listenerTlsOf(settings);
-    const { stdout, log } = openProcessLog(settings.logLevel, null, () => this.#metrics.hookFailed("log"));
+    const { stdout, log, metrics } = openReports(settings.logLevel, null, ports);
     this.#stdout = stdout;
     this.#log = log;
-    this.#metrics = new Metrics({ clock: systemClock, version: ports.version, node: ports.nodeVersion });
-    collectProcessMetrics(this.#metrics.registry);
+    this.#metrics = metrics;
     this.#records = this.#openRecords();
     const limits = resolveTransportOptions(settings.limits.transport);
     this.#group = new Group(
@@ -131,7 +130,7 @@ export class PrimaryProcess {
     });
     const { first } = source;
     if (!first.ok) return refuseStart(first.problems);
-    for (const warning of first.warnings) this.#log.warn({ event: "config_warning", ...warning });
+    logWarnings(this.#log, first);
     const plan = planSnapshot(first.value);
     if (!plan.ok) return refuseStart(plan.problems);
     const usable = checkUpstreams(plan.value);
@@ -193,16 +192,10 @@ export class PrimaryProcess {
   }
 
   async #reload(loaded: Loaded): Promise<void> {
-    for (const warning of loaded.warnings) this.#log.warn({ event: "config_warning", ...warning });
-    const problems = await this.#apply(loaded);
-    this.#refused = problems;
-    if (problems.length === 0) {
-      this.#log.info({ event: "config_applied", config: this.#snapshot?.version });
-    } else {
-      this.#metrics.configRejected();
-      const inForce = this.#snapshot?.version;
-      this.#log.error({ event: "config_rejected", inForce, problems: problems.map(problemLine) });
-    }
+    logWarnings(this.#log, loaded);
+    this.#refused = await this.#apply(loaded);
+    if (this.#refused.length > 0) this.#metrics.configRejected();
+    logReload(this.#log, this.#refused, this.#snapshot?.version);
   }
 
   /** @returns why it can't be had; empty where it is in force in every worker. */
@@ -274,10 +267,7 @@ export class PrimaryProcess {
   #openRecords(): { readonly log: PredictionLog; readonly file: LineWriter | undefined } | undefined {
     const { predictionLog } = this.#settings;
     if (predictionLog === undefined || predictionLog === "stdout") return undefined;
-    const onEvent: Parameters<typeof openPredictionLog>[0]["onEvent"] = ({ kind, ...event }) => {
-      const level = kind === "prediction_log_failing" ? "warn" : "info";
-      this.#log[level]({ event: kind, ...event });
-    };
+    const onEvent = tellRecords(this.#log);
     const ports = { clock: systemClock, stdout: this.#stdout, metrics: this.#metrics, onEvent };
     return openPredictionLog(ports, predictionLog);
   }

@@ -1,8 +1,10 @@
 /** The log of a process on its standard output, which may fail it: lines that can't be written are dropped and counted. */
 import pino, { type Logger } from "pino";
 import { systemClock } from "../base/clock.ts";
+import { type Problem, problemLine } from "../base/parsed.ts";
 import { standardOutput } from "../compare/line-sinks.ts";
 import { LineWriter } from "../compare/line-writer.ts";
+import type { Loaded } from "../config/snapshot.ts";
 import type { SidecarEvent } from "../runtime/events.ts";
 
 /** Least time between two writes of log lines. The first goes at once; what follows closely on it goes together. */
@@ -37,4 +39,15 @@ export function openProcessLog(
     { write: (line) => stdout.add(line, onDropped) },
   );
   return { stdout, log };
+}
+
+/** What may not be meant in a configuration, be it taken or not. */
+export function logWarnings(log: Logger, { warnings }: Loaded): void {
+  for (const warning of warnings) log.warn({ event: "config_warning", ...warning });
+}
+
+/** What has become of a configuration: it is refused for these problems, or in force where there are none. */
+export function logReload(log: Logger, problems: readonly Problem[], inForce: string | undefined): void {
+  if (problems.length === 0) log.info({ event: "config_applied", config: inForce });
+  else log.error({ event: "config_rejected", inForce, problems: problems.map(problemLine) });
 }

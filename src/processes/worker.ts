@@ -2,25 +2,19 @@
  * A worker: the data plane alone. Routes, connections, the state of breakers and the word to end come from the primary;
  * log lines and records go to its pipe, counts where it asks.
  */
-import { systemChance } from "../base/chance.ts";
 import { systemClock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
-import { trusts } from "../base/trust.ts";
 import type { Snapshot } from "../model/route.ts";
-import { Metrics } from "../observe/metrics.ts";
-import { collectProcessMetrics } from "../observe/process-metrics.ts";
-import { openRecords } from "../runtime/records.ts";
-import { Sidecar } from "../runtime/sidecar.ts";
+import type { Sidecar } from "../runtime/sidecar.ts";
 import type { RawHandle } from "../transport/door.ts";
 import { afterTurns } from "../transport/turns.ts";
 import type { BreakerWord, ParentPort, Question, ToWorker, WarmupCopies } from "../workers/messages.ts";
 import { RemoteBreakers } from "../workers/remote-breakers.ts";
 import { WarmupReports } from "../workers/warmup-reports.ts";
+import { type DataPlane, openDataPlane } from "./data-plane.ts";
 import { keepYoungGenerationSmall, logCloseMs, type ProcessPorts } from "./ports.ts";
-import { levelOf, openProcessLog, type ProcessLog } from "./process-log.ts";
-import { thisMachine } from "./this-machine.ts";
-import { openPem, refuseTls } from "./tls.ts";
+import { refuseTls } from "./tls.ts";
 
 /** Characters of an exposition in one message: about a tenth of a millisecond, between which calls go on. */
 const pieceLength = 65_536;
@@ -55,8 +49,7 @@ class Worker {
   readonly #start: ToWorker & { kind: "start" };
   readonly #parent: ParentPort;
   readonly #ended: (code: number) => void;
-  readonly #process: ProcessLog;
-  readonly #metrics: Metrics;
+  readonly #plane: DataPlane;
   readonly #breakers: RemoteBreakers;
   readonly #sidecar: Sidecar;
   #prepared: Prepared | undefined = undefined;
@@ -74,49 +67,15 @@ class Worker {
     this.#start = start;
     this.#parent = parent;
     this.#ended = ended;
-    this.#process = openProcessLog(settings.logLevel, { worker: settings.worker }, () =>
-      this.#metrics.hookFailed("log"),
-    );
-    const { log, stdout } = this.#process;
-    this.#metrics = new Metrics({ clock: systemClock, version: ports.version, node: ports.nodeVersion });
-    collectProcessMetrics(this.#metrics.registry);
     this.#breakers = new RemoteBreakers(systemClock, (outcomes) => parent.send({ kind: "outcomes", outcomes }));
     const warmups = new WarmupReports((copies) => parent.send({ kind: "warmups", copies }));
-    const accessLog = log.child({}, { level: "info" });
-    const records = openRecords(
-      {
-        clock: systemClock,
-        chance: systemChance,
-        metrics: this.#metrics,
-        stdout,
-        writeAccess: (line) => accessLog.info({ event: "call", ...line }),
-        onEvent: () => undefined, // of a file, which is the primary's
-      },
-      {
-        predictionLog: settings.predictionLog ? "stdout" : undefined,
-        predictionLogSample: settings.predictionLogSample,
-        accessLog: settings.accessLog,
-      },
-    );
-    this.#sidecar = new Sidecar({
-      clock: systemClock,
-      chance: systemChance,
-      metrics: this.#metrics,
-      local: settings.local,
-      trustsHop: trusts(settings.trustHop),
-      records: records.calls,
-      onEvent: (event) => {
-        const { kind, ...rest } = event;
-        log[levelOf(event, this.#sidecar.draining)]({ event: kind, ...rest });
-      },
-      openPem,
-      nonGrpc: settings.nonGrpc,
-      limits: settings.limits,
-      machine: thisMachine(ports, settings.limits.overload?.memoryBytes ?? 0, settings.workers),
+    // The file of a prediction log is the primary's, who finds records among the lines.
+    const predictionLog = settings.predictionLog ? "stdout" : undefined;
+    this.#plane = openDataPlane({ ...settings, predictionLog }, { worker: settings.worker }, ports, {
       makeBreaker: ({ key }) => this.#breakers.make(key),
       onWarmupCopy: (key, answered) => warmups.note(key, answered),
-      share: 1 / settings.workers,
     });
+    this.#sidecar = this.#plane.sidecar;
     this.#breakers.hear(breakers);
     const applied = this.#sidecar.apply(snapshot);
     if (!applied.ok) throw new ContenderError("INTERNAL", applied.problems.map(problemLine).join("\n"));
@@ -139,7 +98,7 @@ class Worker {
 
   /** The primary is gone, and with it the port: calls in flight finish, then there is nothing left to do. */
   orphaned(): void {
-    this.#process.log.warn({ event: "primary_gone" });
+    this.#plane.log.warn({ event: "primary_gone" });
     void this.#drain(this.#start.settings.gracePeriodMs);
   }
 
@@ -171,7 +130,7 @@ class Worker {
     else if (question.kind === "prepare") reply(this.#prepare(question));
     else if (question.kind === "commit") reply(this.#commit());
     else {
-      const text = await this.#metrics.exposition();
+      const text = await this.#plane.metrics.exposition();
       for (let from = 0; from < text.length; from += pieceLength) {
         const more = from + pieceLength < text.length;
         reply(text.slice(from, from + pieceLength), more);
@@ -202,8 +161,8 @@ class Worker {
     // What was handed over just before may have said something already: it is read first, and so not cut off as silent.
     await new Promise<void>((resolve) => afterTurns(2, resolve));
     const clean = await this.#sidecar.drain(0, graceMs);
-    await this.#process.stdout.close(logCloseMs);
-    const metrics = await this.#metrics.exposition();
+    await this.#plane.stdout.close(logCloseMs);
+    const metrics = await this.#plane.metrics.exposition();
     await new Promise<void>((resolve) => this.#parent.send({ kind: "drained", clean, metrics }, resolve));
     this.#ended(0);
   }
