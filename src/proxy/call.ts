@@ -26,6 +26,7 @@ import { prepareRequest } from "./model-override.ts";
 import type { ProxyPorts } from "./ports.ts";
 import { RequestFlow } from "./request-flow.ts";
 import { keepTraffic, type RequestHead, writeRequestHead } from "./request-head.ts";
+import { letGo, stopCaller } from "./stream-ends.ts";
 import type { StreamUser } from "./upstream-handler.ts";
 
 const upstreamBlock = new HeaderBlock();
@@ -376,19 +377,14 @@ export class Call extends CallHead implements StreamUser, Waiter {
     this.proxy.wheel.cancel(this);
     const { up } = this;
     this.up = undefined;
-    // Not where both sides have ended: servers on nghttp2 count resets, and close the connection after some 1,000 of them.
-    if (up !== undefined && !up.closed && !(up.remoteEnded && up.localEnded)) {
-      up.reset(up.remoteEnded ? errorCode.NO_ERROR : errorCode.CANCEL);
-    }
+    letGo(up);
     this.request.drop();
     this.answer.drop();
     this.leave();
     this.#closeDown();
   }
 
-  /** The caller has all of its answer: a request that is still coming is told to stop (RFC 9113, 8.1). */
   #closeDown(): void {
-    const { down } = this;
-    if (!this.#patient && !down.closed && down.localEnded && !down.remoteEnded) down.reset(errorCode.NO_ERROR);
+    if (!this.#patient) stopCaller(this.down);
   }
 }

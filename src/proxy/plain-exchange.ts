@@ -22,6 +22,7 @@ import type { BoundRoute, BoundVariant, Generation } from "./generation.ts";
 import type { ProxyPorts } from "./ports.ts";
 import { RequestFlow } from "./request-flow.ts";
 import { writeRequestHead } from "./request-head.ts";
+import { letGo, stopCaller } from "./stream-ends.ts";
 import type { StreamUser } from "./upstream-handler.ts";
 
 /** In place of a status: there was no whole answer. */
@@ -247,19 +248,15 @@ export class PlainExchange extends CallHead implements StreamUser, Waiter {
     this.#proxy.wheel.cancel(this);
     const up = this.#up;
     this.#up = undefined;
-    if (up !== undefined && !up.closed && !(up.remoteEnded && up.localEnded)) {
-      up.reset(up.remoteEnded ? errorCode.NO_ERROR : errorCode.CANCEL);
-    }
+    letGo(up);
     this.#request.forget();
     this.leave();
     this.#trailers = undefined;
     this.#closeDown();
   }
 
-  /** The caller has all of its answer: a request that is still coming is told to stop. */
   #closeDown(): void {
-    const down = this.#down;
-    if (!this.#patient && !down.closed && down.localEnded && !down.remoteEnded) down.reset(errorCode.NO_ERROR);
+    if (!this.#patient) stopCaller(this.#down);
   }
 }
 
