@@ -257,11 +257,9 @@ export class Endpoint {
     return slot.connected ? this.#ports.clock.nowMs() - slot.connectedAtMs : 0;
   }
 
+  /** The next attempt comes after a pause; one that is under way goes on. */
   #pause(): void {
-    if (this.#retry === undefined) this.#armRetry();
-  }
-
-  #armRetry(): void {
+    if (this.#retry !== undefined) return;
     const pauseMs = nextPauseMs(this.#backoff, this.#options, this.#ports.chance);
     const cancel = this.#ports.clock.after(pauseMs, () => {
       this.#retry = undefined;

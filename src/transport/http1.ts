@@ -15,9 +15,10 @@ export function looksLikeHttp1(first: Buffer): boolean {
   return / HTTP\/1\.[01]\r?$/.test(line);
 }
 
-const plainText =
-  "contender: this port speaks gRPC over HTTP/2 without TLS (h2c with prior knowledge). " +
-  "HTTP/1.1, REST and gRPC-web callers must reach the model server at its own port.\n";
+/** What a port without TLS is, to whoever takes it for another. */
+export const thisPort = "contender: this port speaks gRPC over HTTP/2 without TLS (h2c with prior knowledge). ";
+
+const plainText = `${thisPort}HTTP/1.1, REST and gRPC-web callers must reach the model server at its own port.\n`;
 
 export function refuseHttp1(socket: Socket, body = plainText): void {
   socket.end(
