@@ -4,6 +4,7 @@
  * `config/route.schema.json` says the same for editors, and a test holds the two together; what spans several fields is
  * judged in `route-rules.ts`, where the routes of the environment pass too.
  */
+import { tlsVersions } from "../base/tls-versions.ts";
 import type { GateAction, GatesSpec, KeySource, ModelOverride, RouteMatch } from "../model/route.ts";
 import { type Fault, Fields, type TextRule } from "./decode.ts";
 import { routeBounds } from "./route-defaults.ts";
@@ -36,8 +37,6 @@ const serverNameRule = {
     /^([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+|spiffe:\/\/[a-z0-9._-]+(\/[A-Za-z0-9._-]+)+)$/,
   wants: "a host name, an IP address or spiffe://DOMAIN/PATH",
 } satisfies TextRule;
-
-export const tlsVersions = ["TLSv1.2", "TLSv1.3"] as const;
 
 const dialects = ["tensorflow-serving", "open-inference"] as const;
 const reduces = ["element", "max", "argmax", "margin", "entropy", "mean"] as const;

@@ -8,6 +8,7 @@ import { digitsOf } from "../base/digits.ts";
 import { readDurationMs } from "../base/duration.ts";
 import { type Reading, read, unreadable } from "../base/parsed.ts";
 import { readAllowedNames } from "../base/tls-names.ts";
+import { type TlsVersion, tlsVersions } from "../base/tls-versions.ts";
 import { readNetworks } from "../base/trust.ts";
 import type { KeySource } from "../model/route.ts";
 import {
@@ -21,7 +22,7 @@ import {
   readShadows,
   readWeights,
 } from "./environment-words.ts";
-import { nameRule, tlsVersions } from "./route-document.ts";
+import { nameRule } from "./route-document.ts";
 
 /** A machine with more cores has better uses for them than one pod's sidecar. */
 const mostWorkers = 64;
@@ -83,7 +84,7 @@ export const settingsTable = {
     doc: "Names of which a caller's certificate must have one: DNS names, *.DOMAIN (one label in front), URIs such as spiffe://DOMAIN/PATH, or spiffe://DOMAIN/PATH/* (all below). Without it every caller with a good certificate is served.",
     read: readAllowedNames,
   }),
-  tlsMinVersion: setting<"TLSv1.2" | "TLSv1.3">({
+  tlsMinVersion: setting<TlsVersion>({
     env: "CONTENDER_TLS_MIN_VERSION",
     default: "TLSv1.2",
     placeholder: "VERSION",

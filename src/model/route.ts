@@ -2,6 +2,7 @@
  * A route as the rest of the program sees it: validated, normalised, frozen. Only `config/` makes one from what people
  * write; the words are those of the route file.
  */
+import type { TlsVersion } from "../base/tls-versions.ts";
 
 /** The inference protocols whose messages we can look into. */
 export type DialectName = "tensorflow-serving" | "open-inference";
@@ -49,7 +50,7 @@ export interface UpstreamTlsSpec {
   readonly key: string | undefined;
   /** Whom the certificate must be for: sent as SNI where it is a DNS name, a SPIFFE id is only compared. */
   readonly serverName: string | undefined;
-  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  readonly minVersion: TlsVersion;
 }
 
 /** One way to answer a route. */

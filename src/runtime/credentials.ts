@@ -7,7 +7,8 @@
 import type { Clock } from "../base/clock.ts";
 import { type Parsed, type Problem, problemLine } from "../base/parsed.ts";
 import type { OpenPem, PemPaths, PemSource, PemTexts } from "../base/pem.ts";
-import { makeContext, type TlsContext, type TlsVersion } from "../transport/tls-context.ts";
+import type { TlsVersion } from "../base/tls-versions.ts";
+import { makeContext, type TlsContext } from "../transport/tls-context.ts";
 import type { TlsSide } from "../transport/tls-figures.ts";
 import type { SidecarEvent } from "./events.ts";
 

@@ -7,10 +7,7 @@ import { constants, createPrivateKey, type KeyObject, X509Certificate } from "no
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { Parsed, Problem } from "../base/parsed.ts";
 import type { PemPaths, PemTexts } from "../base/pem.ts";
-
-/** Those that may be the oldest; the newest is always taken where both sides have it. */
-export const tlsVersions = ["TLSv1.2", "TLSv1.3"] as const;
-export type TlsVersion = (typeof tlsVersions)[number];
+import type { TlsVersion } from "../base/tls-versions.ts";
 
 export interface TlsContext {
   readonly options: SecureContextOptions;

@@ -1,5 +1,5 @@
 /** Counts of handshakes, read when someone scrapes. */
-import { tlsVersions } from "./tls-context.ts";
+import { tlsVersions } from "../base/tls-versions.ts";
 import { type TlsFailure, tlsFailures } from "./tls-failure.ts";
 
 const sides = ["downstream", "upstream"] as const;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { connectionFaults } from "../../src/base/connection-ends.ts";
+import { tlsVersions } from "../../src/base/tls-versions.ts";
 import { dropReasons } from "../../src/compare/drop-reason.ts";
 import {
   assignmentReasons,
@@ -22,7 +23,6 @@ import {
   roles,
   sides,
 } from "../../src/observe/labels.ts";
-import { tlsVersions } from "../../src/transport/tls-context.ts";
 import { tlsFailures } from "../../src/transport/tls-failure.ts";
 import { reloadResults } from "../../src/transport/tls-figures.ts";
 import { tableRows } from "../support/markdown.ts";

@@ -1,6 +1,7 @@
 /** A sidecar's metrics with every series there can be: the worst case for size, the full case for judges and documents. */
 import type { Clock } from "../../src/base/clock.ts";
 import { connectionFaults, retirements } from "../../src/base/connection-ends.ts";
+import { tlsVersions } from "../../src/base/tls-versions.ts";
 import { dropReasons } from "../../src/compare/drop-reason.ts";
 import {
   assignmentReasons,
@@ -24,7 +25,6 @@ import {
 import { Metrics } from "../../src/observe/metrics.ts";
 import type { VariantCells } from "../../src/observe/variant-cells.ts";
 import { watchedResources } from "../../src/resilience/overload.ts";
-import { tlsVersions } from "../../src/transport/tls-context.ts";
 import { tlsFailures } from "../../src/transport/tls-failure.ts";
 import { reloadResults } from "../../src/transport/tls-figures.ts";
 import { routeSpec, shadowSpec } from "./routes.ts";
