@@ -1,19 +1,9 @@
 /** Frames without a message, without end: what a connection bears, one more than that, and all of it with nobody reading. */
 import assert from "node:assert/strict";
-import type { ConnectionFault } from "../../src/base/connection-ends.ts";
 import { frameType } from "../../src/http2/constants.ts";
 import { answerTo } from "../support/bystander.ts";
-import {
-  data,
-  frame,
-  goaway,
-  ping,
-  priority,
-  rstStream,
-  settings,
-  settingsAck,
-  windowUpdate,
-} from "../support/h2-frames.ts";
+import { floodFrames } from "../support/flood-frames.ts";
+import { data, frame, ping, rstStream, settings } from "../support/h2-frames.ts";
 import { heldMemory } from "../support/held-memory.ts";
 import { hex } from "../support/hpack.ts";
 import { Owned } from "../support/owned.ts";
@@ -43,22 +33,7 @@ async function answered(wire: Wire, id: number): Promise<void> {
 describe("a caller that floods its connection with", () => {
   afterEach(() => own.close());
 
-  const kinds: readonly (readonly [what: string, each: Buffer, fault: ConnectionFault])[] = [
-    ["PING", ping(), "ping_flood"],
-    ["acknowledgements of PINGs that nobody sent", ping("12345678", true), "ping_flood"],
-    ["SETTINGS", settings(), "settings_flood"],
-    ["SETTINGS that make and unmake our header table", settings({ HEADER_TABLE_SIZE: 0 }), "settings_flood"],
-    ["acknowledgements of SETTINGS that nobody sent", settingsAck(), "settings_flood"],
-    ["PRIORITY", priority(7, 3), "priority_flood"],
-    ["WINDOW_UPDATE", windowUpdate(0, 1), "window_update_flood"],
-    ["empty DATA", data(1, 0), "empty_frame_flood"],
-    ["DATA of nothing but padding", data(1, 0, false, 20), "empty_frame_flood"],
-    ["RST_STREAM of a stream that is gone", rstStream(3, 8), "reset_flood"],
-    ["GOAWAY", goaway(0), "goaway_flood"],
-    ["frames of an unknown type", frame(0xbe, 0xff, 0, Buffer.alloc(8)), "unknown_frame_flood"],
-    ["ORIGIN, ALTSVC and their like", frame(0x0c, 0, 0), "unknown_frame_flood"],
-  ];
-  for (const [what, each, fault] of kinds) {
+  for (const [what, each, fault] of floodFrames) {
     it(`${what}: its account's worth is borne, one more ends it and nobody else`, async () => {
       const scene = await Scene.open(own);
       const begin = (wire: Wire): Buffer =>

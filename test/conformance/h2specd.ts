@@ -13,8 +13,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { setTimeout as sleep } from "node:timers/promises";
 import { Service } from "../judges/lib/processes.ts";
 import { scratchFile } from "../judges/lib/scratch.ts";
-import { routeDocument, SidecarUnderTest } from "../judges/lib/sidecar.ts";
+import { SidecarUnderTest } from "../judges/lib/sidecar.ts";
 import { GrpcClient } from "../support/grpc-js.ts";
+import { routeDocument } from "../support/route-document.ts";
 import { h2specdReport, h2specdVerdict, type Report, type Verdict } from "./reports.ts";
 
 /** Where the first of h2specd's ports may lie: below those that systems hand out by themselves. */

@@ -5,8 +5,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { run, Service } from "../judges/lib/processes.ts";
 import { scratchFile } from "../judges/lib/scratch.ts";
-import { routeDocument, SidecarUnderTest } from "../judges/lib/sidecar.ts";
+import { SidecarUnderTest } from "../judges/lib/sidecar.ts";
 import type { Table } from "../judges/lib/table.ts";
+import { routeDocument } from "../support/route-document.ts";
 import { type InteropMode, interopCases, interopModes } from "./cases.ts";
 
 /** Of one case, as in `interop_test.sh`. */

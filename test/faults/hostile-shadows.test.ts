@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
 import { valueAt } from "../support/exposition.ts";
 import { answerHead, ClientPeer, type Fields, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
+import { rawServer } from "../support/raw-server.ts";
 import { snapshotOf, TestSidecar } from "../support/sidecar.ts";
 import { until } from "../support/until.ts";
 
@@ -13,25 +12,6 @@ const own = new Owned();
 
 /** Calls of each run; more than the copies that may be in flight. */
 const calls = 200;
-
-/** A socket that accepts, and does nothing else or what it is told. */
-async function rawServer(onSocket: (socket: Socket) => void): Promise<string> {
-  const sockets: Socket[] = [];
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.push(socket);
-    socket.on("error", () => undefined);
-    onSocket(socket);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  own.add({
-    close: () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 async function peer(onStream: (stream: PeerStream) => void): Promise<string> {
   return own.add(await ServerPeer.start(onStream)).address;
@@ -42,7 +22,7 @@ const hostile: readonly { what: string; sign: string; start: () => Promise<strin
   {
     what: "dead: it accepts and never reads",
     sign: "not_connected",
-    start: () => rawServer((socket) => socket.pause()),
+    start: () => rawServer(own, (socket) => socket.pause()),
   },
   {
     what: "deaf: it greets, then never reads",
@@ -82,12 +62,12 @@ const hostile: readonly { what: string; sign: string; start: () => Promise<strin
   {
     what: "hanging up: it closes whatever connects",
     sign: "not_connected",
-    start: () => rawServer((socket) => socket.destroy()),
+    start: () => rawServer(own, (socket) => socket.destroy()),
   },
   {
     what: "babbling: it speaks no HTTP/2",
     sign: "not_connected",
-    start: () => rawServer((socket) => void socket.write("HTTP/1.1 200 OK\r\n\r\nhello".repeat(100))),
+    start: () => rawServer(own, (socket) => void socket.write("HTTP/1.1 200 OK\r\n\r\nhello".repeat(100))),
   },
 ];
 

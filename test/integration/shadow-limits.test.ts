@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { valueAt } from "../support/exposition.ts";
 import { answerHead, ClientPeer, freeAddress, Peer, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
+import { rawServer } from "../support/raw-server.ts";
 import { type SidecarOptions, snapshotOf, TestSidecar } from "../support/sidecar.ts";
 import { turns, until } from "../support/until.ts";
 
@@ -137,10 +137,7 @@ describe("a copy is dropped, and the call goes on,", () => {
     const clock = new ManualClock();
     const champion = own.add(await ServerPeer.answering(ok));
     const sockets: Socket[] = [];
-    const slow = createServer({ allowHalfOpen: true }, (socket) => sockets.push(socket)).listen(0, "127.0.0.1");
-    own.add({ close: () => slow.close() });
-    await once(slow, "listening");
-    const address = `127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    const address = await rawServer(own, (socket) => sockets.push(socket));
     const snapshot = snapshotOf({ variants: { v41: champion.address, v43: address }, shadows: { v43: {} } });
     const sidecar = own.add(await TestSidecar.listen(snapshot, { clock }));
     const client = own.add(await ClientPeer.connect(sidecar.address));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { errorCode } from "../../src/http2/constants.ts";
@@ -19,6 +19,7 @@ import {
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest } from "../support/predict.ts";
+import { rawServer } from "../support/raw-server.ts";
 import { constantChance } from "../support/scripted-chance.ts";
 import { snapshotOf, TestSidecar } from "../support/sidecar.ts";
 import { turns, until } from "../support/until.ts";
@@ -244,17 +245,8 @@ describe("a connection to an upstream", () => {
 
   it("that goes away as soon as it is there takes no call along that waits for the next one", async () => {
     const sockets: Socket[] = [];
-    const server = createServer({ allowHalfOpen: true }, (socket) => sockets.push(socket));
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    own.add({
-      close: () => {
-        for (const socket of sockets) socket.destroy();
-        server.close();
-      },
-    });
-    const { port } = server.address() as AddressInfo;
-    const snapshot = snapshotOf({ variants: { v41: `127.0.0.1:${port}` } });
+    const v41 = await rawServer(own, (socket) => sockets.push(socket));
+    const snapshot = snapshotOf({ variants: { v41 } });
     const sidecar = own.add(await TestSidecar.listen(snapshot, { clock: new ManualClock() }));
     const client = own.add(await ClientPeer.connect(sidecar.address));
     const call = client.call(tfPredict, message);

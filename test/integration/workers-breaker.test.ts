@@ -1,12 +1,10 @@
 /** A breaker is one for all workers: what any of them hears of a variant counts, and half-open there is one probe. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
 import { valueAt } from "../support/exposition.ts";
-import { ClientPeer, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
+import { type ClientPeer, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
-import { SidecarProcess } from "../support/sidecar-process.ts";
-import { TempFolder } from "../support/temp-folder.ts";
+import { challenged } from "../support/two-workers.ts";
 import { until } from "../support/until.ts";
 
 const own = new Owned();
@@ -19,32 +17,11 @@ async function insured(env: Readonly<Record<string, string>> = {}) {
   const champion = own.add(await ServerPeer.answering(answer));
   const behaviour = { does: (stream: PeerStream): void => stream.refuse(14) };
   const challenger = own.add(await ServerPeer.start((stream) => void stream.done().then(() => behaviour.does(stream))));
-  const folder = own.add(new TempFolder());
-  const route = {
-    apiVersion: "contender.dev/v1alpha1",
-    kind: "ModelRoute",
-    metadata: { name: "fraud" },
-    spec: {
-      variants: { v41: { address: champion.address }, v42: { address: challenger.address, onFailure: "champion" } },
-      champion: "v41",
-      weights: { v42: 1 },
-    },
-  };
-  writeFileSync(folder.at("route.json"), JSON.stringify(route));
-  const sidecar = own.add(
-    await SidecarProcess.start({
-      CONTENDER_WORKERS: "2",
-      CONTENDER_CONFIG: folder.at("route.json"),
-      CONTENDER_WAIT_FOR_CHAMPION: "true",
-      CONTENDER_LIMIT_BREAKER_MIN_CALLS: "20",
-      CONTENDER_LIMIT_BREAKER_RESET: "1s",
-      ...env,
-    }),
+  const { sidecar, clients } = await challenged(
+    own,
+    { v41: { address: champion.address }, v42: { address: challenger.address, onFailure: "champion" } },
+    { CONTENDER_LIMIT_BREAKER_MIN_CALLS: "20", CONTENDER_LIMIT_BREAKER_RESET: "1s", ...env },
   );
-  const clients = [
-    own.add(await ClientPeer.connect(sidecar.address)),
-    own.add(await ClientPeer.connect(sidecar.address)),
-  ];
   const ask = async (client: ClientPeer): Promise<string | undefined> => {
     return variantOf(await client.unary(tfPredict, request));
   };

@@ -5,6 +5,7 @@ import { valueAt } from "../support/exposition.ts";
 import { ClientPeer, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
+import { routeDocument } from "../support/route-document.ts";
 import { SidecarProcess } from "../support/sidecar-process.ts";
 import { TempFolder } from "../support/temp-folder.ts";
 import { until } from "../support/until.ts";
@@ -19,8 +20,7 @@ async function started() {
   const path = folder.at("route.json");
   const write = (spec: object): void => {
     const variants = { v41: { address: v41.address }, v42: { address: v42.address } };
-    const document = { apiVersion: "contender.dev/v1alpha1", kind: "ModelRoute", metadata: { name: "fraud" } };
-    writeFileSync(path, JSON.stringify({ ...document, spec: { variants, champion: "v41", ...spec } }));
+    writeFileSync(path, routeDocument("fraud", { variants, champion: "v41", ...spec }));
   };
   write({ weights: { v41: 1 } });
   const sidecar = own.add(await SidecarProcess.start({ CONTENDER_WORKERS: "3", CONTENDER_CONFIG: path }));

@@ -1,12 +1,10 @@
 /** A variant that several workers warm up is warm for all of them once all together have sent enough copies. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
 import { valueAt } from "../support/exposition.ts";
-import { ClientPeer, ServerPeer } from "../support/h2-peer.ts";
+import { type ClientPeer, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
-import { SidecarProcess } from "../support/sidecar-process.ts";
-import { TempFolder } from "../support/temp-folder.ts";
+import { challenged } from "../support/two-workers.ts";
 import { until } from "../support/until.ts";
 
 const own = new Owned();
@@ -18,24 +16,9 @@ const copies = 6;
 async function warmingUp() {
   const champion = own.add(await ServerPeer.answering(answer));
   const challenger = own.add(await ServerPeer.answering(answer));
-  const folder = own.add(new TempFolder());
   const v42 = { address: challenger.address, warmup: { copies, timeout: "10m" } };
-  const route = {
-    apiVersion: "contender.dev/v1alpha1",
-    kind: "ModelRoute",
-    metadata: { name: "fraud" },
-    spec: { variants: { v41: { address: champion.address }, v42 }, champion: "v41", weights: { v42: 1 } },
-  };
-  writeFileSync(folder.at("route.json"), JSON.stringify(route));
-  const sidecar = own.add(
-    await SidecarProcess.start({
-      CONTENDER_WORKERS: "2",
-      CONTENDER_CONFIG: folder.at("route.json"),
-      CONTENDER_WAIT_FOR_CHAMPION: "true",
-    }),
-  );
-  const first = own.add(await ClientPeer.connect(sidecar.address));
-  const second = own.add(await ClientPeer.connect(sidecar.address));
+  const { sidecar, clients } = await challenged(own, { v41: { address: champion.address }, v42 });
+  const [first, second] = clients;
   const ask = async (client: ClientPeer): Promise<string | undefined> =>
     (await client.unary(tfPredict, request)).value("x-contender-variant");
   const remaining = async (): Promise<number | undefined> =>

@@ -1,8 +1,10 @@
 /** The soak's route file: a split with an insured challenger and a shadow for predictions, a plain one for streams. */
+
 import assert from "node:assert/strict";
 import { loadTexts } from "../../src/config/files.ts";
 import { explain } from "../../src/router/explain.ts";
 import { compileAssigner } from "../../src/router/route-assigner.ts";
+import { routeDocument } from "../support/route-document.ts";
 import type { Step } from "./weights.ts";
 
 export interface Addresses {
@@ -41,9 +43,7 @@ export function routeFile({ v41, v42, v43 }: Addresses, champion: number): strin
     ...common,
     variants: { v41: { address: v41 }, v42: { address: v42 } },
   };
-  const document = (name: string, spec: object): string =>
-    JSON.stringify({ apiVersion: "contender.dev/v1alpha1", kind: "ModelRoute", metadata: { name }, spec });
-  return `${document("predictions", predictions)}\n---\n${document("streams", streams)}\n`;
+  return `${routeDocument("predictions", predictions)}\n---\n${routeDocument("streams", streams)}\n`;
 }
 
 /** Every step's weights with the variant of every user, as the sidecar works it out. */

@@ -21,6 +21,7 @@ import type { Machine } from "../../src/runtime/machine.ts";
 import { Sidecar, type SidecarLimits } from "../../src/runtime/sidecar.ts";
 import type { ListenerTlsSpec } from "../../src/runtime/sidecar-tls.ts";
 import { type ExposedMetric, parseExposition } from "./exposition.ts";
+import { routeDocument } from "./route-document.ts";
 import { until } from "./until.ts";
 
 /** The `spec` of a route file, as one writes it. */
@@ -62,13 +63,8 @@ export function snapshotOf(...routes: readonly RouteSource[]): Snapshot {
       variant,
       typeof given === "string" ? { address: given } : given,
     ]);
-    const document = {
-      apiVersion: "contender.dev/v1alpha1",
-      kind: "ModelRoute",
-      metadata: { name },
-      spec: { champion: Object.keys(variants)[0], ...spec, variants: Object.fromEntries(full) },
-    };
-    return { name: `${name}.json`, text: JSON.stringify(document) };
+    const whole = { champion: Object.keys(variants)[0], ...spec, variants: Object.fromEntries(full) };
+    return { name: `${name}.json`, text: routeDocument(name, whole) };
   });
   const loaded = loadTexts("test", texts, { local: "127.0.0.1:8500" });
   assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(problemLine).join("\n"));

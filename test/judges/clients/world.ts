@@ -7,9 +7,10 @@
  */
 import path from "node:path";
 import { loadCreditData } from "../../../src/demo/data.ts";
+import { routeDocument } from "../../support/route-document.ts";
 import { Service } from "../lib/processes.ts";
 import { scratchFile } from "../lib/scratch.ts";
-import { inRepository, routeDocument, SidecarUnderTest } from "../lib/sidecar.ts";
+import { inRepository, SidecarUnderTest } from "../lib/sidecar.ts";
 
 /** Applications for credit, as the models read them. */
 export const rows = loadCreditData().heldOut.map(({ features }) => features);

@@ -9,10 +9,6 @@ const repository = fileURLToPath(new URL("../../..", import.meta.url));
 
 export const inRepository = (file: string) => path.join(repository, file);
 
-/** A route's document, for a file. */
-export const routeDocument = (name: string, spec: object): string =>
-  JSON.stringify({ apiVersion: "contender.dev/v1alpha1", kind: "ModelRoute", metadata: { name }, spec });
-
 /** One `contender sidecar`. */
 export class SidecarUnderTest {
   readonly service: Service;

@@ -2,18 +2,17 @@
 import assert from "node:assert/strict";
 import type { ConnectionFault } from "../../../src/base/connection-ends.ts";
 import { frameType } from "../../../src/http2/constants.ts";
+import { floodFrames } from "../../support/flood-frames.ts";
 import {
   continuation,
   data,
   frame,
-  goaway,
   headers,
   number32,
   ping,
   priority,
   rstStream,
   settings,
-  settingsAck,
   windowUpdate,
 } from "../../support/h2-frames.ts";
 import { type RawOptions, RawPeer, requestFields, responseFields } from "../../support/h2-raw.ts";
@@ -39,21 +38,8 @@ function sentUntilDead(peer: RawPeer, next: (nth: number) => Buffer, most = 1_00
 const calm = (fault: ConnectionFault) => [true, "GOAWAY ENHANCE_YOUR_CALM", fault];
 
 describe("a flood of frames without a message", () => {
-  const kinds: readonly (readonly [what: string, each: Buffer, fault: ConnectionFault])[] = [
-    ["PING", ping(), "ping_flood"],
-    ["answered PING", ping("12345678", true), "ping_flood"],
-    ["SETTINGS", settings(), "settings_flood"],
-    ["acknowledged SETTINGS", settingsAck(), "settings_flood"],
-    ["PRIORITY", priority(5, 3), "priority_flood"],
-    ["WINDOW_UPDATE", windowUpdate(0, 1), "window_update_flood"],
-    ["empty DATA", data(1, 0), "empty_frame_flood"],
-    ["DATA of nothing but padding", data(1, 0, false, 20), "empty_frame_flood"],
-    ["RST_STREAM of a stream that is gone", rstStream(3, 8), "reset_flood"],
-    ["GOAWAY", goaway(0), "goaway_flood"],
-    ["unknown", frame(0xbe, 0, 0, Buffer.alloc(3)), "unknown_frame_flood"],
-  ];
-  for (const [what, each, fault] of kinds) {
-    it(`of the kind ${what} ends the connection with one more than its account holds`, () => {
+  for (const [what, each, fault] of floodFrames) {
+    it(`of ${what} ends the connection with one more than its account holds`, () => {
       const peer = RawPeer.ready("server", limits);
       peer.request(1).request(3);
       peer.send(rstStream(3, 8));
