@@ -19,9 +19,15 @@ function total(metrics: Metrics, name: string, labels: Readonly<Record<string, s
 
 const gauges = ["contender_streams_active", "contender_queue_calls", "contender_buffered_bytes"];
 
+/** What sockets are read into stays when nothing is under way: a piece of 64 KiB each, and so many for those to come. */
+const readPiece = 65_536;
+const keptPieces = 64;
+const readMemory = { kind: "read_memory" };
+
 /** Calls and copies that are under way, as gauges say; empty where none is. */
 export function underWay(metrics: Metrics): string[] {
-  return other(gauges.flatMap((name) => samplesOf(metrics, name)));
+  const samples = gauges.flatMap((name) => samplesOf(metrics, name));
+  return other(samples.filter(({ labels }) => labels.kind !== readMemory.kind));
 }
 
 /** The same, and connections of callers. */
@@ -42,6 +48,8 @@ export function agreement(metrics: Metrics, figures: Figures, champion: number):
   const assigned = total(metrics, "contender_assignments_total");
   const refused = total(metrics, "contender_local_replies_total", { reason: "bad_timeout" });
   const left = leftOver(metrics);
+  const readBytes = total(metrics, "contender_buffered_bytes", readMemory);
+  const mostRead = (total(metrics, "contender_connections_active") + keptPieces) * readPiece;
   const weight = total(metrics, "contender_route_weight_ratio", { route: "streams", variant: "v41" });
   const odd = ["contender_hook_failures_total", "contender_config_rejected_total"]
     .map((name) => [name, total(metrics, name)] as const)
@@ -50,6 +58,7 @@ export function agreement(metrics: Metrics, figures: Figures, champion: number):
     { what: "calls in the sidecar's counters", holds: counted === started, detail: `${counted} of ${started}` },
     { what: "assignments", holds: assigned === started, detail: `${assigned} of ${started}` },
     { what: "refused fences", holds: refused === fences, detail: `${refused} of ${fences}` },
+    { what: "memory to read into", holds: readBytes <= mostRead, detail: `${readBytes} bytes, at most ${mostRead}` },
     { what: "nothing is left under way", holds: left.length === 0, detail: left.join(", ") || "all gauges are 0" },
     {
       what: "the weights written last are in force",

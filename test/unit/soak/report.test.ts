@@ -116,6 +116,18 @@ describe("the agreement of sidecar and callers", () => {
     assert.deepEqual(failed(["} 0.9", "} 0.8"]), ["the weights written last are in force"]);
   });
 
+  it("takes memory to read into for what is kept, as far as sockets and those to come need it", () => {
+    const said = (bytes: number): string[] => {
+      const kept = ["# TYPE contender_buffered_bytes gauge", `contender_buffered_bytes{kind="read_memory"} ${bytes}`];
+      return agreement(parseExposition([...lines, ...kept].join("\n")), figures, 90)
+        .filter(({ holds }) => !holds)
+        .map(({ what }) => what);
+    };
+    const pieces = 64;
+    assert.deepEqual(said(pieces * 65_536), []);
+    assert.deepEqual(said(pieces * 65_536 + 1), ["memory to read into"]);
+  });
+
   it("knows what is left under way", () => {
     const metrics = parseExposition(lines.join("\n").replace('side="upstream"} 0', 'side="upstream"} 3'));
     assert.deepEqual(leftOver(metrics), ["contender_streams_active upstream 3"]);
