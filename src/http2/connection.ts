@@ -309,12 +309,14 @@ export class Connection implements SenderOwner, FrameSink {
     if (stream.closed) return;
     stream.closed = true;
     if (how === closedHow.ended && !stream.unearned) this.#guard.completed++;
-    if (how === closedHow.resetByUs && !stream.remoteEnded) this.#strayBytes += Math.max(0, stream.recvWindow);
+    // A peer that had said its last word on a stream has none left, reset or not.
+    const heard = stream.remoteEnded && how === closedHow.resetByUs ? closedHow.ended : how;
+    if (heard === closedHow.resetByUs) this.#strayBytes += Math.max(0, stream.recvWindow);
     this.sender.drop(stream);
     this.#budget.forget(stream);
     const wasFull = this.#streams.size >= this.peerMaxStreams;
     this.#streams.delete(stream.id);
-    this.#closed.add(stream.id, how);
+    this.#closed.add(stream.id, heard);
     if (code !== unreported) this.#handler.onReset(stream, code, reset);
     if (this.goingAway) this.#endIfIdle();
     else if (wasFull && this.role === "client") this.#handler.onCapacity(this);

@@ -41,6 +41,12 @@ function other(samples: readonly ExposedSample[]): string[] {
     .map(({ name, labels, value }) => `${name} ${Object.values(labels).join(" ")} ${value}`);
 }
 
+/** The champion's weight in force, where it is not the one that was written last. @param champion the latter, of 100 */
+export function staleWeights(metrics: Metrics, champion: number): string[] {
+  const weight = total(metrics, "contender_route_weight_ratio", { route: "streams", variant: "v41" });
+  return Math.abs(weight * 100 - champion) < 1e-6 ? [] : [`${weight} for ${champion} of 100`];
+}
+
 /** @param champion weight of the champion that was written last, of 100. */
 export function agreement(metrics: Metrics, figures: Figures, champion: number): Check[] {
   const { started, fences } = figures;
@@ -50,7 +56,7 @@ export function agreement(metrics: Metrics, figures: Figures, champion: number):
   const left = leftOver(metrics);
   const readBytes = total(metrics, "contender_buffered_bytes", readMemory);
   const mostRead = (total(metrics, "contender_connections_active") + keptPieces) * readPiece;
-  const weight = total(metrics, "contender_route_weight_ratio", { route: "streams", variant: "v41" });
+  const stale = staleWeights(metrics, champion);
   const odd = ["contender_hook_failures_total", "contender_config_rejected_total"]
     .map((name) => [name, total(metrics, name)] as const)
     .filter(([, count]) => count > 0);
@@ -62,8 +68,8 @@ export function agreement(metrics: Metrics, figures: Figures, champion: number):
     { what: "nothing is left under way", holds: left.length === 0, detail: left.join(", ") || "all gauges are 0" },
     {
       what: "the weights written last are in force",
-      holds: Math.abs(weight * 100 - champion) < 1e-6,
-      detail: `${weight} for ${champion} of 100`,
+      holds: stale.length === 0,
+      detail: stale.join(", ") || `${champion} of 100`,
     },
     { what: "no file was rejected, no hook failed", holds: odd.length === 0, detail: odd.join(", ") || "none" },
     ...grpcStatusNames

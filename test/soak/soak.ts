@@ -7,7 +7,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { agreement, leftOver, underWay } from "./agreement.ts";
+import { agreement, leftOver, staleWeights, underWay } from "./agreement.ts";
 import type { FromCaller, Start, ToCaller } from "./caller.ts";
 import { help, readOptions, type SoakOptions } from "./options.ts";
 import { type Findings, formatReport, judge, type Report, type Samples } from "./report.ts";
@@ -15,12 +15,13 @@ import { stepsOf, users } from "./routes.ts";
 import type { Sample } from "./slope.ts";
 import { build, freePort, Subject } from "./subject.ts";
 import { Unrest } from "./unrest.ts";
+import { adoptMs } from "./weights.ts";
 import { Worker } from "./worker.ts";
 
 /** A sample every 10 s; more often in a short soak, or there would be too few to tell a slope. */
 const sampleMs = (minutes: number): number => Math.min(10_000, Math.max(1_000, (minutes * 60_000) / 40));
-/** How long the sidecar's gauges may take to be at rest. */
-const restMs = 10_000;
+/** How long the sidecar may take to be at rest, and to have read the weights written last. */
+const restMs = adoptMs;
 /** The same for copies, when a sample is taken: a shadow has half a second for each. */
 const copiesMs = 1_000;
 
@@ -185,12 +186,13 @@ async function underLoad(options: SoakOptions, interrupt: Interrupt, world: Worl
     troubles,
   };
   if (gone !== "") return { ...rest, processorSeconds: 0, agreement: [], ended: `by itself: ${gone}` };
-  const metrics = await atRest(subject, leftOver, restMs);
+  const { champion } = unrest;
+  const metrics = await atRest(subject, (seen) => [...leftOver(seen), ...staleWeights(seen, champion)], restMs);
   const processorSeconds = await subject.processorSeconds();
   return {
     ...rest,
     processorSeconds,
-    agreement: agreement(metrics, figures, unrest.champion),
+    agreement: agreement(metrics, figures, champion),
     ended: await subject.end(),
   };
 }

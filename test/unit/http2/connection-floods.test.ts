@@ -297,7 +297,7 @@ describe("one frame that asks for too much", () => {
 
   it("of header lists for streams that are gone, which have to be decoded, is a flood of headers", () => {
     const peer = RawPeer.ready("server", limits);
-    peer.request(1, { end: true });
+    peer.request(1);
     peer.stream(1).reset();
     peer.said();
     // Ten control frames' worth each; the stream begun has paid for one.

@@ -55,6 +55,20 @@ describe("a server's streams", () => {
     assert.deepEqual(peer.heard(), ["request 1 /s/m"]);
   });
 
+  it("that had ended before we reset them may not go on: the peer's last word was out", () => {
+    const frames = [data(1, 0, false, 0), data(1, 1), "trailers"] as const;
+    for (const frame of frames) {
+      const peer = RawPeer.ready("server");
+      peer.request(1, { end: true });
+      peer.stream(1).reset(8);
+      peer.send(windowUpdate(1, 1), rstStream(1, 8));
+      assert.deepEqual(peer.said(), ["RST_STREAM 1 CANCEL"]);
+      if (frame === "trailers") peer.request(1, { fields: trailerFields, end: true });
+      else peer.send(frame);
+      assert.deepEqual(peer.said(), ["GOAWAY 1 STREAM_CLOSED"]);
+    }
+  });
+
   it("are not reset twice", () => {
     const peer = RawPeer.ready("server");
     peer.request(1);
