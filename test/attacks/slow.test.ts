@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ConnectionFault } from "../../src/base/connection-ends.ts";
 import { preface } from "../../src/http2/constants.ts";
 import { answerTo } from "../support/bystander.ts";
-import { data, headers, ping, settings, settingsAck, windowUpdate } from "../support/h2-frames.ts";
+import { data, frame, headers, ping, settings, settingsAck, windowUpdate } from "../support/h2-frames.ts";
 import { ClientPeer } from "../support/h2-peer.ts";
 import { heldMemory } from "../support/held-memory.ts";
 import { Owned } from "../support/owned.ts";
@@ -14,6 +14,18 @@ import { Wire } from "../support/wire.ts";
 
 const own = new Owned();
 const path = [":path", tfPredict] as const;
+
+/** Waits until streams hold as much. */
+async function arrived(scene: Scene, bytes: number): Promise<void> {
+  let held = 0;
+  await until(() => {
+    void scene.gauge("contender_buffered_bytes", { kind: "streams" }).then((value) => {
+      held = value;
+    });
+    return held >= bytes;
+  }, "all of it is here");
+}
+
 const greeting = Buffer.concat([preface, settings(), settingsAck()]);
 
 describe("a caller that begins and does not end:", () => {
@@ -207,13 +219,28 @@ describe("data in the smallest of frames", () => {
       const round = Buffer.concat(Array.from({ length: streams }, (_, n) => data(n * 2 + 1, 1)));
       wire.send(Buffer.concat(Array<Buffer>(bytes).fill(round)));
       const all = streams * (bytes + 5);
-      let held = 0;
-      await until(() => {
-        void scene.gauge("contender_buffered_bytes", { kind: "streams" }).then((value) => {
-          held = value;
-        });
-        return held >= all;
-      }, "all of it is here");
+      await arrived(scene, all);
+      const taken = heldMemory() - before;
+      assert.ok(taken < 3_000_000, `${taken} bytes for ${all}`);
+    });
+    await scene.leave(wire);
+  });
+
+  it("of 64 bytes in each read of 64 KiB holds those, and not what came with them", async () => {
+    const scene = await Scene.open(own, { route: { key: { from: [{ input: "user_id" }] } } });
+    const wire = await scene.attacker();
+    const pieces = 500;
+    // Frames that nobody knows are read over (RFC 9113, 5.5): they fill the reads, and nothing else.
+    const others = Buffer.concat(Array<Buffer>(4).fill(frame(0xfe, 0, 1, Buffer.alloc(16_000))));
+    const before = heldMemory();
+    await scene.attack({}, async () => {
+      wire.send(wire.request(1, [path]), data(1, Buffer.from([0, 0, 0x0f, 0, 0])));
+      for (let n = 0; n < pieces; n++) {
+        wire.send(data(1, 64), others);
+        await turns(2);
+      }
+      const all = pieces * 64 + 5;
+      await arrived(scene, all);
       const taken = heldMemory() - before;
       assert.ok(taken < 3_000_000, `${taken} bytes for ${all}`);
     });

@@ -2,12 +2,15 @@
 
 Usage: client.py call STUBS MODELS ECHO ROW | client.py flood ECHO COUNT SIZE | client.py load ECHO
 
-STUBS is the folder of the modules made from the vendored definitions, ROW a JSON list of the model's features.
+STUBS is the folder of the modules made from the vendored definitions, ROW a JSON list of the model's features. With
+JUDGE_TLS_CA, JUDGE_TLS_CERT and JUDGE_TLS_KEY, paths of PEM files, it speaks TLS and shows that certificate.
 """
 
 import hashlib
 import itertools
 import json
+import os
+import pathlib
 import struct
 import sys
 import threading
@@ -30,7 +33,13 @@ def open_channel(address, **options):
         "grpc.enable_retries": 0,
         **options,
     }
-    return grpc.insecure_channel(address, options=list(given.items()))
+    if "JUDGE_TLS_CA" not in os.environ:
+        return grpc.insecure_channel(address, options=list(given.items()))
+    ca, cert, key = (
+        pathlib.Path(os.environ[f"JUDGE_TLS_{name}"]).read_bytes() for name in ("CA", "CERT", "KEY")
+    )
+    credentials = grpc.ssl_channel_credentials(ca, key, cert)
+    return grpc.secure_channel(address, credentials, options=list(given.items()))
 
 
 class Failed(Exception):

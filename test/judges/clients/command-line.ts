@@ -6,6 +6,7 @@ import { encode } from "../../support/protos.ts";
 import { run } from "../lib/processes.ts";
 import { scratchFile, scratchPath } from "../lib/scratch.ts";
 import type { Seen } from "./compare.ts";
+import { plain } from "./security.ts";
 import { oneRow } from "./world.ts";
 
 /** A PredictRequest for one application, as bytes. */
@@ -93,11 +94,11 @@ const grpcurlCalls: readonly Asked[] = [
   },
 ];
 
-export async function callByGrpcurl(command: string, models: string): Promise<Seen[]> {
+export async function callByGrpcurl(command: string, models: string, security = plain): Promise<Seen[]> {
   const all: Seen[] = [];
   for (const { name, args, code, holds } of grpcurlCalls) {
     const typed = args.map((arg) => (arg === "ADDRESS" ? models : arg));
-    const finished = await run(command, ["-plaintext", "-max-time", "20", ...typed]);
+    const finished = await run(command, [...security.grpcurl, "-max-time", "20", ...typed]);
     const text = `${finished.stdout}${finished.stderr}`;
     const lacking = holds.filter((part) => !text.includes(part));
     const problem =
@@ -134,11 +135,11 @@ interface Posted {
   readonly ends: string;
 }
 
-function posts(models: string, echo: string): Posted[] {
-  const echoMethod = (name: string) => `http://${echo}/contender.judge.Echo/${name}`;
+function posts(models: string, echo: string, scheme = plain.scheme): Posted[] {
+  const echoMethod = (name: string) => `${scheme}://${echo}/contender.judge.Echo/${name}`;
   const failing = JSON.stringify({ code: 8, message: "too ✓ much", details: "why" });
   return [
-    { name: "Predict", url: `http://${models}${tfPredict}`, body: framed(predictRequest), ends: "grpc-status: 0" },
+    { name: "Predict", url: `${scheme}://${models}${tfPredict}`, body: framed(predictRequest), ends: "grpc-status: 0" },
     { name: "a message", url: echoMethod("Unary"), body: framed("hello"), ends: "grpc-status: 0" },
     { name: "1 MiB", url: echoMethod("Unary"), body: framed(Buffer.alloc(1 << 20, "hello ")), ends: "grpc-status: 0" },
     { name: "a failure", url: echoMethod("Fail"), body: framed(failing), ends: "grpc-message: too %E2%9C%93 much" },
@@ -184,11 +185,11 @@ export async function callByNghttp(models: string, echo: string): Promise<Seen[]
   return all;
 }
 
-export async function callByCurl(models: string, echo: string): Promise<Seen[]> {
+export async function callByCurl(models: string, echo: string, security = plain): Promise<Seen[]> {
   const all: Seen[] = [];
   const headersFile = scratchPath("headers");
-  for (const post of posts(models, echo)) {
-    const sent = ["--http2-prior-knowledge", "--data-binary", `@${scratchFile("posted", post.body)}`];
+  for (const post of posts(models, echo, security.scheme)) {
+    const sent = [...security.curl, "--http2-prior-knowledge", "--data-binary", `@${scratchFile("posted", post.body)}`];
     const finished = await run("curl", [...quiet, "-D", headersFile, ...sent, ...grpcHeaders, post.url]);
     all.push(posted(post, finished, readFileSync(headersFile, "utf8").split("\r\n"), finished.stdout));
   }
@@ -219,4 +220,10 @@ export async function refuseCurl(address: string): Promise<[string, string, stri
     all.push([`curl: ${name}`, problem, `${got}: ${body.trim()}`]);
   }
   return all;
+}
+
+/** A caller that mutual TLS is to keep out. @param args what curl is told of certificates. @returns what is wrong. */
+export async function keptOut(address: string, args: readonly string[]): Promise<string> {
+  const { code, stdout } = await run("curl", [...quiet, ...args, "--http2-prior-knowledge", `https://${address}/`]);
+  return code !== 0 && stdout.length === 0 ? "" : `exit ${code}, heard ${stdout}`;
 }

@@ -3,7 +3,7 @@
  *
  *     npx node test/judges/clients/run.mjs
  *
- * grpcurl, ghz, grpcio, grpc-go, grpc-js, nghttp and curl, unchanged; 64 MiB messages, ten thousand messages of a conversation
+ * grpcurl, ghz, grpcio, grpc-go, grpc-js, nghttp and curl, unchanged, some of them over mutual TLS too; 64 MiB messages, ten thousand messages of a conversation
  * in bounded memory, and a drain under load. Needs Go and Python 3, and root or sudo where a Debian package is missing; it
  * installs the rest below the system's temporary folder and keeps it there. Prints a line per judged thing and exits 1 if any
  * failed, or, with CI=true, if any could not be judged.
@@ -12,19 +12,20 @@
 import { run } from "../lib/processes.ts";
 import { scratchFile } from "../lib/scratch.ts";
 import { Table } from "../lib/table.ts";
-import { callByCurl, callByGrpcurl, callByNghttp, predictRequest, refuseCurl } from "./command-line.ts";
+import { callByCurl, callByGrpcurl, callByNghttp, keptOut, predictRequest, refuseCurl } from "./command-line.ts";
 import { compare } from "./compare.ts";
 import { judgeDrain } from "./drain.ts";
 import { callByGrpcJs } from "./grpc-js.ts";
 import { judgeFlood, judgeGhz, pythonClient } from "./load.ts";
+import { mutualTls, plain } from "./security.ts";
 import { installTools, stubs } from "./tools.ts";
 import { oneRow, World } from "./world.ts";
 
 const table = new Table();
 
 /** Records of a client that is a process of its own; its last words where it prints none. */
-async function recordsOf(command, args) {
-  const { stdout, stderr, code } = await run(command, args, { timeoutMs: 180_000 });
+async function recordsOf(command, args, env = {}) {
+  const { stdout, stderr, code } = await run(command, args, { timeoutMs: 180_000, env });
   const lines = stdout
     .toString()
     .split("\n")
@@ -34,11 +35,11 @@ async function recordsOf(command, args) {
 }
 
 /** Judges calls directly and through a sidecar; of those through it, some ran into their deadline, and must be counted so. */
-async function compareCalls(client, calls, { models, echo }, sidecar) {
+async function compareCalls(client, calls, { models, echo }, sidecar, security = plain) {
   const deadlines = () => sidecar.calls({ route: "streams", grpc_code: "DEADLINE_EXCEEDED" });
-  const direct = await calls(models, echo);
+  const direct = await calls(models, echo, plain);
   const before = await deadlines();
-  compare(table, client, direct, await calls(sidecar.address, sidecar.address));
+  compare(table, client, direct, await calls(sidecar.address, sidecar.address, security));
   // One more comes of the server's own statuses.
   const counted = (await deadlines()) - before - 1;
   table.row(
@@ -46,6 +47,30 @@ async function compareCalls(client, calls, { models, echo }, sidecar) {
     counted > 0 ? "" : "are counted as something else",
     `${counted} of 3`,
   );
+}
+
+const callByGrpcio =
+  (python) =>
+  (models, echo, { python: env }) =>
+    recordsOf(python, [pythonClient, "call", stubs, models, echo, JSON.stringify(oneRow)], env);
+
+/** The clients that come with TLS of three makes: Go's, OpenSSL and BoringSSL. */
+async function judgeTls({ grpcurl, python }, world) {
+  const { models, echo } = world;
+  const { security, sidecar: env, strangers } = await mutualTls();
+  const sidecar = await world.sidecar(env);
+  const { address } = sidecar;
+  compare(
+    table,
+    "mutual TLS, grpcurl",
+    await callByGrpcurl(grpcurl, models),
+    await callByGrpcurl(grpcurl, address, security),
+  );
+  compare(table, "mutual TLS, curl", await callByCurl(models, echo), await callByCurl(address, address, security));
+  await compareCalls("mutual TLS, grpcio", callByGrpcio(python), world, sidecar, security);
+  for (const [who, args] of Object.entries(strangers)) {
+    table.row(`mutual TLS: ${who}`, await keptOut(address, args), "is refused");
+  }
 }
 
 /** Every judge with the tools that it needs, the cheap ones first. */
@@ -91,12 +116,9 @@ const judges = [
   {
     name: "grpcio",
     needs: ["python"],
-    run: ({ python }, world, sidecar) => {
-      const calls = (models, echo) =>
-        recordsOf(python, [pythonClient, "call", stubs, models, echo, JSON.stringify(oneRow)]);
-      return compareCalls("grpcio", calls, world, sidecar);
-    },
+    run: ({ python }, world, sidecar) => compareCalls("grpcio", callByGrpcio(python), world, sidecar),
   },
+  { name: "mutual TLS", needs: ["grpcurl", "curl", "python"], run: judgeTls },
   {
     name: "messages in bounded memory",
     needs: ["python"],
