@@ -77,35 +77,37 @@ export class LinkWatch extends WheelEntry {
   override onDeadline(): void {
     const nowMs = this.#clock.nowMs();
     if (this.#link.connection.dead) return;
-    this.#lookForProgress(nowMs);
-    if (!this.#link.connection.dead) this.#lookForSilence(nowMs);
+    const slept = nowMs - this.#dueMs > sleptMs;
+    this.#lookForProgress(nowMs, slept);
+    if (!this.#link.connection.dead) this.#lookForSilence(nowMs, slept);
     if (!this.#link.connection.dead) this.#lookForAge(nowMs);
     if (!this.#link.connection.dead) this.#arm(nowMs);
   }
 
-  #lookForProgress(nowMs: number): void {
+  #lookForProgress(nowMs: number, slept: boolean): void {
     const { streamIdleMs } = this.#limits;
     if (streamIdleMs === 0) return;
     const link = this.#link;
     const taken = link.takenBytes;
-    if (link.socket.writableLength === 0 || taken !== this.#takenBytes) {
+    if (slept || link.socket.writableLength === 0 || taken !== this.#takenBytes) {
       this.#takenBytes = taken;
       this.#takenMs = nowMs;
     } else if (nowMs - this.#takenMs >= streamIdleMs) {
       link.giveUp(errorCode.ENHANCE_YOUR_CALM, `nothing was taken for ${streamIdleMs} ms`, "stuck");
       return;
     }
-    link.connection.endStalled(nowMs, streamIdleMs);
+    // Windows that were opened meanwhile are read by the next look.
+    if (!slept) link.connection.endStalled(nowMs, streamIdleMs);
   }
 
-  #lookForSilence(nowMs: number): void {
+  #lookForSilence(nowMs: number, slept: boolean): void {
     if (this.#keepaliveMs === 0) return;
     const link = this.#link;
     const { keepaliveTimeoutMs, pingsIdle } = this.#limits;
     const heardMs = link.heardMs(nowMs);
     if (this.#pingMs >= 0) {
       if (heardMs > this.#pingMs) this.#pingMs = -1;
-      else if (nowMs - this.#dueMs > sleptMs) this.#pingMs = nowMs;
+      else if (slept) this.#pingMs = nowMs;
       else if (nowMs - this.#pingMs >= keepaliveTimeoutMs) {
         link.giveUp(errorCode.NO_ERROR, `no answer to PING within ${keepaliveTimeoutMs} ms`, "silent");
       }

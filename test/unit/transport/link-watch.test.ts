@@ -88,6 +88,16 @@ async function setUp(
   };
 }
 
+/** Makes it say more than its peer, who reads nothing, takes. */
+async function untilNotRead({ ours, theirs }: SocketPair): Promise<void> {
+  const thousand = Buffer.concat(Array<Buffer>(1_000).fill(ping()));
+  for (let sent = 0; sent < 300 && !ours.isPaused(); sent++) {
+    theirs.write(thousand);
+    await turns(2);
+  }
+  await until(() => ours.isPaused(), "it is no longer listened to");
+}
+
 describe("a watch for silence", () => {
   afterEach(() => own.close());
 
@@ -227,16 +237,31 @@ describe("a watch for progress", () => {
   it("ends a connection whose socket takes nothing, also one that is not read from", async () => {
     const { clock, sockets, link, request, recorder } = await setUp({ streamIdleMs });
     await request(1);
-    const thousand = Buffer.concat(Array<Buffer>(1_000).fill(ping()));
-    for (let sent = 0; sent < 300 && !sockets.ours.isPaused(); sent++) {
-      sockets.theirs.write(thousand);
-      await turns(2);
-    }
-    await until(() => sockets.ours.isPaused(), "it is no longer listened to");
+    await untilNotRead(sockets);
     recorder.take();
     clock.advance(50_100);
     assert.deepEqual(recorder.take(), ["reset 1 ENHANCE_YOUR_CALM lost", "closed"]);
     assert.equal(link.connection.fault, "stuck");
+  });
+
+  it("gives streams and sockets their time once more where we have not been running", async () => {
+    const stalled = await setUp({ streamIdleMs }, { peer: { INITIAL_WINDOW_SIZE: 10 } });
+    const stream = await stalled.request(1);
+    stream.sendHeaders(blockOf(responseFields), false);
+    stream.sendData(Buffer.alloc(11), 0, 11, false);
+    const stuck = await setUp({ streamIdleMs });
+    await untilNotRead(stuck.sockets);
+    for (const { clock, sleep } of [stalled, stuck]) {
+      clock.advance(20_000);
+      sleep(3_600_000);
+      clock.advance(10_010);
+    }
+    assert.deepEqual([stream.closed, stuck.link.connection.dead], [false, false]);
+    await stalled.write(windowUpdate(1, 1));
+    stalled.clock.advance(30_000);
+    assert.equal(stream.closed, false);
+    stuck.clock.advance(50_100);
+    assert.equal(stuck.link.connection.fault, "stuck");
   });
 
   it("looks for nothing where it is switched off", async () => {
