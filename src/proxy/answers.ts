@@ -79,8 +79,13 @@ export function replyStatus(
   stream.sendHeaders(out, true);
 }
 
-/** Answers what is no gRPC call, in plain HTTP with a body that says what is wrong. */
-export function replyHttp(stream: H2Stream, status: number, text: string): void {
+/** Whether an answer to this request has a body: to HEAD it has none, and one would break the protocol (RFC 9110, 9.3.2). */
+export function wantsBody(request: HeaderBlock): boolean {
+  return request.find(headerId[":method"])?.value !== "HEAD";
+}
+
+/** Answers what is no gRPC call, in plain HTTP with a body, where one is wanted, that says what is wrong. */
+export function replyHttp(stream: H2Stream, status: number, text: string, bodyWanted = true): void {
   if (stream.closed) return;
   const body = Buffer.from(`contender: ${text}\n`);
   out.clear();
@@ -89,6 +94,6 @@ export function replyHttp(stream: H2Stream, status: number, text: string): void 
   out.add(new HeaderField("content-length", String(body.length)));
   if (status === 405) out.add(allowPost);
   stream.unearned = true;
-  stream.sendHeaders(out, false);
-  stream.sendData(body, 0, body.length, true);
+  stream.sendHeaders(out, !bodyWanted);
+  if (bodyWanted) stream.sendData(body, 0, body.length, true);
 }

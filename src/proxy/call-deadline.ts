@@ -74,8 +74,12 @@ export abstract class CallDeadline extends WheelEntry {
    */
   ranOut(clock: Clock): boolean {
     if (this.timeoutMs === noTimeout) return false;
-    const left = this.timeoutMs - (clock.nowMs() - this.startMs);
-    const early = Math.min(othersEarlierMs, this.timeoutMs * othersEarlierShare) + this.timeoutMs * roundedUpShare;
-    return left <= early;
+    return ranOut(this.timeoutMs, clock.nowMs() - this.startMs);
   }
+}
+
+/** The same of any deadline, `passedMs` after its beginning. */
+export function ranOut(timeoutMs: number, passedMs: number): boolean {
+  const early = Math.min(othersEarlierMs, timeoutMs * othersEarlierShare) + timeoutMs * roundedUpShare;
+  return timeoutMs - passedMs <= early;
 }

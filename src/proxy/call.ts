@@ -16,7 +16,7 @@ import type { AssignmentReason, LocalReplyReason } from "../model/call.ts";
 import { outcomeIndex, trafficIndex } from "../observe/labels.ts";
 import type { Waiter } from "../transport/call-queue.ts";
 import { AnswerFlow } from "./answer-flow.ts";
-import { isGrpcAnswer, passOn, replyHttp, replyStatus, statusOf } from "./answers.ts";
+import { isGrpcAnswer, passOn, replyHttp, replyStatus, statusOf, wantsBody } from "./answers.ts";
 import { assignByHead, assignByMessage } from "./assign.ts";
 import { CallHead } from "./call-head.ts";
 import { callState } from "./call-state.ts";
@@ -96,7 +96,7 @@ export class Call extends CallHead implements StreamUser, Waiter {
   begin(head: RequestHead, block: HeaderBlock, endStream: boolean): void {
     const refusal = refusalOf(head, block.tooLarge);
     if (refusal !== undefined) {
-      if ("status" in refusal) return this.#refuseHttp(refusal);
+      if ("status" in refusal) return this.#refuseHttp(refusal, wantsBody(block));
       return this.refuse(refusal.code, refusal.reason, refusal.text);
     }
     this.request.ended = endStream;
@@ -104,8 +104,9 @@ export class Call extends CallHead implements StreamUser, Waiter {
     this.method = this.generation.method(head.path.value);
     if (!this.setDeadline(this.proxy.wheel, head.timeoutMs, head.timeout)) return this.#expire();
     if (assignByHead(this, head, block.fields, block.count)) return this.connect(block.fields, block.count);
+    if (this.state !== callState.peeking) return; // refused
     this.keepFields(block.fields, block.count);
-    if (endStream && this.state === callState.peeking) this.#assignHeld();
+    if (endStream) this.#assignHeld();
   }
 
   // === request bytes ===
@@ -166,7 +167,10 @@ export class Call extends CallHead implements StreamUser, Waiter {
     const prepared = prepareRequest(this);
     if (prepared === "ready") return true;
     this.state = callState.preparing;
-    if (prepared === "wait") return false;
+    if (prepared === "wait") {
+      this.request.creditHeld();
+      return false;
+    }
     const { champion } = this.route;
     if (this.target === champion) {
       this.#cannotOverride();
@@ -240,7 +244,8 @@ export class Call extends CallHead implements StreamUser, Waiter {
       return this.finish(code, code === grpcStatus.OK ? outcomeIndex.ok : outcomeIndex.error);
     }
     this.headSent = true;
-    this.request.forget();
+    // It can't be sent again any more, but a copy of it may be wanted yet.
+    if (this.copyTo === 0 || this.method.plan.method === undefined) this.request.forget();
     this.answer.begin(this, block);
     this.down.sendHeaders(passOn(block, this.target.answeredBy), false);
   }
@@ -256,6 +261,7 @@ export class Call extends CallHead implements StreamUser, Waiter {
   onTrailers(block: HeaderBlock): void {
     if (this.state === callState.done) return;
     const code = statusOf(block);
+    this.answer.sendRest(this.down);
     this.down.sendTrailers(passOn(block, undefined));
     this.finish(code, code === grpcStatus.OK ? outcomeIndex.ok : outcomeIndex.error);
   }
@@ -284,7 +290,7 @@ export class Call extends CallHead implements StreamUser, Waiter {
   reopen(target: BoundVariant): void {
     const { up } = this;
     this.up = undefined;
-    if (up !== undefined && !up.closed) up.reset(errorCode.CANCEL);
+    letGo(up);
     this.target = target;
     this.state = callState.waiting;
     this.request.restart();
@@ -311,10 +317,10 @@ export class Call extends CallHead implements StreamUser, Waiter {
   }
 
   /** What comes after such a head is not ours to judge, but still HTTP/2's: it is read to its end, for a while. */
-  #refuseHttp({ status, text }: HttpRefusal): void {
+  #refuseHttp({ status, text }: HttpRefusal, wantsBody: boolean): void {
     this.proxy.metrics.localReply("not_grpc");
     this.#patient = true;
-    replyHttp(this.down, status, text);
+    replyHttp(this.down, status, text, wantsBody);
     this.#end();
     if (!this.down.closed) this.proxy.wheel.arm(this, this.startMs, lingerMs);
   }
@@ -341,7 +347,7 @@ export class Call extends CallHead implements StreamUser, Waiter {
 
   /** `bytes` that had waited for the caller went out. */
   onDownDelivered(bytes: number): void {
-    if (this.up !== undefined) this.up.consumed(bytes);
+    if (this.up !== undefined) this.answer.delivered(this.up, this.down, bytes);
     if (this.state === callState.done) this.#closeDown();
   }
 

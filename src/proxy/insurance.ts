@@ -79,6 +79,11 @@ export class Insurance {
       breaker.settle(permit, false);
       return;
     }
+    if (call.target !== call.assigned) {
+      // It was never asked: its model can't be put into the message.
+      breaker.giveBack(permit);
+      return;
+    }
     const byCaller = call.failure === undefined && outcome === outcomeIndex.cancelled;
     const end = byCaller ? "cancelled" : transportEnds[call.failure ?? "none"];
     const stalledMs = call.proxy.overload.stalledMs - call.stalledMs;

@@ -12,6 +12,9 @@ export type Rewrite = (bytes: Uint8Array, start: number, end: number) => Uint8Ar
 
 const nothing = Buffer.alloc(0);
 
+/** Rewritten bytes that may wait for their receiver before their sender gets no more credit. */
+export const rewrittenMarkBytes = 262_144;
+
 export class MessageRewriter {
   /** A message could not be rewritten; nothing more comes out. */
   failed = false;
@@ -55,6 +58,15 @@ export class MessageRewriter {
     }
     held.flatten();
     return this.#messages(held.head, held.start, held.end);
+  }
+
+  /** What is here of a message that will not become whole, as it came. */
+  takeRest(): Buffer {
+    const held = this.#held;
+    held.flatten();
+    const rest = Buffer.from(held.head.subarray(held.start, held.end));
+    held.clear();
+    return rest;
   }
 
   /** The call is over, or its messages go elsewhere. */

@@ -15,7 +15,7 @@ import { type H2Stream, noBody } from "../http2/stream.ts";
 import type { LocalReplyReason } from "../model/call.ts";
 import type { Waiter } from "../transport/call-queue.ts";
 import { peerOf } from "../transport/listener.ts";
-import { passOn, replyHttp } from "./answers.ts";
+import { passOn, replyHttp, wantsBody } from "./answers.ts";
 import { CallHead } from "./call-head.ts";
 import { failureOfReset, lingerMs } from "./failures.ts";
 import type { BoundRoute, BoundVariant, Generation } from "./generation.ts";
@@ -41,6 +41,7 @@ export class PlainExchange extends CallHead implements StreamUser, Waiter {
   #up: H2Stream | undefined = undefined;
   #state: "waiting" | "open" | "done" = "waiting";
   #resent = false;
+  #bodyWanted = true;
   #continued = false;
   /** The answer's status, once its head is out. */
   #status = aborted;
@@ -67,6 +68,7 @@ export class PlainExchange extends CallHead implements StreamUser, Waiter {
   }
 
   begin(block: HeaderBlock, endStream: boolean): void {
+    this.#bodyWanted = wantsBody(block);
     if (block.tooLarge) return this.#fail(431, "headers_too_large", "header list too large");
     this.#request.ended = endStream;
     const overloaded = this.#proxy.admission.refusal(this.#down.connection);
@@ -123,7 +125,7 @@ export class PlainExchange extends CallHead implements StreamUser, Waiter {
     this.#state = "open";
     // Both were there, or HTTP/2's rules had refused the request.
     const method = fields.find(({ id }) => id === headerId[":method"]) as HeaderField;
-    if (method.value === "HEAD") up.expectedBytes = noBody;
+    if (!this.#bodyWanted) up.expectedBytes = noBody;
     writeRequestHead(upstreamBlock, fields, fields.length, this.#target, this.#route.hop, undefined, method);
     const empty = request.bytes === 0;
     up.sendHeaders(upstreamBlock, empty && request.ended);
@@ -152,6 +154,7 @@ export class PlainExchange extends CallHead implements StreamUser, Waiter {
     if (this.#state === "done") return;
     this.#up?.consumed(this.#down.sendData(buf, start, end, endStream));
     if (endStream) this.#onAnswered();
+    else if (this.#proxy.admission.drowns(this.#down)) this.onCallerReset();
   }
 
   onTrailers(block: HeaderBlock): void {
@@ -204,7 +207,7 @@ export class PlainExchange extends CallHead implements StreamUser, Waiter {
       return this.#end();
     }
     metrics.plainRequest(status);
-    replyHttp(this.#down, status, text);
+    replyHttp(this.#down, status, text, this.#bodyWanted);
     this.#endPatiently();
   }
 

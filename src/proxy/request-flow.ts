@@ -6,10 +6,7 @@ import { prefixBytes } from "../grpc/framing.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import { ChargedBuffer } from "./charged-buffer.ts";
-import type { MessageRewriter } from "./message-rewriter.ts";
-
-/** Rewritten bytes that may wait for the upstream before the caller gets no more credit. */
-const rewrittenMarkBytes = 262_144;
+import { type MessageRewriter, rewrittenMarkBytes } from "./message-rewriter.ts";
 
 const nothing = Buffer.alloc(0);
 
@@ -74,6 +71,16 @@ export class RequestFlow extends ChargedBuffer {
     this.#debt += count;
     this.#credited += count;
     this.#down.consumed(count);
+  }
+
+  /** Credits what is held and was not credited yet: more of it has to come before any of it can go out. */
+  creditHeld(): void {
+    const owed = this.bytes - this.#credited;
+    this.#deferred = 0;
+    if (owed <= 0) return;
+    this.#debt += owed;
+    this.#credited += owed;
+    this.#down.consumed(owed);
   }
 
   /** Sends what was held, all of it, as the first bytes of `up`. @returns as `relay`. */

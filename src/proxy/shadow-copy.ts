@@ -20,6 +20,7 @@ import { breakerVerdict, isFairTimeout, type TransportEnd } from "../resilience/
 import type { Overload } from "../resilience/overload.ts";
 import { AnswerTap } from "./answer-tap.ts";
 import { isGrpcAnswer, statusOf } from "./answers.ts";
+import { ranOut } from "./call-deadline.ts";
 import { ChargedBuffer } from "./charged-buffer.ts";
 import type { BoundMethod, BoundRoute, BoundShadow } from "./generation.ts";
 import { writeRequestHead } from "./request-head.ts";
@@ -82,7 +83,9 @@ function overridden(shadow: BoundShadow, method: BoundMethod, body: Buffer): Buf
   const override = dialect === undefined ? undefined : shadow.variant.plan.overrides.get(dialect.name);
   if (override === undefined || known === undefined) return body;
   if (body.length < prefixBytes || ((body[0] ?? 1) & 1) === 1) return undefined;
-  const message = override.request(known, body, prefixBytes, prefixBytes + body.readUInt32BE(1));
+  // Nobody has looked whether its caller sent as much as the prefix says.
+  if (body.readUInt32BE(1) !== body.length - prefixBytes) return undefined;
+  const message = override.request(known, body, prefixBytes, body.length);
   return message === undefined ? undefined : frameMessage(message);
 }
 
@@ -154,8 +157,21 @@ class ShadowCopy extends WheelEntry implements StreamUser {
 
   onReset(code: number, how: ResetHow): void {
     this.up = undefined;
+    if (how === "unprocessed") return this.#notLookedAt();
+    if (how === "peer" && code === errorCode.CANCEL && this.#ranOut) return this.onDeadline();
     const status = how === "peer" ? grpcStatusOfReset(code) : grpcStatus.UNAVAILABLE;
     this.#finish(status, outcomeIndex.error, how === "peer" ? "reset" : "gone");
+  }
+
+  /** A server that goes away says nothing of its model by it. */
+  #notLookedAt(): void {
+    if (!this.#end()) return;
+    this.#shadow.gate.settle(this.#permit, this.#bytes, "neither");
+    this.#shadow.gate.drop("not_connected");
+  }
+
+  get #ranOut(): boolean {
+    return ranOut(this.#shadow.gate.spec.timeoutMs, this.#ports.clock.nowMs() - this.#startMs);
   }
 
   onDelivered(): void {
@@ -171,9 +187,7 @@ class ShadowCopy extends WheelEntry implements StreamUser {
   }
 
   #finish(code: number, outcome: number, end: TransportEnd): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#ports.wheel.cancel(this);
+    if (!this.#end()) return;
     const { gate, variant } = this.#shadow;
     const tookMs = this.#ports.clock.nowMs() - this.#startMs;
     variant.cells.request(this.#shadow.traffic, this.#method.index, code, outcome, tookMs, tookMs);
@@ -185,5 +199,13 @@ class ShadowCopy extends WheelEntry implements StreamUser {
     const { up } = this;
     this.up = undefined;
     if (up !== undefined && !up.closed && !(up.remoteEnded && up.localEnded)) up.reset(errorCode.CANCEL);
+  }
+
+  /** @returns whether it was still under way. */
+  #end(): boolean {
+    if (this.#done) return false;
+    this.#done = true;
+    this.#ports.wheel.cancel(this);
+    return true;
   }
 }

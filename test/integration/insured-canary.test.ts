@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { frameType } from "../../src/http2/constants.ts";
 import { valueAt } from "../support/exposition.ts";
+import { cutFrames } from "../support/h2-frames.ts";
 import { answerHead, ClientPeer, freeAddress, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, oipStream, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
 import { type SidecarOptions, snapshotOf, TestSidecar } from "../support/sidecar.ts";
-import { until } from "../support/until.ts";
+import { turns, until } from "../support/until.ts";
 
 const own = new Owned();
 const message = framed(tfRequest());
@@ -17,6 +19,9 @@ interface Given extends SidecarOptions {
   readonly onFailure?: "champion" | "error";
   readonly address?: string;
   readonly maxConcurrentStreams?: number;
+  /** More about the variants. */
+  readonly v41?: Readonly<Record<string, unknown>>;
+  readonly v42?: Readonly<Record<string, unknown>>;
 }
 
 /** All weight on a challenger that is insured by the champion. */
@@ -27,7 +32,10 @@ async function between(given: Given = {}) {
   const champion = own.add(await ServerPeer.start(given.onChampion ?? answering));
   const challenger = own.add(await ServerPeer.start(given.onChallenger, { maxConcurrentStreams }));
   const snapshot = snapshotOf({
-    variants: { v41: champion.address, v42: { address: address ?? challenger.address, onFailure } },
+    variants: {
+      v41: { address: champion.address, ...given.v41 },
+      v42: { address: address ?? challenger.address, onFailure, ...given.v42 },
+    },
     weights: { v42: 1 },
     score: { output: "scores", index: 1 },
   });
@@ -102,6 +110,36 @@ describe("an insured challenger", () => {
     clock.advance(100);
     assert.equal(variantOf(await call.done()), "v41");
     assert.deepEqual(sidecar.live("v42").byCode, { UNAVAILABLE: 1 });
+  });
+
+  it("that has none in time for a message longer than its caller's window leaves it to a champion who needs it whole", async () => {
+    const limits = { transport: { maxConnections: 1, queueTimeoutMs: 100 } };
+    const v41 = { model: { name: "other" } };
+    const { clock, champion, challenger, client } = await between({ maxConcurrentStreams: 1, limits, v41 });
+    client.call(tfPredict, message);
+    await challenger.stream();
+    const call = client.call(tfPredict, framed(tfRequest({ inputs: { text: ["y".repeat(400_000)] } })));
+    await client.unary(tfPredict, message, [["grpc-timeout", "-"]]); // the sidecar has seen what the window let through
+    clock.advance(100);
+    assert.equal(variantOf(await call.done()), "v41");
+    assert.ok((champion.streams[0]?.bytes ?? 0) > 400_000);
+  });
+
+  it("that has answered in full is not reset: servers count that, and close connections for it", async () => {
+    const { challenger, client } = await between({
+      onChallenger: (stream) => void stream.done().then(() => stream.refuse(14)),
+    });
+    let said = Buffer.alloc(0);
+    for (const { socket } of challenger.peers) {
+      socket.prependListener("data", (chunk: Buffer) => {
+        said = Buffer.concat([said, chunk]);
+      });
+    }
+    for (let i = 0; i < 2; i++) assert.equal(variantOf(await client.unary(tfPredict, message)), "v41");
+    await turns();
+    const types = cutFrames(said).frames.map(({ type }) => type);
+    assert.equal(types.filter((type) => type === frameType.HEADERS).length, 2);
+    assert.ok(!types.includes(frameType.RST_STREAM), `${types}`);
   });
 
   it("that fails while the request is still coming has the champion get all of it", async () => {
@@ -256,6 +294,24 @@ describe("an insured challenger's breaker", () => {
     assert.equal(challenger.streams.length, 6);
     const states = sidecar.events.flatMap((event) => (event.kind === "breaker" ? [event.to] : []));
     assert.deepEqual(states, ["open", "half_open", "closed"]);
+  });
+
+  it("learns nothing of a call whose message could not be given its model: it was never asked", async () => {
+    const { challenger, sidecar, client } = await between({
+      limits,
+      v42: { model: { name: "b" } },
+      onChallenger: (stream) => stream.refuse(14),
+    });
+    const states = () => sidecar.events.flatMap((event) => (event.kind === "breaker" ? [event.to] : []));
+    for (let i = 0; i < 4; i++) await client.unary(tfPredict, message);
+    await until(() => states().at(-1) === "half_open", "half open");
+    const asked = challenger.streams.length;
+    const answer = await client.unary(tfPredict, framed(Buffer.from([0x12, 0x7f, 1])));
+    assert.deepEqual([statusOf(answer), variantOf(answer)], [0, "v41"]);
+    assert.equal(challenger.streams.length, asked);
+    assert.deepEqual(states(), ["open", "half_open"]);
+    await client.unary(tfPredict, message);
+    assert.equal(challenger.streams.length, asked + 1, "the next call is the probe");
   });
 
   for (const [what, end] of [

@@ -78,6 +78,17 @@ describe("a caller that speaks", () => {
     assert.deepEqual([server.streams.length, sidecar.live("v41").requests], [0, 0]);
   });
 
+  it("HEAD gets the same without the body, and its connection goes on", async () => {
+    const { sidecar } = await start();
+    const session = open(sidecar);
+    for (let i = 0; i < 2; i++) {
+      const { status, headers, text } = await ask(session, { ":method": "HEAD", ":path": "/" });
+      assert.deepEqual([status, headers.allow, text], [405, "POST", ""]);
+      assert.ok(Number(headers["content-length"]) > 0);
+    }
+    assert.equal(session.closed, false);
+  });
+
   it("gRPC without a content type gets 415 as well", async () => {
     const { sidecar } = await start();
     assert.equal((await ask(open(sidecar), { ":method": "POST", ":path": tfPredict })).status, 415);

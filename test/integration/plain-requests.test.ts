@@ -14,6 +14,7 @@ import {
 } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { errorCode } from "../../src/http2/constants.ts";
+import { valueAt } from "../support/exposition.ts";
 import { ClientPeer, type Fields, freeAddress, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { blockOf } from "../support/hpack.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -426,6 +427,37 @@ describe("what is said in HTTP in an upstream's place", () => {
     const { headers, body } = await ask(sidecar, { ":path": "/" });
     assert.equal(headers[":status"], 503);
     assert.match(body.toString(), /^contender: no connection to v41/);
+  });
+
+  it("to HEAD has no body, and the connection goes on", async () => {
+    const address = await freeAddress();
+    const sidecar = own.add(
+      await TestSidecar.listen(snapshotOf({ variants: { v41: address } }), { nonGrpc: "forward" }),
+    );
+    await until(() => sidecar.events.some(({ kind }) => kind === "connect_failed"), "the first attempt has failed");
+    const session = open(sidecar);
+    for (let i = 0; i < 2; i++) {
+      const { headers, body } = await answerOf(
+        session.request({ ":method": "HEAD", ":path": "/" }, { endStream: true }),
+      );
+      assert.deepEqual([headers[":status"], body.length], [503, 0]);
+    }
+    assert.equal(session.closed, false);
+  });
+
+  it("that its caller leaves unread, beyond what may wait for a connection, is a reset", async () => {
+    const limits = { proxy: { connectionUnreadBytes: 100_000 } };
+    const { server, sidecar } = await between({ limits });
+    const client = own.add(await ClientPeer.connect(sidecar.address, { streamWindowBytes: 1_024 }));
+    const calls = Array.from({ length: 5 }, () => client.open("/", plain("GET"), { end: true, reading: false }));
+    for (let i = 0; i < calls.length; i++) {
+      const stream = await server.stream(i);
+      stream.headers([[":status", "200"]]);
+      stream.data(Buffer.alloc(200_000));
+    }
+    await until(() => calls.some(({ reset }) => reset !== undefined), "one is reset");
+    const shed = valueAt(await sidecar.exposed(), "contender_overload_shed_total", { resource: "connection" });
+    assert.ok((shed ?? 0) >= 1);
   });
 
   it("at the route's longest deadline is 504, and the upstream's stream is cancelled", async () => {

@@ -66,6 +66,17 @@ describe("a copy of a call", () => {
     await copies(sidecar, 1);
   });
 
+  it("is sent also where the answer has begun before the request was complete", async () => {
+    const { champion, shadow, client } = await between();
+    const call = client.open(tfPredict);
+    const stream = await champion.stream();
+    stream.headers(answerHead);
+    await until(() => call.answer !== undefined, "the answer has begun");
+    call.data(message, true);
+    assert.deepEqual((await (await shadow.stream()).done()).body, message);
+    call.cancel();
+  });
+
   it("is the request as it was, marked as a copy, with the shadow's own timeout and no credentials", async () => {
     const { champion, shadow, client } = await between({ shadows: { v43: { timeout: "3s" } } });
     await client.unary(tfPredict, message, [

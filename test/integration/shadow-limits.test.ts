@@ -14,6 +14,14 @@ const own = new Owned();
 const message = framed(tfRequest());
 const ok = framed(tfResponse([0.5]));
 
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return [...bytes, rest];
+    bytes.push((rest % 128) | 128);
+  }
+}
+
 interface Given extends SidecarOptions {
   /** What the shadow does with a copy; nothing by default. */
   readonly onCopy?: (stream: PeerStream) => void;
@@ -198,6 +206,25 @@ describe("a copy is dropped, and the call goes on,", () => {
     await shadow.stream();
   });
 
+  it("where its model would have to be set in a message that was cut off, however long that says it is", async () => {
+    const { shadow, client, dropped } = await between({ variant: { model: { name: "another-model" } } });
+    const spec = tfRequest();
+    // A field of so many bytes, of which three are there; the message as long as both say.
+    const inputs = (bytes: number) => Buffer.from([0x12, ...varint(bytes), 0x61, 0x62, 0x63]);
+    const declared = [2_000, 0x10_0000, 0xffff_fff0];
+    for (const length of declared) {
+      const field = length - spec.length - 1 - varint(length - spec.length).length;
+      const prefix = Buffer.alloc(5);
+      prefix.writeUInt32BE(length, 1);
+      const call = client.open(tfPredict);
+      await turns();
+      call.data(Buffer.concat([prefix, spec, inputs(field)]), true);
+      assert.equal((await call.done()).value("grpc-status"), "0");
+      await turns();
+    }
+    assert.deepEqual([dropped(), shadow.streams.length], [{ not_overridable: declared.length }, 0]);
+  });
+
   for (const [what, end] of [
     ["its caller gives up", (call: { cancel(): void }) => call.cancel()],
     ["the champion answers", (_: unknown, upstream: PeerStream) => upstream.refuse(3)],
@@ -232,6 +259,25 @@ describe("a copy under way", () => {
     assert.equal(copy.reset?.code, 8);
     assert.deepEqual(sidecar.shadow("v43").byCode, { DEADLINE_EXCEEDED: 1 });
     assert.deepEqual(sidecar.live("v41").byCode, { OK: 1 });
+  });
+
+  it("that the shadow gives up at its deadline has run out of time, as a call would have", async () => {
+    const { clock, shadow, sidecar, ask } = await between({ shadow: { timeout: "2s" } });
+    await ask();
+    const copy = await shadow.stream();
+    clock.advance(1_980);
+    copy.stream.reset(8);
+    await until(() => sidecar.shadow("v43").requests === 1, "the copy is counted");
+    assert.deepEqual(sidecar.shadow("v43").byCode, { DEADLINE_EXCEEDED: 1 });
+  });
+
+  it("that the shadow never looked at, as it goes away, is dropped: it says nothing of the model", async () => {
+    const { shadow, sidecar, ask, dropped } = await between();
+    await ask();
+    await shadow.stream();
+    shadow.peers.find(({ streams }) => streams.length > 0)?.goaway(0);
+    await until(() => dropped().not_connected === 1, "the copy is dropped");
+    assert.deepEqual(sidecar.shadow("v43").byCode, {});
   });
 
   it("that the shadow resets leaves its call alone (ShadowUpstreamReset)", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { explain } from "../../src/router/explain.ts";
 import { compileAssigner } from "../../src/router/route-assigner.ts";
+import { valueAt } from "../support/exposition.ts";
 import { answerHead, ClientPeer, type Fields, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, oipInfer, oipRequest, oipStream, tfPredict, tfRequest } from "../support/predict.ts";
@@ -303,6 +304,7 @@ describe("a pin", () => {
     assert.match(answer.value("grpc-message") ?? "", /^contender: x-contender-pin: want one of v41, v42, v43/);
     assert.deepEqual(sidecar.localReplies, { bad_request: 1 });
     assert.ok(names.every((name) => sidecar.live(name).requests === 0));
+    assert.equal(valueAt(await sidecar.exposed(), "contender_buffered_bytes", { kind: "headers" }), 0);
   });
 
   it("is ignored and taken out where the route does not allow it", async () => {
