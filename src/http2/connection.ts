@@ -593,7 +593,7 @@ export class Connection implements SenderOwner, FrameSink {
   #begin(stream: H2Stream, endStream: boolean): void {
     stream.gotHeaders = true;
     // Where no body comes, the length is that of what a GET would have brought (RFC 9110, 8.6).
-    const bodiless = stream.expectedBytes === noBody || facts.status === 304;
+    const bodiless = stream.expectedBytes === noBody || facts.status === 304 || facts.status === 204;
     stream.expectedBytes = bodiless ? 0 : facts.contentLength;
     stream.remoteEnded = endStream;
     if (endStream && stream.expectedBytes > 0) this.#streamError(stream, errorCode.PROTOCOL_ERROR);

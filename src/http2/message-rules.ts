@@ -66,7 +66,8 @@ export function isResponse(block: HeaderBlock, facts: MessageFacts): boolean {
       return false;
     }
   }
-  return facts.status !== 0;
+  // An interim answer has no body to have a length (RFC 9110, 8.6).
+  return facts.status >= 200 || (facts.status !== 0 && facts.contentLength < 0);
 }
 
 /** @returns whether the list may be trailers: no pseudo-header, nothing that belongs to one connection. */
@@ -90,8 +91,10 @@ function isRegular(field: HeaderField, facts: MessageFacts): boolean {
       // A keyword in quotes matches in any case (RFC 5234, 2.3).
       return field.value === "trailers" || field.value.toLowerCase() === "trailers";
     case headerId["content-length"]: {
+      // Given twice, even alike, it is refused or made one (RFC 9110, 8.6): passed on, others would refuse it.
+      if (facts.contentLength >= 0) return false;
       const length = parseLength(field.value);
-      if (length < 0 || (facts.contentLength >= 0 && facts.contentLength !== length)) return false;
+      if (length < 0) return false;
       facts.contentLength = length;
       return true;
     }

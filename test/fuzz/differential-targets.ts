@@ -9,7 +9,7 @@ import type { PropertyTarget } from "./target.ts";
 /** @throws Error where the sides part without a reason that is listed. */
 export async function checkScript(role: Role, script: readonly Step[]): Promise<void> {
   const difference = await compare(role, script);
-  if (difference !== undefined && explain(role, difference) === undefined) throw new Error(describe(difference));
+  if (difference !== undefined && explain(role, difference).length === 0) throw new Error(describe(difference));
 }
 
 function describe({ step, at, lines }: Difference): string {

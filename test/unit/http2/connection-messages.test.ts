@@ -38,6 +38,7 @@ describe("a request's head", () => {
     ["a content-length that is no number", [...requestFields, ["content-length", "5x"]]],
     ["a negative content-length", [...requestFields, ["content-length", "-1"]]],
     ["two content-lengths that differ", [...requestFields, ["content-length", "5"], ["content-length", "6"]]],
+    ["the same content-length twice", [...requestFields, ["content-length", "0"], ["content-length", "0"]]],
   ];
   for (const [what, fields] of malformed) {
     it(`with ${what} costs its stream, and the next request passes`, () => {
@@ -54,7 +55,6 @@ describe("a request's head", () => {
     ["without :authority", without(":authority")],
     ["without te", without("te")],
     ["with a content-length", [...requestFields, ["content-length", "0"]]],
-    ["with the same content-length twice", [...requestFields, ["content-length", "0"], ["content-length", "0"]]],
     ["with bytes that are no text", [...requestFields, ["x-bin", "\xff\x80"]]],
   ];
   for (const [what, fields] of fine) {
@@ -222,6 +222,7 @@ describe("a response's head", () => {
 
     for (const [what, head, status] of [
       ["to HEAD", true, "200"],
+      ["with 204", false, "204"],
       ["with 304", false, "304"],
     ] as const) {
       it(`${what} may be the end, or be followed by it`, () => {
@@ -286,6 +287,14 @@ describe("a response's head", () => {
     ],
     ["with status 101, which HTTP/2 has not", [[":status", "101"]], false],
     ["that is interim and the end", [[":status", "100"]], true],
+    [
+      "that is interim and has a content-length",
+      [
+        [":status", "103"],
+        ["content-length", "0"],
+      ],
+      false,
+    ],
   ] as const) {
     it(`${what} costs its stream`, () => {
       const peer = RawPeer.ready("client");
