@@ -9,6 +9,7 @@
 import type { ConnectionFault } from "../base/connection-ends.ts";
 import { type ByteBudget, Holder } from "./byte-budget.ts";
 import { ClosedStreams, closedHow } from "./closed-streams.ts";
+import type { ConnectionHandler, ResetHow } from "./connection-handler.ts";
 import { defaultWindow, errorCode, frameFlag, frameType, maxFrameLimit, maxWindow, settingId } from "./constants.ts";
 import { faultOf } from "./faults.ts";
 import { FloodGuard } from "./flood-guard.ts";
@@ -23,36 +24,6 @@ import { Output } from "./output.ts";
 import { Sender, type SenderOwner } from "./sender.ts";
 import { H2Stream, noBody } from "./stream.ts";
 import { StreamTable } from "./stream-table.ts";
-
-/** What a connection tells its owner. A header block is valid only during the call. */
-export interface ConnectionHandler {
-  /** Server: a call begins. `block.tooLarge` says that fields are missing. */
-  onRequest(stream: H2Stream, block: HeaderBlock, endStream: boolean): void;
-  /** Client: the answer's head. */
-  onResponse(stream: H2Stream, block: HeaderBlock, status: number, endStream: boolean): void;
-  /** Client: an interim answer (1xx); a final one follows. Whoever has no use for it leaves it out. */
-  onInterim?(stream: H2Stream, block: HeaderBlock, status: number): void;
-  onTrailers(stream: H2Stream, block: HeaderBlock): void;
-  onData(stream: H2Stream, buf: Buffer, start: number, end: number, endStream: boolean): void;
-  /** The stream ended early: by the peer's word, our own finding, or with its connection. */
-  onReset(stream: H2Stream, code: number, how: ResetHow): void;
-  /** `bytes` of what was queued went out. */
-  onDelivered(stream: H2Stream, bytes: number): void;
-  /** The peer's first SETTINGS are in. */
-  onReady(connection: Connection): void;
-  /** Client: another stream can be opened, where there was none to be had before. */
-  onCapacity(connection: Connection): void;
-  /** The peer opens or takes no more streams. */
-  onGoaway(connection: Connection, code: number): void;
-  /** Both ends are silent from now on; every stream has been reported. */
-  onClosed(connection: Connection): void;
-}
-
-/**
- * `unprocessed`: the peer says that it never looked at the stream, so it may be sent again. `stalled`: what was queued for
- * the peer stood still for too long.
- */
-export type ResetHow = "peer" | "unprocessed" | "protocol" | "lost" | "stalled";
 
 export type Role = "server" | "client";
 
@@ -99,7 +70,8 @@ export class Connection implements SenderOwner, FrameSink {
   readonly #decoder: HpackDecoder;
   readonly #block = new HeaderBlock();
   readonly #streams = new StreamTable();
-  readonly #closed = new ClosedStreams();
+  readonly #closed: ClosedStreams;
+  readonly #onDirty: () => void;
 
   #recvWindow = defaultWindow;
   #recvUncredited = 0;
@@ -118,6 +90,9 @@ export class Connection implements SenderOwner, FrameSink {
   readonly #reader: FrameReader;
   /** The stream of the DATA frame under way; undefined where nobody is to have its bytes. */
   #dataStream: H2Stream | undefined = undefined;
+  #dataId = 0;
+  /** It has brought bytes already. */
+  #dataCame = false;
   readonly #fragments: HeaderFragments;
   /** The HEADERS frame of the block at hand says that its stream depends on itself. */
   #selfDependent = false;
@@ -134,6 +109,8 @@ export class Connection implements SenderOwner, FrameSink {
     this.#handler = handler;
     this.#budget = budget;
     this.output = new Output(onDirty);
+    this.#onDirty = onDirty;
+    this.#closed = new ClosedStreams(options.maxConcurrentStreams);
     this.sender = new Sender(this.output, options, budget, this);
     this.#initialRecvWindow = Math.max(defaultWindow, options.streamWindowBytes);
     this.#decoder = new HpackDecoder({
@@ -279,14 +256,20 @@ export class Connection implements SenderOwner, FrameSink {
     this.goingAway = true;
     for (const stream of this.#streams.all()) this.#close(stream, closedHow.resetByPeer, code, how);
     this.#dataStream = undefined;
+    this.#closedBy();
+  }
+
+  /** What waits in the output asks for no flush, and nothing else will: the last one has to see that this is the end. */
+  #closedBy(): void {
     this.#handler.onClosed(this);
+    this.#onDirty();
   }
 
   #endIfIdle(): void {
     if (this.#streams.size > 0 || this.dead) return;
     if (this.#shutdown === "final" || (this.role === "client" && this.goingAway)) {
       this.dead = true;
-      this.#handler.onClosed(this);
+      this.#closedBy();
     }
   }
 
@@ -349,7 +332,7 @@ export class Connection implements SenderOwner, FrameSink {
 
   /** A frame that carries no message. @returns false where it was one too many. */
   #trouble(count: number, fault: ConnectionFault): boolean {
-    if (this.#guard.control(count, this.nowMs, this.sender.dataFrames)) return true;
+    if (this.#guard.control(count, this.nowMs, this.sender.dataUnits)) return true;
     this.fail(errorCode.ENHANCE_YOUR_CALM, "too many frames that ask for nothing", fault);
     return false;
   }
@@ -389,6 +372,7 @@ export class Connection implements SenderOwner, FrameSink {
       return this.#unreadable(errorCode.FRAME_SIZE_ERROR, "padded DATA without a pad length");
     }
 
+    this.#dataId = id;
     let stream = this.#streams.get(id);
     if (stream === undefined) {
       if (!this.#allowOnGone(id, "DATA")) return false;
@@ -422,15 +406,19 @@ export class Connection implements SenderOwner, FrameSink {
   }
 
   dataPiece(chunk: Buffer, start: number, end: number): void {
+    this.#dataCame = true;
     this.#deliver(chunk, start, end, false);
   }
 
   dataDone(chunk: Buffer, start: number, end: number, ends: boolean): void {
-    if (end > start || ends) {
-      if (this.#dataStream !== undefined) this.#guard.dataFrames++;
-      this.#deliver(chunk, start, end, ends);
+    const came = end > start || this.#dataCame;
+    this.#dataCame = false;
+    if (this.#dataStream !== undefined && (came || ends)) {
+      this.#guard.dataFrames++;
+      if (end > start || ends) this.#deliver(chunk, start, end, ends);
     } else {
-      this.#trouble(1, "empty_frame_flood");
+      if (this.#dataStream === undefined && ends) this.#closed.add(this.#dataId, closedHow.ended);
+      if (!came) this.#trouble(1, "empty_frame_flood");
     }
     this.#dataStream = undefined;
   }

@@ -15,7 +15,7 @@
  */
 import type { ResolvedHttp2Options } from "./options.ts";
 
-/** Control frames that a stream, and a DATA frame, pay for. A receiver sends two WINDOW_UPDATEs for a frame at most, and a PING. */
+/** Control frames that a stream, and a DATA frame, pay for: two WINDOW_UPDATEs for a frame or 4 KiB of it, and a PING. */
 const framesPerStream = 10;
 const framesPerData = 4;
 
@@ -68,11 +68,11 @@ export class FloodGuard {
   /**
    * `count` more control frames' worth of trouble.
    *
-   * @param dataFramesSent by us, since the connection began
+   * @param dataSent DATA frames and pieces of them that we sent, since the connection began
    * @returns false where that is a flood
    */
-  control(count: number, nowMs: number, dataFramesSent: number): boolean {
-    const data = this.dataFrames + dataFramesSent;
+  control(count: number, nowMs: number, dataSent: number): boolean {
+    const data = this.dataFrames + dataSent;
     return this.#control.draw(count, nowMs, this.streams * framesPerStream + data * framesPerData);
   }
 }

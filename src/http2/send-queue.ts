@@ -8,6 +8,7 @@
 import { lent } from "./read-memory.ts";
 
 const tailBytes = 16_384;
+const smallestTail = 1_024;
 
 /** Places of pieces that have left, before they are given up. */
 const longTrail = 64;
@@ -54,7 +55,7 @@ export class SendQueue {
       this.#pieces[this.#pieces.length - 1] = tail.subarray(this.#tailUsed - from.length - length, this.#tailUsed);
       return;
     }
-    const fresh = Buffer.allocUnsafeSlow(length >= tailBytes ? length : nextSize(length));
+    const fresh = Buffer.allocUnsafeSlow(Math.max(length, tailFor(this.bytes)));
     buf.copy(fresh, 0, start, end);
     this.#tail = fresh;
     this.#tailUsed = length;
@@ -94,7 +95,7 @@ export class SendQueue {
   }
 }
 
-/** Starts small, since most queues hold one short message, and no larger than the shared tail. */
-function nextSize(length: number): number {
-  return length <= 1_024 ? 2_048 : tailBytes;
+/** As much as there is already, so that no more than half of what is pinned is empty; most queues hold one short message. */
+function tailFor(held: number): number {
+  return held < smallestTail ? smallestTail : held < tailBytes ? held : tailBytes;
 }

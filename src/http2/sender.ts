@@ -18,6 +18,9 @@ import { lent } from "./read-memory.ts";
 import type { H2Stream } from "./stream.ts";
 import { queuedEnd } from "./stream.ts";
 
+/** 4 KiB. */
+const unitShift = 12;
+
 /** A stream's turn in the round: one frame of the size every peer takes. */
 const quantumBytes = defaultMaxFrame;
 
@@ -37,8 +40,8 @@ export class Sender {
   peerMaxFrame = defaultMaxFrame;
   /** Bytes handed to the socket and not yet taken by the kernel; kept up to date by the transport. */
   socketBacklog = 0;
-  /** DATA frames written so far. */
-  dataFrames = 0;
+  /** DATA frames written so far, and one more for each 4 KiB in them: Go's net/http gives credit as often as that. */
+  dataUnits = 0;
   /** Bytes that wait in streams: for their windows, the connection's, or the socket. */
   queuedBytes = 0;
   readonly #output: Output;
@@ -152,10 +155,7 @@ export class Sender {
     this.#pumping = true;
     while (this.#readyHead !== undefined && this.window > 0 && !this.stalled) {
       const stream = this.#readyHead;
-      this.#readyHead = stream.nextReady;
-      if (this.#readyHead === undefined) this.#readyTail = undefined;
-      stream.nextReady = undefined;
-      stream.inReady = false;
+      this.#unready(stream);
       this.#turn(stream);
     }
     this.#pumping = false;
@@ -188,11 +188,24 @@ export class Sender {
     stream.inReady = true;
     if (this.#readyTail === undefined) this.#readyHead = stream;
     else this.#readyTail.nextReady = stream;
+    stream.priorReady = this.#readyTail;
     this.#readyTail = stream;
   }
 
-  /** The stream is gone: what it had queued is dropped. A place in the ready list is skipped when its turn comes. */
+  #unready(stream: H2Stream): void {
+    const { priorReady, nextReady } = stream;
+    if (priorReady === undefined) this.#readyHead = nextReady;
+    else priorReady.nextReady = nextReady;
+    if (nextReady === undefined) this.#readyTail = priorReady;
+    else nextReady.priorReady = priorReady;
+    stream.priorReady = undefined;
+    stream.nextReady = undefined;
+    stream.inReady = false;
+  }
+
+  /** The stream is gone: what it had queued is dropped, and its turn, which may never come, must not keep it in memory. */
   drop(stream: H2Stream): void {
+    if (stream.inReady) this.#unready(stream);
     const queue = stream.queue;
     if (queue !== undefined && queue.bytes > 0) {
       this.queuedBytes -= queue.bytes;
@@ -209,9 +222,8 @@ export class Sender {
     this.window -= length;
     const most = this.peerMaxFrame;
     let at = start;
-    this.dataFrames++;
+    this.dataUnits += 1 + (length >> unitShift);
     while (end - at > most) {
-      this.dataFrames++;
       this.#frame(frameType.DATA, 0, stream.id, buf, at, at + most);
       at += most;
     }

@@ -42,6 +42,7 @@ export class H2Stream {
   trailers: HeaderField[] | undefined = undefined;
   /** Links of the connection's ready list. */
   nextReady: H2Stream | undefined = undefined;
+  priorReady: H2Stream | undefined = undefined;
   inReady = false;
 
   closed = false;

@@ -8,7 +8,8 @@
  * in `finish`.
  */
 import { grpcStatus, grpcStatusOfHttp } from "../grpc/status.ts";
-import type { Connection, ResetHow } from "../http2/connection.ts";
+import type { Connection } from "../http2/connection.ts";
+import type { ResetHow } from "../http2/connection-handler.ts";
 import { errorCode } from "../http2/constants.ts";
 import { HeaderBlock, type HeaderField } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";

@@ -1,5 +1,5 @@
 /** Turns the events of callers' connections into calls, and those of requests that are none into exchanges. */
-import type { ConnectionHandler } from "../http2/connection.ts";
+import type { ConnectionHandler } from "../http2/connection-handler.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import { Call } from "./call.ts";
 import { isPlain } from "./failures.ts";

@@ -1,6 +1,6 @@
 /** Ways in which a call ends by our word: what is refused at its head, and what an upstream's failure becomes. */
 import { grpcStatus, grpcStatusOfReset } from "../grpc/status.ts";
-import type { ResetHow } from "../http2/connection.ts";
+import type { ResetHow } from "../http2/connection-handler.ts";
 import { errorCodeNames } from "../http2/constants.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import type { LocalReplyReason } from "../model/call.ts";

@@ -8,7 +8,8 @@
  *
  * Such requests are rare beside calls, and may cost objects where a call may not.
  */
-import type { Connection, ResetHow } from "../http2/connection.ts";
+import type { Connection } from "../http2/connection.ts";
+import type { ResetHow } from "../http2/connection-handler.ts";
 import { errorCode } from "../http2/constants.ts";
 import { HeaderBlock, type HeaderField, headerId } from "../http2/header-block.ts";
 import { type H2Stream, noBody } from "../http2/stream.ts";

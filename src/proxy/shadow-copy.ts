@@ -11,7 +11,7 @@ import { frameMessage, prefixBytes } from "../grpc/framing.ts";
 import { grpcStatus, grpcStatusOfHttp, grpcStatusOfReset } from "../grpc/status.ts";
 import { formatTimeout } from "../grpc/timeout.ts";
 import type { ByteBudget } from "../http2/byte-budget.ts";
-import type { ResetHow } from "../http2/connection.ts";
+import type { ResetHow } from "../http2/connection-handler.ts";
 import { errorCode } from "../http2/constants.ts";
 import { HeaderBlock, HeaderField, headerId } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";

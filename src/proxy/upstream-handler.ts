@@ -1,5 +1,6 @@
 /** Brings the events of upstream connections to whoever uses the stream, and to the pool the connection belongs to. */
-import type { Connection, ConnectionHandler, ResetHow } from "../http2/connection.ts";
+import type { Connection } from "../http2/connection.ts";
+import type { ConnectionHandler, ResetHow } from "../http2/connection-handler.ts";
 import type { HeaderBlock } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import type { Metrics } from "../observe/metrics.ts";

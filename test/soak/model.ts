@@ -9,7 +9,7 @@ import { createServer, type Socket } from "node:net";
 import { crc32 } from "node:zlib";
 import { systemClock } from "../../src/base/clock.ts";
 import { ByteBudget } from "../../src/http2/byte-budget.ts";
-import type { ConnectionHandler } from "../../src/http2/connection.ts";
+import type { ConnectionHandler } from "../../src/http2/connection-handler.ts";
 import { HeaderBlock, HeaderField } from "../../src/http2/header-block.ts";
 import { resolveHttp2Options } from "../../src/http2/options.ts";
 import type { H2Stream } from "../../src/http2/stream.ts";

@@ -1,5 +1,6 @@
 /** What a connection tells its owner, as lines of text in their order, with the bytes of every stream kept beside them. */
-import type { Connection, ConnectionHandler, ResetHow } from "../../src/http2/connection.ts";
+import type { Connection } from "../../src/http2/connection.ts";
+import type { ConnectionHandler, ResetHow } from "../../src/http2/connection-handler.ts";
 import { errorCodeNames } from "../../src/http2/constants.ts";
 import type { HeaderBlock } from "../../src/http2/header-block.ts";
 import type { H2Stream } from "../../src/http2/stream.ts";

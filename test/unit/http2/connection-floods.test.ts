@@ -216,7 +216,64 @@ function respond(peer: RawPeer, id: number, end = true): void {
   stream.sendHeaders(answerBlock, end);
 }
 
+describe("frames of honest peers", () => {
+  it("may be padded as they like: bytes in a message pay for the frame they came in", () => {
+    for (const padding of [0, 1, 200]) {
+      const peer = RawPeer.ready("server", limits);
+      peer.request(1);
+      for (let n = 0; n < 500; n++) peer.data(1, 5, false, padding);
+      assert.equal(peer.connection.dead, false, `padding ${padding}`);
+    }
+  });
+
+  it("of padding alone are empty all the same", () => {
+    const peer = RawPeer.ready("server", limits);
+    peer.request(1);
+    assert.equal(
+      sentUntilDead(peer, () => data(1, 0, false, 5)),
+      101,
+    );
+  });
+
+  it("may give credit for each 4 KiB, on both levels, as Go's net/http does", () => {
+    const peer = RawPeer.ready("server", limits, { INITIAL_WINDOW_SIZE: 1 << 30 });
+    peer.request(1);
+    respond(peer, 1, false);
+    const piece = Buffer.alloc(16_384);
+    const credit = Buffer.concat(
+      Array.from({ length: 4 }, () => [windowUpdate(0, 4_096), windowUpdate(1, 4_096)]).flat(),
+    );
+    for (let n = 0; n < 500; n++) {
+      peer.stream(1).sendData(piece, 0, piece.length, false);
+      peer.flush();
+      peer.send(credit);
+    }
+    assert.equal(peer.connection.dead, false);
+  });
+});
+
 describe("frames for streams that are gone", () => {
+  it("of DATA end with END_STREAM: another is none that was on its way", () => {
+    const peer = RawPeer.ready("server", limits);
+    peer.request(1);
+    peer.stream(1).reset();
+    peer.said();
+    peer.data(1, 5).data(1, 0, true);
+    assert.deepEqual(peer.said(), []);
+    peer.data(1, 0, true);
+    assert.deepEqual(peer.said(), ["GOAWAY 1 STREAM_CLOSED"]);
+  });
+
+  it("are of as many as may be open, all reset at once", () => {
+    const peer = RawPeer.ready("server", { ...limits, resetBurst: 10 });
+    for (let id = 1; id < 2_000; id += 2) peer.request(id);
+    for (let id = 1; id < 2_000; id += 2) peer.stream(id).reset();
+    peer.said();
+    for (let id = 1; id < 2_000; id += 2) peer.data(id, 5);
+    peer.request(1, { fields: [["x-trailer", "1"]], end: true });
+    assert.deepEqual(peer.said(), []);
+  });
+
   it("of DATA pay for nothing", () => {
     const peer = RawPeer.ready("server", limits);
     peer.request(1);

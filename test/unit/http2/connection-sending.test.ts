@@ -5,6 +5,7 @@ import { lent, ReadMemory } from "../../../src/http2/read-memory.ts";
 import { rstStream, type Settings, settings, windowUpdate } from "../../support/h2-frames.ts";
 import { pattern } from "../../support/h2-pair.ts";
 import { type RawOptions, RawPeer, responseFields, trailerFields } from "../../support/h2-raw.ts";
+import { heldMemory } from "../../support/held-memory.ts";
 import { blockOf } from "../../support/hpack.ts";
 
 const wide: Settings = { INITIAL_WINDOW_SIZE: 1 << 30 };
@@ -23,6 +24,42 @@ function send(peer: RawPeer, id: number, bytes: Buffer | number, end = false): n
 }
 
 describe("data to send", () => {
+  it("keeps nothing of streams that are gone, though the connection's window never opens again", () => {
+    const peer = RawPeer.ready("server", {}, wide);
+    peer.request(1);
+    send(peer, 1, 65_535);
+    const before = heldMemory();
+    for (let id = 3; id < 3 + 2 * 500; id += 2) {
+      peer.request(id);
+      peer.stream(id).owner = Buffer.alloc(20_000);
+      send(peer, id, 10);
+      peer.send(rstStream(id, 8));
+    }
+    peer.recorder.streams.clear();
+    peer.heard();
+    peer.said();
+    assert.ok(heldMemory() - before < 1_000_000, `${heldMemory() - before} bytes held`);
+    assert.equal(peer.connection.dead, false);
+  });
+
+  it("loses its turn with its stream, first, last or in between, and the others keep theirs", () => {
+    for (const gone of [1, 3, 5]) {
+      const peer = withStreams(wide);
+      peer.request(7, { end: true });
+      send(peer, 7, 65_535);
+      peer.said();
+      for (const id of [1, 3, 5]) send(peer, id, 10);
+      peer.send(rstStream(gone, 8));
+      send(peer, 7, 10);
+      peer.send(windowUpdate(0, 1_000));
+      const left = [1, 3, 5, 7].filter((id) => id !== gone);
+      assert.deepEqual(
+        peer.said(),
+        left.map((id) => `DATA ${id} 10 bytes`),
+      );
+    }
+  });
+
   it("goes out at once where the windows allow it", () => {
     const peer = withStreams();
     assert.equal(send(peer, 1, 100), 100);

@@ -288,6 +288,21 @@ describe("a server's graceful end", () => {
     assert.deepEqual(peer.said(), ["GOAWAY 1 PROTOCOL_ERROR"]);
   });
 
+  it("asks to be flushed once more, whatever waits to be flushed already", () => {
+    const peer = RawPeer.ready("server");
+    peer.request(1, { end: true });
+    peer.connection.shutdown();
+    peer.connection.finishShutdown();
+    const { dirty } = peer;
+    peer.stream(1).sendHeaders(blockOf(responseFields), true);
+    assert.deepEqual([peer.connection.dead, peer.dirty], [true, dirty + 1]);
+    const failing = RawPeer.ready("server");
+    failing.send(ping());
+    const before = failing.dirty;
+    failing.connection.fail(0, "over");
+    assert.equal(failing.dirty, before + 1);
+  });
+
   it("is over when the last call is", () => {
     const peer = RawPeer.ready("server");
     peer.request(1, { end: true });

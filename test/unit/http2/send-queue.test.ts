@@ -95,6 +95,25 @@ describe("a send queue", () => {
     assert.equal(queue.shift(65_536).buffer, read.buffer);
   });
 
+  it("pins little more than twice its bytes, however they come", () => {
+    const read = alone(65_536);
+    for (const [pieces, length] of [
+      [1, 1],
+      [1, 1_025],
+      [3, 700],
+      [40, 1_025],
+      [2_000, 10],
+    ] as const) {
+      const queue = new SendQueue();
+      for (let i = 0; i < pieces; i++) queue.push(read, 0, length);
+      const { bytes } = queue;
+      const pinned = new Set<ArrayBufferLike>();
+      while (queue.bytes > 0) pinned.add(queue.shift(1 << 20).buffer);
+      const all = [...pinned].reduce((sum, { byteLength }) => sum + byteLength, 0);
+      assert.ok(all <= bytes * 2 + 1_024, `${all} bytes for ${pieces} times ${length}`);
+    }
+  });
+
   it("goes on in the same piece after a part of it has left", () => {
     const queue = new SendQueue();
     queue.push(Buffer.from("abcdef"), 0, 6);
