@@ -29,6 +29,9 @@ export function readAllowedNames(text: string): Reading<readonly string[]> {
     }
     names.push(pattern);
   }
+  // No list at all allows everybody: that must not come of a list whose names got lost.
+  if (names.length === 0 && text.trim() !== "")
+    return unreadable(`want at least one name, got ${JSON.stringify(text)}`);
   return read(names);
 }
 
@@ -75,8 +78,9 @@ export function namesOf(subjectAltName: string | undefined): readonly string[] {
     if (found === null) break;
     const [, kind, value = ""] = found;
     if (value.startsWith('"') || value === "") continue;
-    if (kind === "DNS") names.push(value.toLowerCase());
-    else if (kind === "URI") names.push(value);
+    // Who may sign for one kind of name may not for the other: neither passes for it.
+    if (kind === "DNS" && !value.includes("://")) names.push(value.toLowerCase());
+    else if (kind === "URI" && value.includes("://")) names.push(value);
   }
   return names;
 }

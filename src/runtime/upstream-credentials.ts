@@ -87,8 +87,15 @@ function keyOf({ ca, cert, key, minVersion }: UpstreamTlsSpec): string {
   return JSON.stringify([ca, cert, key, minVersion]);
 }
 
-/** Whom a variant's certificate must be for: as it says, else by its authority, else by its address. */
-export function serverNameOf({ spec, address }: VariantPlan): string {
+/**
+ * Whom a variant's certificate must be for: as it says, else by its authority, else by its address. The final dot of a name
+ * that is to be looked up as it is belongs to the look-up, and is neither in certificates nor in SNI (RFC 6066, 3).
+ */
+export function serverNameOf(variant: VariantPlan): string {
+  return namedBy(variant).replace(/\.$/, "");
+}
+
+function namedBy({ spec, address }: VariantPlan): string {
   if (spec.tls?.serverName !== undefined) return spec.tls.serverName;
   if (spec.authority !== undefined) return spec.authority.replace(/:[0-9]+$/, "").replace(/^\[(.*)\]$/, "$1");
   return address.kind === "unix" ? "localhost" : address.host;

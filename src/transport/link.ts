@@ -41,6 +41,9 @@ export class Link {
   /** Of a TLS socket: nothing goes out before the peer is known. */
   #established: boolean;
   readonly #onWritten = (): void => this.#written();
+  /** Of a TLS socket: when its last record had been read, and how long that took with those just before it. */
+  #recordMs = 0;
+  #recordsMs = 0;
   /** Reads no more in this turn. */
   #resting = false;
   readonly #goOn = (): void => {
@@ -92,8 +95,20 @@ export class Link {
     }
     if (this.connection.dead) this.#finish();
     else if (this.connection.output.bytes + this.connection.sender.socketBacklog > this.#limitBytes) this.#pause();
-    else if (this.#loop.readTookMs >= longReadMs) this.#rest();
+    else if (this.#readForMs() >= longReadMs) this.#rest();
     if (this.#cancelWatch === undefined && this.connection.unfinishedSinceMs >= 0) this.#watch(this.#frameTimeoutMs);
+  }
+
+  /**
+   * How long this read has kept the loop. Over TLS with those before it: each record is a read of its own, and many of them
+   * come in one turn.
+   */
+  #readForMs(): number {
+    const { readMs, readTookMs } = this.#loop;
+    if (!this.#secure) return readTookMs;
+    this.#recordsMs = readMs - this.#recordMs < sameTurnMs ? this.#recordsMs + readTookMs : readTookMs;
+    this.#recordMs = readMs + readTookMs;
+    return this.#recordsMs;
   }
 
   /** Who begins a frame and never ends it keeps a connection and its memory for nothing. One timer, however many reads end so. */
@@ -230,6 +245,7 @@ export class Link {
   #rest(): void {
     if (this.#resting) return;
     this.#resting = true;
+    this.#recordsMs = 0;
     this.socket.pause();
     setImmediate(this.#goOn);
   }
@@ -262,6 +278,8 @@ export class Link {
  * next one; of small requests in large reads that would be a hundred milliseconds in which nobody else is served.
  */
 const longReadMs = 1;
+/** Records that follow each other as fast as this come in one turn. */
+const sameTurnMs = 0.2;
 /** How long a peer may take nothing of what is left for it. It is told by whole writes, some 300 KiB at most. */
 const takeMs = 10_000;
 /** How long a peer that has all may keep its half open. */

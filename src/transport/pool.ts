@@ -227,6 +227,7 @@ export class Pool {
     }
     // A call that waits is only lost where there is nothing left to wait for.
     if (!this.#hopeful) this.#queue.fail("connect_failed");
+    else if (this.queued > 0) this.#growIfFull();
   }
 
   /** For the endpoint: its pause is over. */
@@ -260,10 +261,14 @@ export class Pool {
     this.#ready = ready;
   }
 
-  /** One more connection, one at a time, to the address that has the fewest. */
+  /**
+   * One more connection, one at a time, to the address that has the fewest. One that has not answered yet is none to wait for:
+   * it may be silent, and those that answer have room.
+   */
   #growIfFull(): void {
     let least: Endpoint | undefined;
     for (const endpoint of this.#endpoints.values()) {
+      if (endpoint.count("ready") === 0) continue;
       if (endpoint.count("connecting") > 0) return;
       if (!endpoint.mayGrow) continue;
       if (least === undefined || endpoint.count("ready") < least.count("ready")) least = endpoint;

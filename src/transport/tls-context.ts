@@ -73,9 +73,14 @@ type Fail = (kind: keyof PemPaths, message: string) => void;
 
 const block = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
 
+const beginning = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/g;
+
 function certificates(text: string, kind: keyof PemPaths, fail: Fail): X509Certificate[] {
   const blocks = text.match(block) ?? [];
   if (blocks.length === 0) fail(kind, "want a certificate in PEM, got none");
+  // OpenSSL would stop there without a word: a bundle that is just being written would lose authorities.
+  else if ((text.match(beginning) ?? []).length > blocks.length)
+    fail(kind, `certificate ${blocks.length + 1} is cut off`);
   const read: X509Certificate[] = [];
   blocks.forEach((pem, index) => {
     try {

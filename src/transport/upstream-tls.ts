@@ -71,6 +71,8 @@ export class UpstreamTls {
       figures.done("upstream", socket.getProtocol(), socket.isSessionReused());
     });
     socket.on("session", (ticket) => {
+      // One that is given up in its handshake, for want of h2, still tells its ticket, and has no certificate any more.
+      if (socket.destroyed) return;
       this.#session = { ticket, context, validToMs: Date.parse(socket.getPeerCertificate().valid_to) };
     });
     socket.once("error", (error: TlsError) => {
@@ -98,7 +100,9 @@ export class UpstreamTls {
 const isUri = (name: string): boolean => name.includes("://");
 
 function identityError(name: string, certificate: PeerCertificate): Error | undefined {
-  if (!isUri(name)) return checkServerIdentity(name, certificate);
+  // Node falls back to the common name where there is no DNS name; that is left out of what it sees.
+  if (!isUri(name))
+    return checkServerIdentity(name, { ...certificate, subject: undefined } as unknown as PeerCertificate);
   if (namesOf(certificate.subjectaltname).includes(name)) return undefined;
   const error: NodeJS.ErrnoException = new Error(
     `the certificate is not for ${name}, but for ${certificate.subjectaltname ?? "no name"}`,

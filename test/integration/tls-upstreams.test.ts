@@ -53,6 +53,21 @@ describe("a model server is refused", () => {
     ["for another host", { dns: ["stranger.test"] }, /does not match certificate's altnames/, "name"],
     ["with no name but the common one", { commonName: "127.0.0.1" }, /does not match|altnames/, "name"],
   ];
+
+  for (const [what, certificate] of [
+    ["alone", {}],
+    ["beside a URI", { uri: ["spiffe://test/others"] }],
+    ["beside an address", { ip: ["10.0.0.1"] }],
+  ] as const) {
+    it(`for a name that its certificate has as the common one, ${what}`, async () => {
+      const tls = await TestTls.create(own);
+      const pair = await tls.authority.sign({ commonName: "fraud.test", ...certificate });
+      const address = await tlsServer({ ...pair, ALPNProtocols: ["h2"] });
+      const told = await refused(address, { ca: tls.path("ca"), serverName: "fraud.test" });
+      assert.deepEqual(told.reasons, ["name"]);
+    });
+  }
+
   for (const [what, certificate, detail, reason] of certificates) {
     it(`for a certificate ${what}`, async () => {
       const tls = await TestTls.create(own);
@@ -87,6 +102,9 @@ describe("a model server is refused", () => {
       ca: tls.path("ca"),
     });
     assert.deepEqual(other.reasons, ["alpn"]);
+    // Its ticket comes with the end of the handshake, and is told after the connection was given up for want of h2.
+    const early = await refused(await tlsServer({ ...tls.server, maxVersion: "TLSv1.2" }), { ca: tls.path("ca") });
+    assert.deepEqual(early.reasons, ["alpn"]);
   });
 
   it("that speaks TLS 1.2 where 1.3 is asked for", async () => {

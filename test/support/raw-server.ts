@@ -4,14 +4,18 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { Owned } from "./owned.ts";
 
 /** @returns its address. @param onSocket gets each socket before anything was read from it. */
-export async function rawServer(own: Owned, onSocket: (socket: Socket) => void): Promise<string> {
+export async function rawServer(
+  own: Owned,
+  onSocket: (socket: Socket) => void,
+  { host = "127.0.0.1", port = 0 } = {},
+): Promise<string> {
   const sockets: Socket[] = [];
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
     socket.on("error", () => undefined);
     onSocket(socket);
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(port, host);
   await once(server, "listening");
   own.add({
     close: () => {
@@ -19,5 +23,5 @@ export async function rawServer(own: Owned, onSocket: (socket: Socket) => void):
       server.close();
     },
   });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `${host}:${(server.address() as AddressInfo).port}`;
 }

@@ -10,6 +10,8 @@ describe("the names of a certificate", () => {
     // What Node quotes holds something that is part of no name.
     ['DNS:"a.b, DNS:evil.test", DNS:c.d', ["c.d"]],
     ['URI:"spiffe://td/\\"x, DNS:evil.test", DNS:c.d', ["c.d"]],
+    // No kind of name passes for the other.
+    ["DNS:spiffe://td/x, URI:a.b, URI:spiffe://td/y, DNS:c.d", ["spiffe://td/y", "c.d"]],
     // Nothing counts behind what can't be read.
     ['DNS:a.b, DNS:"unfinished, DNS:evil.test', ["a.b"]],
   ];
@@ -21,6 +23,11 @@ describe("the names of a certificate", () => {
 });
 
 describe("a list of allowed names", () => {
+  it("is none only where there is no text: one that has lost its names must not allow everybody", () => {
+    assert.deepEqual(readAllowedNames(""), { ok: true, value: [] });
+    for (const text of [",", " , "]) assert.equal(readAllowedNames(text).ok, false, JSON.stringify(text));
+  });
+
   it("is read with DNS names in lower case and URIs as they are", () => {
     assert.deepEqual(readAllowedNames("A.b, spiffe://td/Ns/x,*.ml.svc,spiffe://td/ns/ml/*"), {
       ok: true,

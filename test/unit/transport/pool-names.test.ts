@@ -4,6 +4,7 @@ import { networkInterfaces } from "node:os";
 import { answerHead, ServerPeer } from "../../support/h2-peer.ts";
 import { Owned } from "../../support/owned.ts";
 import { type PoolSetUp, TestPool } from "../../support/pools.ts";
+import { rawServer } from "../../support/raw-server.ts";
 import { ScriptedResolver } from "../../support/scripted-resolver.ts";
 import { turns, until } from "../../support/until.ts";
 
@@ -36,6 +37,20 @@ describe("a pool of a name", () => {
     assert.equal(pool.addressCount, 3);
     for (let i = 0; i < 9; i++) test.open();
     await until(() => servers.every(({ streams }) => streams.length === 3), "each has three calls");
+  });
+
+  it("opens another connection to a full address though another one does not answer", async () => {
+    const full = own.add(await ServerPeer.start(() => undefined, { maxConcurrentStreams: 1 }));
+    let asked = 0;
+    await rawServer(own, () => asked++, { host: "127.0.0.2", port: full.port });
+    const { test, pool, resolver } = named(full.port);
+    resolver.answer("127.0.0.1", "127.0.0.2");
+    await test.counts(1, 1);
+    await until(() => asked > 0, "the silent one is asked");
+    test.open();
+    const call = test.wait();
+    await until(() => call.outcome === "open", "the call is open");
+    assert.equal(pool.count("ready"), 2);
   });
 
   it("takes turns among those that have nothing to do", async () => {

@@ -58,6 +58,11 @@ describe("a TLS context", () => {
       ["cert: /tls/tls.crt: certificate 2 can't be read"],
     ],
     [
+      "authorities of which the last is cut off",
+      () => ({ ca: pair.cert + other.cert.slice(0, -20) }),
+      ["ca: /tls/ca.crt: certificate 2 is cut off"],
+    ],
+    [
       "a key where the certificate belongs",
       () => ({ cert: pair.key, key: pair.key }),
       ["cert: /tls/tls.crt: want a certificate in PEM, got none"],
