@@ -51,6 +51,8 @@ export class Sender {
   #readyHead: H2Stream | undefined = undefined;
   #readyTail: H2Stream | undefined = undefined;
   #pumping = false;
+  /** The stream whose turn it is: its owner hears of what went out before anything comes of its end. */
+  #turning: H2Stream | undefined = undefined;
   readonly #trailerBlock = new Block();
 
   constructor(output: Output, options: ResolvedHttp2Options, budget: ByteBudget, owner: SenderOwner) {
@@ -169,10 +171,13 @@ export class Sender {
     this.queuedBytes -= sent;
     this.#budget.release(stream.holder, sent);
     const last = queue.bytes === 0;
+    this.#turning = stream;
     this.#frames(stream, piece, 0, sent, last && stream.endQueued === queuedEnd.data);
     if (last && stream.trailers !== undefined) this.#queuedTrailers(stream, stream.trailers);
     else if (!last && stream.sendWindow > 0) this.#ready(stream);
+    this.#turning = undefined;
     this.#owner.delivered(stream, sent);
+    if (stream.localEnded) this.#owner.localEnd(stream);
   }
 
   #queuedTrailers(stream: H2Stream, fields: readonly HeaderField[]): void {
@@ -252,7 +257,7 @@ export class Sender {
 
   #end(stream: H2Stream): void {
     stream.localEnded = true;
-    this.#owner.localEnd(stream);
+    if (stream !== this.#turning) this.#owner.localEnd(stream);
   }
 }
 
