@@ -84,12 +84,15 @@ export class Group {
   #restarts = 0;
   #draining = false;
   #clean = true;
-  #changed: () => void = () => undefined;
+  /** Settles the start, once all are ready or it can't come to that any more. */
+  readonly #started = Promise.withResolvers<void>();
+  #ended: () => void = () => undefined;
   #stopPings: () => void = () => undefined;
 
   constructor(ports: GroupPorts, options: GroupOptions) {
     this.#ports = ports;
     this.#options = options;
+    this.#started.promise.catch(() => undefined); // nobody may have asked for a start yet
     this.breakers = new BreakersOfRecord({
       clock: ports.clock,
       tell: (to, word) => {
@@ -102,21 +105,14 @@ export class Group {
     });
   }
 
-  /** Starts all, and resolves when each can take connections. @throws Error where one ends first. */
+  /** Starts all, and resolves when each can take connections. @throws Error where one ends first, or all are told to. */
   async start(snapshot: Snapshot): Promise<void> {
     this.use(snapshot);
     for (let number = 1; number <= this.#options.workers; number++) {
       const backoff = newBackoff();
       this.#places.push({ worker: this.#fork(number), backoff, startedMs: this.#now, missed: 0, end: undefined });
     }
-    await new Promise<void>((resolve, reject) => {
-      this.#changed = () => {
-        const ended = this.#places.find(({ worker }) => worker.gone);
-        if (ended !== undefined) reject(new Error(`worker ${ended.worker.number} ended before it was ready`));
-        else if (this.ready === this.#places.length) resolve();
-      };
-    });
-    this.#changed = () => undefined;
+    await this.#started.promise;
     this.#ping();
   }
 
@@ -161,16 +157,17 @@ export class Group {
 
   /** Ends all: calls in flight get `graceMs`. @returns whether every worker's calls came to their own end. */
   async drain(graceMs: number): Promise<boolean> {
-    this.#draining = true;
-    this.#stopPings();
+    this.#stop();
     for (const handle of this.#waiting.splice(0)) handle.close();
-    for (const worker of this.alive) worker.send({ kind: "drain", graceMs });
+    for (const worker of this.alive) {
+      // Before its start a worker has no ears for this, and no calls either.
+      if (worker.begun) worker.send({ kind: "drain", graceMs });
+      else worker.kill();
+    }
     const cancel = this.#ports.clock.after(graceMs + endSlackMs, () => this.#killAll());
     await new Promise<void>((resolve) => {
-      this.#changed = () => {
-        if (this.alive.length === 0) resolve();
-      };
-      this.#changed();
+      this.#ended = resolve;
+      this.#judge();
     });
     cancel();
     this.breakers.close();
@@ -185,14 +182,28 @@ export class Group {
 
   /** Ends all at once, where there is nothing to drain. */
   close(): void {
-    this.#draining = true;
-    this.#stopPings();
+    this.#stop();
     this.#killAll();
     this.breakers.close();
   }
 
   get #now(): number {
     return this.#ports.clock.nowMs();
+  }
+
+  /** Nothing begins any more: what waits for a start is told at once, and pings end. */
+  #stop(): void {
+    this.#draining = true;
+    this.#stopPings();
+    this.#started.reject(new Error("the workers were told to end before all were ready"));
+  }
+
+  /** Whether all have come to what is waited for. */
+  #judge(): void {
+    const ended = this.#places.find(({ worker }) => worker.gone);
+    if (ended !== undefined) this.#started.reject(new Error(`worker ${ended.worker.number} ended before it was ready`));
+    else if (this.ready === this.#options.workers) this.#started.resolve();
+    if (this.alive.length === 0) this.#ended();
   }
 
   #killAll(): void {
@@ -246,6 +257,7 @@ export class Group {
   }
 
   #begin(worker: WorkerProcess): void {
+    if (this.#draining) return worker.kill();
     const settings = this.#ports.settingsOf(worker.number);
     const breakers = this.breakers.words();
     worker.begun = true;
@@ -256,7 +268,7 @@ export class Group {
     worker.ready = !this.#draining;
     this.#ports.onEvent({ kind: "worker_started", worker: worker.number, pid: worker.pid });
     this.#reseat(this.#waiting.splice(0));
-    this.#changed();
+    this.#judge();
   }
 
   #gone(worker: WorkerProcess, how: string, orphans: readonly RawHandle[]): void {
@@ -266,14 +278,14 @@ export class Group {
     this.#ports.onGone(number, place?.end?.metrics);
     if (place === undefined) return;
     if (this.#draining) {
-      this.#clean &&= place.end?.clean === true;
+      if (worker.begun) this.#clean &&= place.end?.clean === true;
       for (const handle of orphans) handle.close();
     } else {
       const restartInMs = this.#replace(place, number);
       this.#ports.onEvent({ kind: "worker_ended", worker: number, pid, how, restartInMs });
       this.#reseat(orphans);
     }
-    this.#changed();
+    this.#judge();
   }
 
   #reseat(handles: readonly RawHandle[]): void {

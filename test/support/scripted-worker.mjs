@@ -1,7 +1,7 @@
 /**
  * A worker for tests of whoever leads it: `ends` at once, is `mute` once it is ready, or `works` and answers; one
  * that `forgets` its first connection takes the next and greets it. Of those that `refuse` configurations or are `stuck`
- * over them, the second does.
+ * over them, the second does. One that `dawdles` gets its start and is never ready.
  */
 import { Socket } from "node:net";
 
@@ -32,13 +32,13 @@ process.on("message", ({ kind, id, settings, snapshot, question }, handle) => {
   if (kind === "start") {
     number = settings.worker;
     version = snapshot.version;
-    process.send({ kind: "ready" });
+    if (script !== "dawdles") process.send({ kind: "ready" });
   } else if (question?.kind === "prepare" || question?.kind === "commit") configure(id, question);
   else if (answers && kind === "ask") process.send({ kind: "answer", id, value: null, more: false });
   else if (script === "forgets" && kind === "connection" && ++connections > 1) {
     process.send({ kind: "taken", id });
     new Socket({ handle }).write("hello");
-  } else if (answers && kind === "drain") {
+  } else if (answers && number > 0 && kind === "drain") {
     process.send({ kind: "drained", clean: true, metrics: "" }, () => process.exit(0));
   }
 });

@@ -30,6 +30,31 @@ describe("a group of workers", function () {
     await assert.rejects(group.start(snapshot), /worker \d ended before it was ready/);
   });
 
+  it("ends at once where it is told to before any worker listens: they have no calls", async () => {
+    const { group } = setUp(2, "works");
+    const started = assert.rejects(group.start(snapshot), /told to end before all were ready/);
+    assert.equal(await group.drain(10_000), true);
+    await started;
+  });
+
+  it("ends in order where it is told to while its workers start", async () => {
+    const { group } = setUp(2, "dawdles");
+    const started = assert.rejects(group.start(snapshot), /told to end before all were ready/);
+    await until(() => group.begun.length === 2, "both have their start");
+    assert.equal(await group.drain(10_000), true);
+    await started;
+  });
+
+  it("does not wait for a worker that was about to take another's place, and ends in order", async () => {
+    const { clock, group, kinds } = setUp(2, "works");
+    await group.start(snapshot);
+    group.alive[0]?.kill();
+    await until(() => kinds("worker_ended") === 1, "it has ended");
+    clock.advance(100);
+    assert.deepEqual([group.alive.length, group.begun.length], [2, 1]);
+    assert.equal(await group.drain(10_000), true);
+  });
+
   it("replaces one that says nothing for ten questions, and not before", async () => {
     const { clock, events, group, kinds } = setUp(1, "mute");
     await group.start(snapshot);
