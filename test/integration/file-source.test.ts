@@ -171,6 +171,20 @@ describe("a source of route files", () => {
     assert.equal(weightIn(await deliveries.at(1)), 1);
   });
 
+  it("delivers a problem where a path can't even be looked at any more, and the routes when it can", async () => {
+    const path = join(await directory(), "fraud.yaml");
+    await writeFile(path, route(1));
+    const clock = new ManualClock();
+    const { deliveries } = await open(path, { clock });
+    await rm(path);
+    await symlink(path, path); // of all that keeps a path from being looked at, what keeps root from it too
+    clock.advance(10_000);
+    assert.match(problemsOf(await deliveries.at(0))[0]?.message ?? "", /can't be read: ELOOP/);
+    await put(path, route(2));
+    clock.advance(10_000);
+    assert.equal(weightIn(await deliveries.at(1)), 2);
+  });
+
   it("sees a file that an editor replaces by renaming another over it, time and again", async () => {
     const path = join(await directory(), "fraud.yaml");
     await writeFile(path, route(1));

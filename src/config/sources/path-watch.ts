@@ -104,6 +104,9 @@ export class PathWatch {
 
 /** The path itself where it is a directory; it may become one, or cease to be one, at any time. */
 function directoryOf(path: string): string {
-  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  return isDirectory ? path : dirname(path);
+  try {
+    return statSync(path).isDirectory() ? path : dirname(path);
+  } catch {
+    return dirname(path); // whatever keeps it from being looked at, whoever reads it says so
+  }
 }
