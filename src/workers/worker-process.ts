@@ -16,7 +16,7 @@ export interface WorkerProcessPorts {
   onMessage(message: ToPrimary): void;
   /** A line of its standard output, without its end. */
   onLine(line: string): void;
-  /** It has ended, or can't be spoken to any more; `orphans` are connections that it never took. */
+  /** It has ended, and all that it said was heard; `orphans` are connections that it never took. */
   onGone(how: string, orphans: readonly RawHandle[]): void;
   /** Connections that got lost on the way and are ours again. */
   onLost(handles: readonly RawHandle[]): void;
@@ -52,6 +52,10 @@ export class WorkerProcess {
   readonly #inFlight = new Map<number, RawHandle>();
   readonly #asked = new Map<number, Asked>();
   #lastId = 0;
+  /** How its process ended, once it has. */
+  #how: string | undefined;
+  /** What went wrong with it before. */
+  #failure: string | undefined;
   #gone = false;
 
   constructor(number: number, program: Program, ports: WorkerProcessPorts) {
@@ -60,8 +64,9 @@ export class WorkerProcess {
     const execArgv = process.execArgv.filter((flag) => !ownFlags.test(flag));
     this.#child = fork(program.path, program.args, { execArgv, stdio: ["ignore", "pipe", "inherit", "ipc"] });
     this.#child.on("message", (message) => this.#hear(message as ToPrimary));
-    this.#child.on("error", (error) => this.#end(error.message));
-    this.#child.on("exit", (code, signal) => this.#end(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    this.#child.on("error", (error) => this.#fail(error.message));
+    this.#child.on("exit", (code, signal) => this.#exit(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    this.#child.on("disconnect", () => this.#judge());
     this.#readLines();
   }
 
@@ -146,11 +151,27 @@ export class WorkerProcess {
     this.#ports.onLost(lost.map(([, handle]) => handle));
   }
 
+  /** It could not be started, or can't be spoken to. */
+  #fail(message: string): void {
+    if (this.pid === undefined) return this.#end(message); // neither an exit nor a channel's end is to come
+    this.#failure ??= message;
+    this.kill();
+  }
+
+  #exit(how: string): void {
+    this.#how = this.#failure ?? how;
+    this.ready = false;
+    this.#judge();
+  }
+
+  /** Node tells of the exit as soon as it knows, and of the channel's end once all of it is read: last words matter. */
+  #judge(): void {
+    if (this.#how !== undefined && !this.#child.connected) this.#end(this.#how);
+  }
+
   #end(how: string): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.ready = false;
-    if (this.#child.exitCode === null && this.#child.signalCode === null) this.kill(); // it can't be spoken to
     for (const { fail } of this.#asked.values()) fail(new Error(`worker ${this.number} has ended`));
     this.#asked.clear();
     const orphans = [...this.#inFlight.values()];

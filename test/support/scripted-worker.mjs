@@ -1,8 +1,10 @@
 /**
  * A worker for tests of whoever leads it: `ends` at once, is `mute` once it is ready, or `works` and answers; one
  * that `forgets` its first connection takes the next and greets it. Of those that `refuse` configurations or are `stuck`
- * over them, the second does. One that `dawdles` gets its start and is never ready.
+ * over them, the second does. One that `dawdles` gets its start and is never ready. One that `bequeaths`
+ * its last words has ended when they arrive.
  */
+import { spawn } from "node:child_process";
 import { Socket } from "node:net";
 
 const [, , script] = process.argv;
@@ -27,6 +29,12 @@ function configure(id, question) {
   });
 }
 
+/** Has a process of its own say the last words over our channel, once we are gone and its input ends. */
+function bequeath(words) {
+  const heir = `const fs = require("node:fs"); fs.readFileSync(0); fs.writeSync(3, ${JSON.stringify(`${JSON.stringify(words)}\n`)})`;
+  spawn(process.execPath, ["-e", heir], { stdio: ["pipe", "ignore", "inherit", 3] }).on("spawn", () => process.exit(0));
+}
+
 if (script === "ends") process.exit(3);
 process.on("message", ({ kind, id, settings, snapshot, question }, handle) => {
   if (kind === "start") {
@@ -39,7 +47,9 @@ process.on("message", ({ kind, id, settings, snapshot, question }, handle) => {
     process.send({ kind: "taken", id });
     new Socket({ handle }).write("hello");
   } else if (answers && number > 0 && kind === "drain") {
-    process.send({ kind: "drained", clean: true, metrics: "" }, () => process.exit(0));
+    const words = { kind: "drained", clean: true, metrics: "" };
+    if (script === "bequeaths") bequeath(words);
+    else process.send(words, () => process.exit(0));
   }
 });
 process.on("disconnect", () => process.exit(0));

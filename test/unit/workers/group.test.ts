@@ -117,6 +117,12 @@ describe("a group of workers", function () {
     assert.equal(group.alive[0]?.connections, 1);
   });
 
+  it("hears the last words of a worker whose exit is known before they are read", async () => {
+    const { group } = setUp(1, "bequeaths");
+    await group.start(snapshot);
+    assert.equal(await group.drain(10_000), true);
+  });
+
   it("makes those end that a drain's time does not suffice for", async () => {
     const { clock, group } = setUp(2, "mute");
     await group.start(snapshot);
