@@ -150,7 +150,7 @@ export class Group {
 
   /** Gives a connection to a worker, or keeps it until there is one; beyond the limits it is closed. */
   hand(handle: RawHandle): void {
-    const open = this.#waiting.length + this.#places.reduce((sum, { worker }) => sum + worker.connections, 0);
+    const open = this.#waiting.length + this.alive.reduce((sum, worker) => sum + worker.connections, 0);
     if (open >= this.#options.maxConnections) this.#refuse(handle);
     else this.#seat(handle);
   }

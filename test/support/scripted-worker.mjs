@@ -1,6 +1,6 @@
 /**
  * A worker for tests of whoever leads it: `ends` at once, is `mute` once it is ready, or `works` and answers; one
- * that `forgets` its first connection takes the next and greets it. Of those that `refuse` configurations or are `stuck`
+ * that `forgets` its first connection takes the next and greets it; one that `takes` does so with all. Of those that `refuse` configurations or are `stuck`
  * over them, the second does. One that `dawdles` gets its start and is never ready. One that `bequeaths`
  * its last words has ended when they arrive.
  */
@@ -43,7 +43,7 @@ process.on("message", ({ kind, id, settings, snapshot, question }, handle) => {
     if (script !== "dawdles") process.send({ kind: "ready" });
   } else if (question?.kind === "prepare" || question?.kind === "commit") configure(id, question);
   else if (answers && kind === "ask") process.send({ kind: "answer", id, value: null, more: false });
-  else if (script === "forgets" && kind === "connection" && ++connections > 1) {
+  else if (kind === "connection" && (script === "takes" || (script === "forgets" && ++connections > 1))) {
     process.send({ kind: "taken", id });
     new Socket({ handle }).write("hello");
   } else if (answers && number > 0 && kind === "drain") {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { Door, type RawHandle } from "../../../src/transport/door.ts";
+import type { Group } from "../../../src/workers/group.ts";
 import { connectTo } from "../../support/h2-peer.ts";
 import { Owned } from "../../support/owned.ts";
 import { scriptedGroup } from "../../support/scripted-group.ts";
@@ -18,6 +20,23 @@ function connection(): RawHandle & { closed: boolean } {
     close() {
       this.closed = true;
     },
+  };
+}
+
+/** A port whose connections a group gets. */
+async function doorTo(group: Group): Promise<string> {
+  const door = own.add(new Door({ backlog: 8, onRefused: () => undefined }, (handle) => group.hand(handle)));
+  return await door.listen({ kind: "tcp", host: "127.0.0.1", port: 0 });
+}
+
+/** Connects, and resolves once the connection is greeted or closed. */
+async function callers(group: Group): Promise<() => Promise<Socket>> {
+  const address = await doorTo(group);
+  return async () => {
+    const socket = connectTo(address).on("error", () => undefined);
+    own.add({ close: () => socket.destroy() });
+    await Promise.race([once(socket, "data"), once(socket, "close")]);
+    return socket;
   };
 }
 
@@ -102,12 +121,23 @@ describe("a group of workers", function () {
     assert.equal(kept.closed, true);
   });
 
+  it("has room again for as many as a worker had that ended", async () => {
+    const { group, kinds } = setUp(2, "takes");
+    await group.start(snapshot);
+    const dial = await callers(group);
+    const first = [await dial(), await dial(), await dial()]; // as many as may be open
+    group.alive[0]?.kill();
+    await until(() => kinds("worker_ended") === 1, "it has ended");
+    await until(() => first.filter(({ closed }) => closed).length === 2, "its two connections are closed");
+    assert.equal((await dial()).closed, false);
+    assert.equal((await dial()).closed, false);
+    assert.equal((await dial()).closed, true);
+  });
+
   it("hands a connection out again that got lost on the way to its worker", async () => {
     const { clock, events, group, kinds } = setUp(1, "forgets");
     await group.start(snapshot);
-    const door = new Door({ backlog: 8, onRefused: () => undefined }, (handle) => group.hand(handle));
-    own.add(door);
-    const socket = connectTo(await door.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }));
+    const socket = connectTo(await doorTo(group));
     own.add({ close: () => socket.destroy() });
     await until(() => group.alive[0]?.connections === 1, "it is on its way");
     clock.advance(1_000);
