@@ -56,6 +56,8 @@ export class PrimaryProcess {
   readonly #switchover: Switchover;
   readonly #door: Door;
   readonly #tls: ListenerTlsSpec | undefined;
+  /** Of each process: a worker has its own, as many as this one. */
+  readonly #descriptors = descriptorLimit();
   #snapshot: Snapshot | undefined = undefined;
   /** What is wrong with the configuration that was refused last; empty once a good one came after it. */
   #refused: readonly Problem[] = [];
@@ -78,6 +80,7 @@ export class PrimaryProcess {
     this.#metrics = metrics;
     this.#records = this.#openRecords();
     const limits = resolveTransportOptions(settings.limits.transport);
+    const perWorker = affordableConnections(this.#descriptors);
     this.#group = new Group(
       {
         clock: systemClock,
@@ -100,10 +103,8 @@ export class PrimaryProcess {
       {
         workers: settings.workers,
         breaker: settings.limits.breaker,
-        maxConnections: Math.min(
-          limits.maxConnectionsAccepted,
-          settings.workers * affordableConnections(descriptorLimit()),
-        ),
+        maxConnections: Math.min(limits.maxConnectionsAccepted, settings.workers * perWorker),
+        maxConnectionsPerWorker: perWorker,
         maxWaiting: limits.backlog,
       },
     );
@@ -174,6 +175,7 @@ export class PrimaryProcess {
       this.#door.listen(this.#settings.listen),
     );
     this.#listening = true;
+    this.#tellLimit();
     this.#log.info({
       event: "ready",
       listen,
@@ -184,6 +186,13 @@ export class PrimaryProcess {
       version: this.#ports.version,
       workers: this.#settings.workers,
     });
+  }
+
+  #tellLimit(): void {
+    const { limits, workers } = this.#settings;
+    const limit = workers * affordableConnections(this.#descriptors);
+    if (limit >= resolveTransportOptions(limits.transport).maxConnectionsAccepted) return;
+    this.#log.warn({ event: "connections_limited", limit, descriptors: this.#descriptors });
   }
 
   #inForce(snapshot: Snapshot): void {

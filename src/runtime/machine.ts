@@ -37,14 +37,20 @@ export function systemMachine(memoryBytes: number, youngBytes = 0, processes = 1
   // Code, stacks, what libraries hold: resident, and neither V8's nor a buffer.
   const { rss, heapTotal, external } = process.memoryUsage();
   const ownBytes = Math.max(0, rss - heapTotal - external);
+  let usedBytes = Math.min(rss, ownBytes + heapTotal + external);
   return {
     heap: () => {
       const { used_heap_size: usedBytes, heap_size_limit: heapLimit } = getHeapStatistics();
       return { usedBytes, limitBytes: Math.max(heapLimit - youngBytes, heapLimit * leastOldShare) };
     },
     memory: () => {
-      const now = process.memoryUsage();
-      return { usedBytes: Math.min(now.rss, ownBytes + now.heapTotal + now.external), limitBytes };
+      try {
+        const now = process.memoryUsage();
+        usedBytes = Math.min(now.rss, ownBytes + now.heapTotal + now.external);
+      } catch {
+        // It opens a file, for which there may be no descriptor: what was read last is as good as it gets.
+      }
+      return { usedBytes, limitBytes };
     },
     collect,
   };

@@ -49,6 +49,8 @@ export interface GroupOptions {
   readonly breaker: BreakerOptions;
   /** Connections of callers at once, of all workers together. */
   readonly maxConnections: number;
+  /** Of one worker: more would leave it without descriptors, also where the others have ended. */
+  readonly maxConnectionsPerWorker: number;
   /** Connections that wait while no worker can take them. */
   readonly maxWaiting: number;
 }
@@ -78,7 +80,7 @@ export class Group {
   readonly #ports: GroupPorts;
   readonly #options: GroupOptions;
   readonly #places: Place[] = [];
-  readonly #handOut = new HandOut();
+  readonly #handOut: HandOut;
   readonly #waiting: RawHandle[] = [];
   #snapshot: Snapshot | undefined;
   #restarts = 0;
@@ -92,6 +94,7 @@ export class Group {
   constructor(ports: GroupPorts, options: GroupOptions) {
     this.#ports = ports;
     this.#options = options;
+    this.#handOut = new HandOut(options.maxConnectionsPerWorker);
     this.#started.promise.catch(() => undefined); // nobody may have asked for a start yet
     this.breakers = new BreakersOfRecord({
       clock: ports.clock,
@@ -214,7 +217,9 @@ export class Group {
     const at = this.#handOut.pick(this.#places.map(({ worker }) => worker));
     const place = this.#places[at];
     if (place !== undefined) place.worker.hand(handle);
-    else if (this.#draining || this.#waiting.length >= this.#options.maxWaiting) this.#refuse(handle);
+    else if (this.#draining || this.ready > 0)
+      this.#refuse(handle); // those that are left have all they can take
+    else if (this.#waiting.length >= this.#options.maxWaiting) this.#refuse(handle);
     else this.#waiting.push(handle);
   }
 

@@ -12,7 +12,13 @@ export interface Seat {
 }
 
 export class HandOut {
+  /** Connections that one worker can have. */
+  readonly #most: number;
   #next = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   /** @returns the place of the worker to take; -1 where none can. */
   pick(seats: readonly Seat[]): number {
@@ -20,7 +26,7 @@ export class HandOut {
     for (let i = 0; i < seats.length; i++) {
       const at = (this.#next + i) % seats.length;
       const seat = seats[at] as Seat;
-      if (!seat.ready) continue;
+      if (!seat.ready || seat.connections >= this.#most) continue;
       if (best === -1 || seat.connections < (seats[best] as Seat).connections) best = at;
     }
     if (best !== -1) this.#next = best + 1;

@@ -146,6 +146,22 @@ describe("a sidecar that has few file descriptors", function () {
     while (again === undefined) again = await ClientPeer.connect(sidecar.address).catch(() => undefined);
     assert.equal((await own.add(again).unary(tfPredict, body)).bytes, answer.length);
   });
+
+  it("says what that means for all of its workers, and one that is left takes no more than it can", async () => {
+    const server = own.add(await ServerPeer.answering(answer));
+    const { sidecar } = await start(server.address, { CONTENDER_WORKERS: "2" }, 80);
+    const { limit, descriptors } = sidecar.event("connections_limited") ?? {};
+    assert.deepEqual([limit, descriptors], [80, 80]);
+    const [pid = 0] = await sidecar.workerPids();
+    process.kill(pid, "SIGKILL");
+    await until(() => sidecar.event("worker_ended") !== undefined, "one has ended");
+    const dialled = await Promise.allSettled(Array.from({ length: 120 }, () => ClientPeer.connect(sidecar.address)));
+    const taken = dialled.flatMap((each) => (each.status === "fulfilled" ? [own.add(each.value)] : []));
+    for (const each of taken) assert.equal((await each.unary(tfPredict, body)).bytes, answer.length);
+    assert.ok(taken.length >= 39 && taken.length <= 80, `${taken.length} connections`);
+    assert.equal(sidecar.event("connections_lost"), undefined);
+    assert.equal(sidecar.lines.filter(({ event }) => event === "worker_ended").length, 1);
+  });
 });
 
 describe("a sidecar whose prediction log has no space", function () {

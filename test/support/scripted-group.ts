@@ -22,7 +22,7 @@ export function scriptedGroup(workers: number, script: string) {
       onGone: () => undefined,
       onRefused: () => undefined,
     },
-    { workers, breaker: {}, maxConnections: 3, maxWaiting: 1 },
+    { workers, breaker: {}, maxConnections: 3, maxConnectionsPerWorker: 2, maxWaiting: 1 },
   );
   /** How many events of a kind there were. */
   const kinds = (kind: GroupEvent["kind"]): number => events.filter((event) => event.kind === kind).length;

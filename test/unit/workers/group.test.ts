@@ -122,7 +122,7 @@ describe("a group of workers", function () {
   });
 
   it("has room again for as many as a worker had that ended", async () => {
-    const { group, kinds } = setUp(2, "takes");
+    const { clock, group, kinds } = setUp(2, "takes");
     await group.start(snapshot);
     const dial = await callers(group);
     const first = [await dial(), await dial(), await dial()]; // as many as may be open
@@ -130,8 +130,22 @@ describe("a group of workers", function () {
     await until(() => kinds("worker_ended") === 1, "it has ended");
     await until(() => first.filter(({ closed }) => closed).length === 2, "its two connections are closed");
     assert.equal((await dial()).closed, false);
+    clock.advance(100);
+    await until(() => group.ready === 2, "another is in its place");
     assert.equal((await dial()).closed, false);
     assert.equal((await dial()).closed, true);
+  });
+
+  it("gives those that are left no more than each can take, while another is away", async () => {
+    const { group, kinds } = setUp(2, "takes");
+    await group.start(snapshot);
+    const dial = await callers(group);
+    group.alive[0]?.kill();
+    await until(() => kinds("worker_ended") === 1, "it has ended");
+    assert.equal((await dial()).closed, false);
+    assert.equal((await dial()).closed, false);
+    assert.equal((await dial()).closed, true);
+    assert.equal(group.alive[0]?.connections, 2);
   });
 
   it("hands a connection out again that got lost on the way to its worker", async () => {

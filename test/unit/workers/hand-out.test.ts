@@ -9,22 +9,23 @@ describe("connections are handed", () => {
   for (const [what, given, place] of [
     ["to the worker with the fewest", seats(3, 1, 2), 1],
     ["past one that can't take any", seats(undefined, 4, 9), 1],
+    ["to nobody where all have as many as they can take", seats(10, undefined, 10), -1],
     ["to nobody where none can", seats(undefined, undefined), -1],
     ["to nobody where there is none", seats(), -1],
   ] as const) {
     it(what, () => {
-      assert.equal(new HandOut().pick(given), place);
+      assert.equal(new HandOut(10).pick(given), place);
     });
   }
 
   it("to equals in turn", () => {
-    const handOut = new HandOut();
+    const handOut = new HandOut(10);
     const picked = Array.from({ length: 7 }, () => handOut.pick(seats(0, 0, 0)));
     assert.deepEqual(picked, [0, 1, 2, 0, 1, 2, 0]);
   });
 
   it("evenly whatever closes meanwhile", () => {
-    const handOut = new HandOut();
+    const handOut = new HandOut(1_000);
     const open = [0, 0, 0, 0];
     for (let i = 0; i < 400; i++) {
       const at = handOut.pick(seats(...open));
