@@ -50,7 +50,7 @@ export class PrimaryProcess {
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #totals = new GroupExposition();
-  /** The prediction log and its file, where it goes to one; else records go the way of all lines. */
+  /** The prediction log, and its file where it goes to one. */
   readonly #records: { readonly log: PredictionLog; readonly file: LineWriter | undefined } | undefined;
   readonly #group: Group;
   readonly #switchover: Switchover;
@@ -275,7 +275,7 @@ export class PrimaryProcess {
 
   #openRecords(): { readonly log: PredictionLog; readonly file: LineWriter | undefined } | undefined {
     const { predictionLog } = this.#settings;
-    if (predictionLog === undefined || predictionLog === "stdout") return undefined;
+    if (predictionLog === undefined) return undefined;
     const onEvent = tellRecords(this.#log);
     const ports = { clock: systemClock, stdout: this.#stdout, metrics: this.#metrics, onEvent };
     return openPredictionLog(ports, predictionLog);

@@ -44,12 +44,13 @@ class Process {
   }
 
   /** Starts one that logs every call twice to its standard output, and waits until it answers. */
-  static async start(stdout: "pipe" | number): Promise<Process> {
+  static async start(stdout: "pipe" | number, workers = "1"): Promise<Process> {
     const server = own.add(await ServerPeer.answering(framed(answer)));
     const [listen, admin] = [await freeAddress(), await freeAddress()];
     const { PATH = "" } = process.env;
     const env = {
       PATH,
+      CONTENDER_WORKERS: workers,
       CONTENDER_CHAMPION: server.address,
       CONTENDER_LISTEN: listen,
       CONTENDER_ADMIN: admin,
@@ -141,13 +142,18 @@ describe("a sidecar whose standard output", function () {
     assert.equal(recordsOf(`${events.get("prediction")?.join("\n")}\n`).length, 1_000);
   });
 
-  it("loses its reader goes on answering, counts what it can't write, and ends in order", async () => {
-    const sidecar = await Process.start("pipe");
-    sidecar.child.stdout?.destroy();
-    await sidecar.calls(300);
-    await sidecar.drops("no_reader");
-    assert.deepEqual(await sidecar.stopped(), [0, null]);
-  });
+  for (const [what, workers] of [
+    ["", "1"],
+    [", and with it all of its workers,", "2"],
+  ] as const) {
+    it(`loses its reader${what} goes on answering, counts what it can't write, and ends in order`, async () => {
+      const sidecar = await Process.start("pipe", workers);
+      sidecar.child.stdout?.destroy();
+      await sidecar.calls(300);
+      await sidecar.drops("no_reader");
+      assert.deepEqual(await sidecar.stopped(), [0, null]);
+    });
+  }
 
   it("has no space goes on answering, counts what it can't write, and ends in order", async () => {
     const full = openSync("/dev/full", "w");
