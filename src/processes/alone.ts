@@ -14,7 +14,15 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Records } from "../runtime/records.ts";
 import type { Sidecar } from "../runtime/sidecar.ts";
 import { openDataPlane } from "./data-plane.ts";
-import { effective, keepYoungGenerationSmall, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
+import {
+  effective,
+  keepYoungGenerationSmall,
+  listenAdmin,
+  listening,
+  logCloseMs,
+  type ProcessPorts,
+  refuseStart,
+} from "./ports.ts";
 import { logReload, logWarnings } from "./process-log.ts";
 import { listenerTlsOf, refuseTls, tlsWord } from "./tls.ts";
 
@@ -61,9 +69,7 @@ export class SidecarProcess {
     if (secured?.ok === false) return refuseTls(secured.problems);
 
     const admin = this.#admin();
-    const adminAddress = await listening("CONTENDER_ADMIN", this.#settings.admin, () =>
-      admin.listen(this.#settings.admin),
-    );
+    const adminAddress = await listenAdmin(admin, this.#settings.admin);
     const listen = await listening("CONTENDER_LISTEN", this.#settings.listen, () =>
       this.#sidecar.listen(this.#settings.listen, this.#settings.listenMode),
     );

@@ -1,5 +1,6 @@
 /** What the processes of a sidecar share: what they are given, how their ports are bound, what they do once all is loaded. */
 import { setFlagsFromString } from "node:v8";
+import type { AdminServer } from "../admin/server.ts";
 import { type Address, formatAddress } from "../base/address.ts";
 import { ContenderError } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
@@ -7,6 +8,7 @@ import type { Strings } from "../config/settings.ts";
 import { toDocument } from "../config/to-document.ts";
 import type { Screen } from "../demo/progress.ts";
 import type { Snapshot } from "../model/route.ts";
+import { clearStale } from "../transport/unix-socket.ts";
 import type { ParentPort } from "../workers/messages.ts";
 
 /** What only the process itself can give. */
@@ -68,4 +70,12 @@ export async function listening<T>(setting: string, address: Address, listen: ()
         : `${setting}: cannot listen on ${formatAddress(address)}: ${message}`;
     throw new ContenderError("ADDRESS_IN_USE", text, { cause: reason });
   }
+}
+
+/** Binds the admin port, also where a process left the file of its socket behind that was killed. */
+export function listenAdmin(admin: AdminServer, address: Address): Promise<Address> {
+  return listening("CONTENDER_ADMIN", address, async () => {
+    if (address.kind === "unix") await clearStale(address.path);
+    return await admin.listen(address);
+  });
 }

@@ -32,7 +32,15 @@ import type { WorkerSettings } from "../workers/messages.ts";
 import { shareOf } from "../workers/shares.ts";
 import { Switchover } from "../workers/switchover.ts";
 import { openReports, tellRecords } from "./data-plane.ts";
-import { effective, keepYoungGenerationSmall, listening, logCloseMs, type ProcessPorts, refuseStart } from "./ports.ts";
+import {
+  effective,
+  keepYoungGenerationSmall,
+  listenAdmin,
+  listening,
+  logCloseMs,
+  type ProcessPorts,
+  refuseStart,
+} from "./ports.ts";
 import { logReload, logWarnings } from "./process-log.ts";
 import { checkListener, checkUpstreams, listenerTlsOf, refuseTls, tlsWord } from "./tls.ts";
 
@@ -141,9 +149,7 @@ export class PrimaryProcess {
     this.#inForce(first.value);
 
     const admin = this.#admin();
-    const adminAddress = await listening("CONTENDER_ADMIN", this.#settings.admin, () =>
-      admin.listen(this.#settings.admin),
-    );
+    const adminAddress = await listenAdmin(admin, this.#settings.admin);
     // Before anybody is told that we are there: who is told may end us at once.
     let signals = 0;
     const stopWatching = this.#ports.onStop((signal) => {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
+import { abandoned } from "../support/abandoned-socket.ts";
 import { samplesOf, valueAt } from "../support/exposition.ts";
 import { ClientPeer, freeAddress, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
 import { SidecarProcess } from "../support/sidecar-process.ts";
+import { TempFolder } from "../support/temp-folder.ts";
 
 const own = new Owned();
 const request = framed(tfRequest());
@@ -53,6 +55,18 @@ describe("contender sidecar, as a process", function () {
     assert.equal(samplesOf(metrics, "contender_local_replies_total").length, 0);
     assert.equal(sidecar.errors, "");
   });
+
+  for (const workers of ["1", "2"]) {
+    it(`has its admin port where one that was killed left the file of it behind, workers ${workers}`, async () => {
+      const path = own.add(new TempFolder()).at("admin.sock");
+      abandoned(path);
+      const given = { CONTENDER_WORKERS: workers, CONTENDER_CHAMPION: await freeAddress() };
+      const sidecar = own.add(await SidecarProcess.start({ ...given, CONTENDER_ADMIN: `unix:${path}` }));
+      assert.equal(sidecar.event("ready")?.admin, `unix:${path}`);
+      const second = SidecarProcess.start({ ...given, CONTENDER_ADMIN: `unix:${path}` });
+      await assert.rejects(second, /ADDRESS_IN_USE.*CONTENDER_ADMIN.*is taken by another process/);
+    });
+  }
 
   it("is not ready before its champion is there, where it is told to wait", async () => {
     const address = await freeAddress();

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { clearStale, setMode } from "../../../src/transport/unix-socket.ts";
+import { abandoned } from "../../support/abandoned-socket.ts";
 import { Owned } from "../../support/owned.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 
@@ -14,13 +14,6 @@ async function listening(path: string): Promise<Server> {
   await once(server, "listening");
   own.add({ close: () => server.close() });
   return server;
-}
-
-/** Leaves a socket's file behind, as a process does that is killed. */
-function abandoned(path: string): void {
-  const script =
-    "require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
-  spawnSync(process.execPath, ["-e", script, path]);
 }
 
 describe("the file of a unix socket", () => {
