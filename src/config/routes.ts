@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { environmentSnapshot, routeSettingsBesideFile, surroundings } from "./environment-route.ts";
 import type { Settings } from "./settings.ts";
 import type { Loaded } from "./snapshot.ts";
-import { openFileSource } from "./sources/file.ts";
+import { type Deliver, openFileSource } from "./sources/file.ts";
 
 export interface RouteSource {
   /** What there was at the start; later contents go to `deliver`. */
@@ -12,15 +12,11 @@ export interface RouteSource {
 }
 
 /**
- * Opens the routes that the settings name. `deliver` is told of each later change, good or bad.
+ * Opens the routes that the settings name. `deliver` is told of each later change, good or bad, one after the other.
  *
  * A lone sidecar that starts with bad routes has nothing to serve: whoever calls this ends the process then.
  */
-export async function openRoutes(
-  settings: Settings,
-  clock: Clock,
-  deliver: (loaded: Loaded) => void,
-): Promise<RouteSource> {
+export async function openRoutes(settings: Settings, clock: Clock, deliver: Deliver): Promise<RouteSource> {
   const problems = routeSettingsBesideFile(settings);
   if (problems.length > 0) return fixed({ ok: false, problems, warnings: [] });
   if (settings.config === undefined) return fixed(environmentSnapshot(settings));

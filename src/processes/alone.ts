@@ -4,7 +4,6 @@ import { readinessOf } from "../admin/readiness.ts";
 import { AdminServer } from "../admin/server.ts";
 import { formatAddress } from "../base/address.ts";
 import { systemClock } from "../base/clock.ts";
-import type { Problem } from "../base/parsed.ts";
 import type { LineWriter } from "../compare/line-writer.ts";
 import { descriptorLimit } from "../config/descriptor-limit.ts";
 import { openRoutes } from "../config/routes.ts";
@@ -24,6 +23,7 @@ import {
   refuseStart,
 } from "./ports.ts";
 import { logReload, logWarnings } from "./process-log.ts";
+import { Refused } from "./refused.ts";
 import { listenerTlsOf, refuseTls, tlsWord } from "./tls.ts";
 
 export class SidecarProcess {
@@ -34,8 +34,7 @@ export class SidecarProcess {
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #sidecar: Sidecar;
-  /** What is wrong with the configuration that was refused last; empty once a good one came after it. */
-  #refused: readonly Problem[] = [];
+  readonly #refused = new Refused();
   #ended: (code: number) => void = () => undefined;
 
   constructor(settings: Settings, ports: ProcessPorts) {
@@ -103,12 +102,17 @@ export class SidecarProcess {
     return code;
   }
 
-  #reload(loaded: Loaded): void {
+  /** @returns whether it is in force. */
+  #reload(loaded: Loaded): boolean {
+    // One that was refused is only looked at until it is good: to apply it would count it each time.
+    const looked = loaded.ok && this.#refused.was(loaded) ? this.#sidecar.prepare(loaded.value) : loaded;
+    const applied = loaded.ok && looked.ok ? this.#sidecar.apply(loaded.value) : looked;
+    const problems = applied.ok ? [] : applied.problems;
+    if (!this.#refused.note(loaded, problems)) return false;
     logWarnings(this.#log, loaded);
-    const applied = loaded.ok ? this.#sidecar.apply(loaded.value) : loaded;
-    if (!loaded.ok) this.#metrics.configRejected();
-    this.#refused = applied.ok ? [] : applied.problems;
-    logReload(this.#log, this.#refused, this.#sidecar.generation?.version);
+    if (!looked.ok) this.#metrics.configRejected();
+    logReload(this.#log, problems, this.#sidecar.generation?.version);
+    return applied.ok;
   }
 
   #drain(why: string): void {
@@ -143,6 +147,6 @@ export class SidecarProcess {
   #effective(): unknown {
     const snapshot = this.#sidecar.generation?.plan.snapshot;
     if (snapshot === undefined) return undefined;
-    return effective(snapshot, this.#refused);
+    return effective(snapshot, this.#refused.problems);
   }
 }

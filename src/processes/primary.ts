@@ -42,6 +42,7 @@ import {
   refuseStart,
 } from "./ports.ts";
 import { logReload, logWarnings } from "./process-log.ts";
+import { Refused } from "./refused.ts";
 import { checkListener, checkUpstreams, listenerTlsOf, refuseTls, tlsWord } from "./tls.ts";
 
 /** How long a scrape waits for a worker. Prometheus gives up after 10 s by default; a worker takes milliseconds. */
@@ -67,10 +68,7 @@ export class PrimaryProcess {
   /** Of each process: a worker has its own, as many as this one. */
   readonly #descriptors = descriptorLimit();
   #snapshot: Snapshot | undefined = undefined;
-  /** What is wrong with the configuration that was refused last; empty once a good one came after it. */
-  #refused: readonly Problem[] = [];
-  /** One configuration after the other. */
-  #switching: Promise<void> = Promise.resolve();
+  readonly #refused = new Refused();
   #listening = false;
   #draining = false;
   #forced = false;
@@ -134,9 +132,7 @@ export class PrimaryProcess {
   }
 
   async #run(): Promise<number> {
-    const source = await openRoutes(this.#settings, systemClock, (loaded) => {
-      this.#switching = this.#switching.then(() => this.#reload(loaded));
-    });
+    const source = await openRoutes(this.#settings, systemClock, (loaded) => this.#reload(loaded));
     const { first } = source;
     if (!first.ok) return refuseStart(first.problems);
     logWarnings(this.#log, first);
@@ -206,11 +202,14 @@ export class PrimaryProcess {
     this.#metrics.setGeneration(snapshot);
   }
 
-  async #reload(loaded: Loaded): Promise<void> {
+  /** @returns whether it is in force. */
+  async #reload(loaded: Loaded): Promise<boolean> {
+    const problems = await this.#apply(loaded);
+    if (!this.#refused.note(loaded, problems)) return false;
     logWarnings(this.#log, loaded);
-    this.#refused = await this.#apply(loaded);
-    if (this.#refused.length > 0) this.#metrics.configRejected();
-    logReload(this.#log, this.#refused, this.#snapshot?.version);
+    if (problems.length > 0) this.#metrics.configRejected();
+    logReload(this.#log, problems, this.#snapshot?.version);
+    return problems.length === 0;
   }
 
   /** @returns why it can't be had; empty where it is in force in every worker. */
@@ -311,7 +310,7 @@ export class PrimaryProcess {
           this.#listening && this.#group.ready === 0 ? "every worker has ended; they are being replaced" : undefined,
         config: () => {
           if (this.#snapshot === undefined) return undefined;
-          return { ...effective(this.#snapshot, this.#refused), workers: this.#switchover.versions() };
+          return { ...effective(this.#snapshot, this.#refused.problems), workers: this.#switchover.versions() };
         },
         drain: () => this.#drain("admin port"),
         failed: (endpoint, reason) => this.#log.error({ event: "admin_failed", endpoint, reason: String(reason) }),

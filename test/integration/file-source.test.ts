@@ -34,11 +34,14 @@ const weightIn = (loaded: Loaded) => parsedValue(loaded).routes[0]?.weights.v2;
 /** Deliveries in order, each of which can be waited for. */
 class Deliveries {
   readonly all: Loaded[] = [];
+  /** Whether good ones are put in force. */
+  taken = true;
   #wake: (() => void) | undefined;
 
-  readonly deliver = (loaded: Loaded): void => {
+  readonly deliver = (loaded: Loaded): boolean => {
     this.all.push(loaded);
     this.#wake?.();
+    return this.taken && loaded.ok;
   };
 
   /** The delivery at this place, once it is there. */
@@ -139,6 +142,25 @@ describe("a source of route files", () => {
     }
     assert.equal(deliveries.all.length, 1);
     assert.ok(deliveries.all[0]?.ok === false);
+  });
+
+  it("delivers what was good and not taken again at every poll, until it is taken", async () => {
+    const path = join(await directory(), "fraud.yaml");
+    await writeFile(path, route(1));
+    const clock = new ManualClock();
+    const { source, deliveries } = await open(path, { clock });
+    await put(path, route(2));
+    for (const [taken, seen] of [
+      [false, [2]],
+      [false, [2, 2]],
+      [true, [2, 2, 2]],
+      [true, [2, 2, 2]],
+    ] as const) {
+      deliveries.taken = taken;
+      clock.advance(10_000);
+      await source.settled();
+      assert.deepEqual(deliveries.all.map(weightIn), seen);
+    }
   });
 
   it("never mixes files of two generations of a ConfigMap", async () => {

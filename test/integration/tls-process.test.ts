@@ -1,12 +1,14 @@
 /** TLS as users set it up: by settings and files, with one process or several. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
 import { connect } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { status } from "@grpc/grpc-js";
 import { valueAt } from "../support/exposition.ts";
 import { echo, GrpcClient, GrpcServer } from "../support/grpc-js.ts";
 import { Owned } from "../support/owned.ts";
+import { routeDocument } from "../support/route-document.ts";
 import { SidecarProcess } from "../support/sidecar-process.ts";
 import { TestTls } from "../support/tls.ts";
 import { until } from "../support/until.ts";
@@ -110,6 +112,26 @@ for (const workers of [1, 2]) {
       const upstream = run({ CONTENDER_UPSTREAM_TLS_CA: "/nowhere/ca.crt" });
       assert.equal(upstream.status, 64);
       assert.match(upstream.stderr, /default\.variants\.champion\.tls\.ca: \/nowhere\/ca\.crt can't be read/);
+    });
+
+    it("takes routes that were refused once the file that they name has come, and told of it once", async () => {
+      const tls = await TestTls.create(own);
+      const v41 = { address: "127.0.0.1:1" };
+      const later = join(dirname(tls.path("ca")), "later.pem");
+      const named = { address: "tls://localhost:2", tls: { ca: later } };
+      const path = tls.file("route.json", routeDocument("fraud", { variants: { v41 }, champion: "v41" }));
+      const sidecar = own.add(
+        await SidecarProcess.start({ CONTENDER_WORKERS: String(workers), CONTENDER_CONFIG: path }),
+      );
+      const told = (name: string): number => sidecar.lines.filter(({ event }) => event === name).length;
+      tls.file("route.json", routeDocument("fraud", { variants: { v41, v42: named }, champion: "v41" }));
+      await until(() => told("config_rejected") === 1, "the routes are refused");
+      assert.match((await sidecar.config()).rejected?.[0]?.message ?? "", /later\.pem can't be read/);
+      tls.file("later.pem", tls.authority.cert);
+      await until(() => told("config_applied") === 1, "the routes are in force");
+      assert.equal((await sidecar.config()).rejected, undefined);
+      assert.equal(valueAt(await sidecar.metrics(), "contender_config_rejected_total"), 1);
+      assert.equal(told("config_rejected"), 1);
     });
   });
 }

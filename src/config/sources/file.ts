@@ -2,7 +2,8 @@
  * Routes from a file or a directory, watched.
  *
  * Whatever wakes us (`path-watch.ts`), contents decide: they are read whole, compared, and only then delivered, good or
- * bad. The receiver keeps what it has when they are bad.
+ * bad. The receiver keeps what it has when they are bad. Contents that are good and that it does not take all the same are
+ * delivered again at each look: what they name, certificates say, may come later than they do.
  */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
@@ -19,19 +20,19 @@ export interface FileSourceOptions extends PathWatchOptions {
   readonly clock: Clock;
 }
 
+/** @returns whether it is in force now. */
+export type Deliver = (loaded: Loaded) => boolean | Promise<boolean>;
+
 /** Reads `options.path` once; nothing is watched. */
 export async function loadPath(path: string, around: Surroundings): Promise<Loaded> {
   return (await readPath(path, around)).loaded;
 }
 
 /**
- * Reads the routes, then tells `deliver` of each change: once per change, in order, good or bad; not where the new
- * contents mean the same routes as those in force.
+ * Reads the routes, then tells `deliver` of each change: once per change, in order, good or bad, the next when it
+ * is done with the one before; not where the new contents mean the same routes as those in force.
  */
-export async function openFileSource(
-  options: FileSourceOptions,
-  deliver: (loaded: Loaded) => void,
-): Promise<FileSource> {
+export async function openFileSource(options: FileSourceOptions, deliver: Deliver): Promise<FileSource> {
   const source = new FileSource(options, deliver);
   await source.open();
   return source;
@@ -39,17 +40,17 @@ export async function openFileSource(
 
 export class FileSource {
   readonly #options: FileSourceOptions;
-  readonly #deliver: (loaded: Loaded) => void;
+  readonly #deliver: Deliver;
   #first: Loaded | undefined;
   #fingerprint: string | undefined;
-  /** Version of the last delivery, undefined where that was a bad one. */
+  /** Version of the last delivery, undefined where that was a bad one, or was not taken. */
   #version: string | undefined;
   #watch: PathWatch | undefined;
   #reading: Promise<void> | undefined;
   #readAgain = false;
   #closed = false;
 
-  constructor(options: FileSourceOptions, deliver: (loaded: Loaded) => void) {
+  constructor(options: FileSourceOptions, deliver: Deliver) {
     this.#options = options;
     this.#deliver = deliver;
   }
@@ -99,7 +100,9 @@ export class FileSource {
       const version = loaded.ok ? loaded.value.version : undefined;
       const same = version !== undefined && version === this.#version;
       this.#version = version;
-      if (!same) this.#deliver(loaded);
+      if (same || (await this.#deliver(loaded)) || !loaded.ok) continue;
+      this.#fingerprint = undefined;
+      this.#version = undefined;
     }
   }
 }
