@@ -107,9 +107,9 @@ export class GroupExposition {
   together(own: string): string {
     const merged = readExposition(own);
     for (const [worker, exposition] of this.#last) {
-      for (const [name, family] of exposition) {
+      for (const [name, family] of this.#told(worker, exposition)) {
         const rule = mergeRules[name] ?? "sum";
-        if (rule === "primary" || (this.#silent.has(worker) && !isCumulative(family))) continue;
+        if (rule === "primary") continue;
         add(familyOf(merged, name, family), family, rule, "older");
       }
     }
@@ -120,8 +120,8 @@ export class GroupExposition {
   /** Each process' own figures, by the label `worker`; ended workers are `ended`. */
   apart(own: string): string {
     const merged: Exposition = new Map();
-    const all: [string, Exposition][] = [["primary", readExposition(own)]];
-    for (const [worker, exposition] of this.#last) all.push([String(worker), exposition]);
+    const all: [string, Iterable<[string, Family]>][] = [["primary", readExposition(own)]];
+    for (const [worker, exposition] of this.#last) all.push([String(worker), this.#told(worker, exposition)]);
     all.push(["ended", this.#ended]);
     for (const [worker, exposition] of all) {
       for (const [name, family] of exposition) {
@@ -130,6 +130,12 @@ export class GroupExposition {
       }
     }
     return writeExposition(merged);
+  }
+
+  /** What of a worker's last word still holds. */
+  *#told(worker: number, exposition: Exposition): Iterable<[string, Family]> {
+    const silent = this.#silent.has(worker);
+    for (const each of exposition) if (!silent || isCumulative(each[1])) yield each;
   }
 
   #prune(): void {

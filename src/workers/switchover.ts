@@ -80,9 +80,15 @@ export class Switchover {
     });
   }
 
+  /** One that says no to what the others have taken ends too: another begins with it. */
   async #prepare(worker: WorkerProcess, snapshot: Snapshot): Promise<void> {
     const breakers = this.#group.breakers.words();
-    await worker.ask({ kind: "prepare", snapshot, breakers }, planTimeoutMs).catch(() => worker.kill());
+    try {
+      const problems = await worker.ask({ kind: "prepare", snapshot, breakers }, planTimeoutMs);
+      if (problems.length > 0) worker.kill();
+    } catch {
+      worker.kill();
+    }
   }
 
   async #commit(worker: WorkerProcess): Promise<void> {

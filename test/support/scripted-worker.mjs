@@ -17,9 +17,9 @@ let prepared = "";
 /** What a worker says to a configuration: the second of those that `refuse` does so, the second of the `stuck` nothing. */
 function configure(id, question) {
   if (number === 2 && script === "stuck") return;
-  if (question.kind === "prepare") prepared = question.snapshot.version;
-  if (question.kind === "commit") version = prepared;
   const refuses = number === 2 && script === "refuse" && question.kind === "prepare";
+  if (question.kind === "prepare" && !refuses) prepared = question.snapshot.version;
+  if (question.kind === "commit" && prepared !== "") version = prepared;
   const problem = { path: "routes", message: "not for me" };
   process.send({
     kind: "answer",

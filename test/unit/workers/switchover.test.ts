@@ -35,6 +35,23 @@ describe("a configuration for several workers", function () {
     assert.deepEqual(versions(), ["v1", "v1", "v1"]);
   });
 
+  it("ends one that began while the others planned it, and refuses it when they have taken it", async () => {
+    const { clock, group, kinds, switchover, versions } = await setUp("refuse");
+    const [first, second] = group.alive;
+    second?.kill();
+    await until(() => kinds("worker_ended") === 1, "it has ended");
+    process.kill(first?.pid ?? 0, "SIGSTOP"); // what it has to say to the configuration comes when we want it
+    clock.advance(100);
+    const applied = switchover.apply(snapshotOf("v2"), snapshotOf("v1"));
+    await until(() => group.ready === 3, "another is in its place");
+    process.kill(first?.pid ?? 0, "SIGCONT");
+    assert.deepEqual(await applied, []);
+    await until(() => kinds("worker_ended") === 2, "it has ended too");
+    clock.advance(1_000);
+    await until(() => group.ready === 3, "the next is in its place");
+    assert.deepEqual(versions(), ["v2", "v2", "v2"]);
+  });
+
   it("does not wait for ever for one that says nothing: it is ended, and who takes its place begins with it", async () => {
     const { clock, group, kinds, switchover, versions } = await setUp("stuck");
     const applied = switchover.apply(snapshotOf("v2"), snapshotOf("v1"));
