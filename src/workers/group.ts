@@ -304,12 +304,22 @@ export class Group {
     const pauseMs = Math.round(nextPauseMs(place.backoff, resolveTransportOptions(), chance));
     this.#restarts++;
     clock.after(pauseMs, () => {
-      if (this.#draining) return;
-      place.startedMs = this.#now;
-      place.missed = 0;
-      place.worker = this.#fork(number);
+      if (!this.#draining) this.#refill(place, number);
     });
     return pauseMs;
+  }
+
+  #refill(place: Place, number: number): void {
+    place.startedMs = this.#now;
+    place.missed = 0;
+    try {
+      place.worker = this.#fork(number);
+    } catch (reason) {
+      // No memory for another process, say: that is one more that ended, and the next attempt comes later.
+      const how = String(reason);
+      const restartInMs = this.#replace(place, number);
+      this.#ports.onEvent({ kind: "worker_ended", worker: number, pid: undefined, how, restartInMs });
+    }
   }
 
   #ping(): void {

@@ -10,11 +10,12 @@ const path = fileURLToPath(new URL("scripted-worker.mjs", import.meta.url));
 export function scriptedGroup(workers: number, script: string) {
   const clock = new ManualClock();
   const events: GroupEvent[] = [];
+  const args = [script];
   const group = new Group(
     {
       clock,
       chance: { next: () => 0.5 },
-      program: { path, args: [script] },
+      program: { path, args },
       settingsOf: (worker) => ({ worker }) as WorkerSettings,
       onLine: () => undefined,
       onEvent: (event) => events.push(event),
@@ -30,5 +31,5 @@ export function scriptedGroup(workers: number, script: string) {
     group.close();
     await until(() => group.alive.length === 0, "all workers have ended");
   };
-  return { clock, events, group, kinds, close };
+  return { args, clock, events, group, kinds, close };
 }

@@ -108,6 +108,21 @@ describe("a group of workers", function () {
     assert.equal(pauses().at(-1), 100, "one that lived long begins anew");
   });
 
+  it("tries again later where another can't even be started", async () => {
+    const { args, clock, events, group, kinds } = setUp(1, "works");
+    await group.start(snapshot);
+    args[0] = "what no system takes: \0";
+    group.alive[0]?.kill();
+    await until(() => kinds("worker_ended") === 1, "it has ended");
+    clock.advance(100);
+    const last = events.at(-1);
+    assert.ok(last?.kind === "worker_ended" && last.pid === undefined && last.how.includes("null bytes"));
+    assert.deepEqual([last.restartInMs, group.restarts, group.ready], [160, 2, 0]);
+    args[0] = "works";
+    clock.advance(160);
+    await until(() => group.ready === 1, "another is in its place");
+  });
+
   it("keeps connections for a worker to come, as many as it may, and closes them when it ends", async () => {
     const { group, kinds } = setUp(1, "works");
     await group.start(snapshot);
