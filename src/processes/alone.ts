@@ -104,15 +104,14 @@ export class SidecarProcess {
 
   /** @returns whether it is in force. */
   #reload(loaded: Loaded): boolean {
-    // One that was refused is only looked at until it is good: to apply it would count it each time.
-    const looked = loaded.ok && this.#refused.was(loaded) ? this.#sidecar.prepare(loaded.value) : loaded;
-    const applied = loaded.ok && looked.ok ? this.#sidecar.apply(loaded.value) : looked;
-    const problems = applied.ok ? [] : applied.problems;
+    const plan = loaded.ok ? this.#sidecar.prepare(loaded.value) : loaded;
+    const problems = plan.ok ? [] : plan.problems;
     if (!this.#refused.note(loaded, problems)) return false;
     logWarnings(this.#log, loaded);
-    if (!looked.ok) this.#metrics.configRejected();
+    if (plan.ok) this.#sidecar.use(plan.value);
+    else this.#metrics.configRejected();
     logReload(this.#log, problems, this.#sidecar.generation?.version);
-    return applied.ok;
+    return plan.ok;
   }
 
   #drain(why: string): void {

@@ -16,20 +16,17 @@ export class Refused {
     return this.#problems;
   }
 
-  /** Whether this one was refused last. */
-  was(loaded: Loaded): boolean {
-    return loaded.ok && loaded.value.version === this.#version;
-  }
-
   /**
    * Notes what became of one.
    * @param problems none where it is in force
    * @returns whether that is news
    */
   note(loaded: Loaded, problems: readonly Problem[]): boolean {
-    const known = this.was(loaded) && isDeepStrictEqual(problems, this.#problems);
+    const version = loaded.ok ? loaded.value.version : undefined;
+    const same = version !== undefined && version === this.#version;
+    const known = same && isDeepStrictEqual(problems, this.#problems);
     this.#problems = problems;
-    this.#version = loaded.ok && problems.length > 0 ? loaded.value.version : undefined;
+    this.#version = problems.length > 0 ? version : undefined;
     return !known;
   }
 }

@@ -5,7 +5,7 @@
 import { systemClock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
-import type { Snapshot } from "../model/route.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { Sidecar } from "../runtime/sidecar.ts";
 import type { RawHandle } from "../transport/door.ts";
 import { afterTurns } from "../transport/turns.ts";
@@ -41,7 +41,7 @@ export async function runWorker(ports: ProcessPorts): Promise<number> {
 }
 
 interface Prepared {
-  readonly snapshot: Snapshot;
+  readonly plan: Plan;
   readonly breakers: readonly BreakerWord[];
 }
 
@@ -139,17 +139,17 @@ class Worker {
     }
   }
 
-  #prepare(prepared: Prepared): readonly Problem[] {
-    const usable = this.#sidecar.prepare(prepared.snapshot);
-    this.#prepared = usable.ok ? prepared : undefined;
-    return usable.ok ? [] : usable.problems;
+  #prepare({ snapshot, breakers }: Question & { kind: "prepare" }): readonly Problem[] {
+    const plan = this.#sidecar.prepare(snapshot);
+    this.#prepared = plan.ok ? { plan: plan.value, breakers } : undefined;
+    return plan.ok ? [] : plan.problems;
   }
 
   /** @returns the version in force. */
   #commit(): string {
     if (this.#prepared !== undefined) {
       this.#breakers.learn(this.#prepared.breakers);
-      this.#sidecar.apply(this.#prepared.snapshot);
+      this.#sidecar.use(this.#prepared.plan);
       this.#prepared = undefined;
     }
     return this.#sidecar.generation?.version ?? "";

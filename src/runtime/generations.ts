@@ -11,7 +11,7 @@ import type { ShadowDropReason } from "../model/call.ts";
 import type { RouteSpec, Snapshot, VariantSpec } from "../model/route.ts";
 import { shadowDropIndex } from "../observe/labels.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import { planSnapshot } from "../plan/plan.ts";
+import { type Plan, planSnapshot } from "../plan/plan.ts";
 import type { VariantPlan } from "../plan/route-plan.ts";
 import { dialects } from "../protocol/index.ts";
 import { type Bindings, Generation } from "../proxy/generation.ts";
@@ -100,13 +100,16 @@ export class Generations {
   }
 
   apply(snapshot: Snapshot): Parsed<Generation> {
-    const { metrics, pools } = this.#ports;
     const plan = planSnapshot(snapshot);
-    if (!plan.ok) {
-      metrics.configRejected();
-      return plan;
-    }
-    const usable = this.#ports.credentials.use(plan.value);
+    if (plan.ok) return this.use(plan.value);
+    this.#ports.metrics.configRejected();
+    return plan;
+  }
+
+  /** Puts in force what was planned before. */
+  use(plan: Plan): Parsed<Generation> {
+    const { metrics, pools } = this.#ports;
+    const usable = this.#ports.credentials.use(plan);
     if (!usable.ok) {
       metrics.configRejected();
       return usable;
@@ -116,11 +119,11 @@ export class Generations {
     const warmups = new Map<string, WarmupEntry>();
     const before = new Set(this.#breakers.keys());
     const used = new Set<string>();
-    const generation = new Generation(plan.value, this.#bindings(used, warmups));
+    const generation = new Generation(plan, this.#bindings(used, warmups));
     this.#warmups = warmups;
     this.#current = generation;
     pools.commit();
-    metrics.setGeneration(snapshot);
+    metrics.setGeneration(plan.snapshot);
     for (const key of before) if (!used.has(key)) this.#forget(key);
     return { ok: true, value: generation };
   }

@@ -13,7 +13,7 @@ import { ByteBudget } from "../http2/byte-budget.ts";
 import { type Http2Options, resolveHttp2Options } from "../http2/options.ts";
 import type { Snapshot } from "../model/route.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import { planSnapshot } from "../plan/plan.ts";
+import { type Plan, planSnapshot } from "../plan/plan.ts";
 import { Admission } from "../proxy/admission.ts";
 import { downstreamHandler } from "../proxy/downstream-handler.ts";
 import type { Generation } from "../proxy/generation.ts";
@@ -193,10 +193,17 @@ export class Sidecar {
     return this.#generations.apply(snapshot);
   }
 
-  /** Whether a configuration could be put in force; what it needs is at hand when `apply` comes. */
-  prepare(snapshot: Snapshot): Parsed<undefined> {
+  /** Whether a configuration could be put in force. @returns its plan for `use`, for which all that it needs is at hand. */
+  prepare(snapshot: Snapshot): Parsed<Plan> {
     const plan = planSnapshot(snapshot);
-    return plan.ok ? this.#tls.credentials.prepare(plan.value) : plan;
+    if (!plan.ok) return plan;
+    const usable = this.#tls.credentials.prepare(plan.value);
+    return usable.ok ? plan : usable;
+  }
+
+  /** As `apply`, of what was prepared. */
+  use(plan: Plan): Parsed<Generation> {
+    return this.#generations.use(plan);
   }
 
   /**

@@ -1,9 +1,9 @@
 /**
  * A configuration put in force in all workers, or in none.
  *
- * First each plans it and keeps it at hand; only when all have done so is the word given to switch. The word takes a
- * fraction of a millisecond to each, and that is how far apart two workers may be. A worker that ends meanwhile does not
- * matter: whoever takes its place begins with what is in force then.
+ * First each plans it and keeps the plan at hand; only when all have done so is the word given to switch. The word and what
+ * it takes to obey it are a millisecond or two, and that is how far apart two workers may be. A worker that ends meanwhile
+ * does not matter: whoever takes its place begins with what is in force then.
  */
 import type { Problem } from "../base/parsed.ts";
 import type { Snapshot } from "../model/route.ts";

@@ -14,7 +14,6 @@ describe("a configuration that is refused", () => {
   it("and refused again for the same reasons is told once", () => {
     const refused = new Refused();
     assert.equal(refused.note(routes("v2"), missing), true);
-    assert.equal(refused.was(routes("v2")), true);
     assert.equal(refused.note(routes("v2"), [...missing]), false);
     assert.deepEqual(refused.problems, missing);
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mock } from "node:test";
 import type { RouteSpec } from "../../../src/model/route.ts";
 import { Metrics } from "../../../src/observe/metrics.ts";
+import { planSnapshot } from "../../../src/plan/plan.ts";
 import { Generations } from "../../../src/runtime/generations.ts";
 import { Pools } from "../../../src/runtime/pools.ts";
 import { UpstreamCredentials } from "../../../src/runtime/upstream-credentials.ts";
@@ -75,6 +76,13 @@ describe("generations", () => {
     assert.deepEqual(made.slice(3), ["fraud/v44"]);
     assert.deepEqual(drained, ["fraud/v42", "fraud/v43"]);
     assert.equal(first.routes[0]?.champion.pool, second.routes[0]?.champion.pool);
+  });
+
+  it("take what was planned before as it is, and don't plan it again", () => {
+    const { generations } = setUp();
+    const plan = parsedValue(planSnapshot({ version: "1", source: "test", routes: [routeSpec()] }));
+    assert.equal(parsedValue(generations.use(plan)).plan, plan);
+    assert.equal(generations.current?.plan, plan);
   });
 
   it("change nothing where the new one can't be planned, and count that", async () => {
