@@ -4,6 +4,7 @@
  */
 import type { HeaderField } from "../http2/header-block.ts";
 import { CallDeadline } from "./call-deadline.ts";
+import type { Generation } from "./generation.ts";
 
 /** What calls hold in all: the calls themselves and the header lists they keep. */
 export interface CallLoad {
@@ -18,13 +19,17 @@ export abstract class CallHead extends CallDeadline {
   headBytes = 0;
   /** As `Overload.stalledMs` was when the call began. */
   readonly stalledMs: number;
+  /** What was in force when it began: it keeps that for life. */
+  readonly generation: Generation;
   readonly #load: CallLoad;
 
-  constructor(startMs: number, stalledMs: number, load: CallLoad) {
+  constructor(startMs: number, stalledMs: number, load: CallLoad, generation: Generation) {
     super(startMs);
     this.stalledMs = stalledMs;
+    this.generation = generation;
     this.#load = load;
     load.calls++;
+    generation.calls++;
   }
 
   /** Keeps the fields, where they are not kept already. */
@@ -37,6 +42,7 @@ export abstract class CallHead extends CallDeadline {
   /** The call is over. To be called once. */
   protected leave(): void {
     this.#load.calls--;
+    this.generation.left();
     if (this.fields === undefined) return;
     this.fields = undefined;
     this.#load.headerBytes -= this.headBytes;

@@ -37,7 +37,6 @@ export class Call extends CallHead implements StreamUser, Waiter {
   readonly down: H2Stream;
   /** One of `callState`. */
   state: number = callState.peeking;
-  generation: Generation;
   method: BoundMethod;
   route: BoundRoute;
   /** The variant that was drawn, and that the call counts for. */
@@ -81,11 +80,10 @@ export class Call extends CallHead implements StreamUser, Waiter {
   waiting = false;
 
   constructor(proxy: ProxyPorts, down: H2Stream, generation: Generation) {
-    super(proxy.reads.readMs, proxy.overload.stalledMs, proxy.admission);
+    super(proxy.reads.readMs, proxy.overload.stalledMs, proxy.admission, generation);
     this.proxy = proxy;
     this.down = down;
     this.request = new RequestFlow(down, proxy.budget, proxy.options.replayBytes);
-    this.generation = generation;
     this.route = generation.fallback;
     this.assigned = generation.fallback.champion;
     this.target = this.assigned;

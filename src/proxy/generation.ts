@@ -138,6 +138,9 @@ export class Generation {
   readonly fallback: BoundRoute;
   /** Of a path that nobody knows. */
   readonly unknownMethod: BoundMethod;
+  /** Calls that go by it and have not ended; and whom to tell when there are none. */
+  calls = 0;
+  onEmpty: (() => void) | undefined = undefined;
   readonly #methods = new Map<MethodPlan, BoundMethod>();
   readonly #byPlan: ReadonlyMap<RoutePlan, BoundRoute>;
   readonly #byName = new Map<string, BoundRoute>();
@@ -174,6 +177,12 @@ export class Generation {
     };
     this.#methods.set(plan, bound);
     return bound;
+  }
+
+  /** One of its calls has ended. */
+  left(): void {
+    this.calls--;
+    if (this.calls === 0) this.onEmpty?.();
   }
 
   /** The route of this name, as `x-contender-hop` gives it. */

@@ -57,7 +57,7 @@ export class PlainExchange extends CallHead implements StreamUser, Waiter {
 
   /** @param hop value of `x-contender-hop`: a sidecar before us has passed the request on already. */
   constructor(proxy: ProxyPorts, down: H2Stream, generation: Generation, hop: string | undefined) {
-    super(proxy.reads.readMs, proxy.overload.stalledMs, proxy.admission);
+    super(proxy.reads.readMs, proxy.overload.stalledMs, proxy.admission, generation);
     this.#proxy = proxy;
     this.#down = down;
     this.#request = new RequestFlow(down, proxy.budget, proxy.options.replayBytes);

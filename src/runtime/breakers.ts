@@ -3,13 +3,14 @@
  *
  * Said in one place, since two ask: whoever binds a generation, and whoever keeps the breakers for several workers.
  */
+import { longestDurationMs } from "../base/duration.ts";
 import type { RouteSpec, ShadowSpec, Snapshot } from "../model/route.ts";
 import type { CopyTraffic } from "../proxy/generation.ts";
 import { warmupCopies } from "../proxy/warmth.ts";
 import type { BreakerOptions } from "../resilience/breaker.ts";
 
 export interface BreakerNeed {
-  /** Equal for equal labels: a breaker outlives configurations under it. */
+  /** Equal for equal labels and options: a breaker outlives configurations under it. */
   readonly key: string;
   readonly labels: readonly [route: string, variant: string, traffic: string];
   readonly options: BreakerOptions;
@@ -28,7 +29,8 @@ export function copyBreaker(
   traffic: CopyTraffic,
   options: BreakerOptions,
 ): BreakerNeed {
-  const probeTimeoutMs = Math.max(options.probeTimeoutMs ?? 0, copies.timeoutMs * 2, 1_000);
+  const wantedMs = Math.max(options.probeTimeoutMs ?? 0, copies.timeoutMs * 2, 1_000);
+  const probeTimeoutMs = Math.min(wantedMs, longestDurationMs);
   return need(route, copies.variant, traffic, { ...options, probeTimeoutMs });
 }
 
@@ -48,5 +50,5 @@ function warmedUp({ champion, shadows, variants }: RouteSpec): string[] {
 
 function need({ name }: RouteSpec, variant: string, traffic: string, options: BreakerOptions): BreakerNeed {
   const labels = [name, variant, traffic] as const;
-  return { key: JSON.stringify(labels), labels, options };
+  return { key: JSON.stringify([...labels, options.probeTimeoutMs]), labels, options };
 }

@@ -20,7 +20,7 @@ import { FallbackBudget, resolveFallbackBudgetOptions } from "../resilience/fall
 import { Shadow } from "../shadow/shadow.ts";
 import { Warmup, type WarmupEnd } from "../shadow/warmup.ts";
 import { type BreakerNeed, copyBreaker, liveBreaker } from "./breakers.ts";
-import type { Pools } from "./pools.ts";
+import type { PoolEntry, Pools } from "./pools.ts";
 import type { UpstreamCredentials } from "./upstream-credentials.ts";
 
 export interface BreakerEvent {
@@ -55,6 +55,17 @@ const predictMethods = Object.values(dialects)
   .filter((method) => method.kind === "predict")
   .map((method) => method.name);
 
+/** Longer than calls wait for a stream, and for what they are sent again for. */
+const longestRetirementMs = 30_000;
+
+interface OlderGeneration {
+  readonly generation: Generation;
+  readonly pools: readonly PoolEntry[];
+  /** It has had its time, whatever calls it has. */
+  over: boolean;
+  cancel: () => void;
+}
+
 interface WarmupEntry {
   readonly labels: readonly [string, string];
   readonly warmup: Warmup;
@@ -72,7 +83,12 @@ export class Generations {
   readonly #budgets = new Map<string, FallbackBudget>();
   /** So do warm-ups: what is warm stays warm. */
   #warmups = new Map<string, WarmupEntry>();
-  #shadows: Shadow[] = [];
+  /** And gates of copies: what is under way counts against their limits. */
+  #shadows = new Map<string, Shadow>();
+  /** Gates that no configuration wants any more, while copies of theirs are under way. */
+  #oldShadows: Shadow[] = [];
+  /** Generations that calls still go by, the oldest first, with the pools that their successor had no use for. */
+  #older: OlderGeneration[] = [];
   #current: Generation | undefined = undefined;
 
   constructor(ports: GenerationPorts) {
@@ -96,7 +112,10 @@ export class Generations {
 
   /** Request bytes held by copies. */
   get shadowBytes(): number {
-    return this.#shadows.reduce((sum, shadow) => sum + shadow.heldBytes, 0);
+    let sum = 0;
+    for (const shadow of this.#shadows.values()) sum += shadow.heldBytes;
+    for (const shadow of this.#oldShadows) sum += shadow.heldBytes;
+    return sum;
   }
 
   apply(snapshot: Snapshot): Parsed<Generation> {
@@ -115,14 +134,16 @@ export class Generations {
       return usable;
     }
     pools.begin();
-    this.#shadows = [];
+    const shadows = new Map<string, Shadow>();
     const warmups = new Map<string, WarmupEntry>();
     const before = new Set(this.#breakers.keys());
     const used = new Set<string>();
-    const generation = new Generation(plan, this.#bindings(used, warmups));
+    const generation = new Generation(plan, this.#bindings(used, warmups, shadows));
+    const previous = this.#current;
     this.#warmups = warmups;
+    this.#keepOld(shadows);
     this.#current = generation;
-    pools.commit();
+    this.#retire(previous, pools.commit());
     metrics.setGeneration(plan.snapshot);
     for (const key of before) if (!used.has(key)) this.#forget(key);
     return { ok: true, value: generation };
@@ -133,11 +154,47 @@ export class Generations {
     this.#warmups.get(key)?.warmup.hear(answered, tried);
   }
 
+  /** Copies under way are settled with the gate that let them through. */
+  #keepOld(shadows: Map<string, Shadow>): void {
+    const gone = [...this.#shadows].filter(([key]) => !shadows.has(key)).map(([, shadow]) => shadow);
+    this.#oldShadows = [...this.#oldShadows, ...gone].filter(({ inFlight }) => inFlight > 0);
+    this.#shadows = shadows;
+  }
+
+  /**
+   * Keeps pools for the calls that go by an older configuration: one may wait there, be looked into still, or have to be sent
+   * once more. They go with the last of these calls, or after a while in which each has come to its stream.
+   */
+  #retire(generation: Generation | undefined, pools: readonly PoolEntry[]): void {
+    if (generation === undefined) return;
+    const older: OlderGeneration = { generation, pools, over: false, cancel: () => undefined };
+    older.cancel = this.#ports.clock.after(longestRetirementMs, () => {
+      older.over = true;
+      this.#sweep();
+    });
+    generation.onEmpty = () => this.#sweep();
+    this.#older.push(older);
+    this.#sweep();
+  }
+
+  /** A pool that a generation leaves may be one of those before it, too. */
+  #sweep(): void {
+    for (let first = this.#older[0]; first !== undefined; first = this.#older[0]) {
+      if (first.generation.calls > 0 && !first.over) return;
+      this.#older.shift();
+      first.cancel();
+      first.generation.onEmpty = undefined;
+      this.#ports.pools.leave(first.pools);
+    }
+  }
+
   close(): void {
+    for (const { cancel } of this.#older) cancel();
+    this.#older = [];
     for (const key of [...this.#breakers.keys()]) this.#forget(key);
   }
 
-  #bindings(used: Set<string>, warmups: Map<string, WarmupEntry>): Bindings {
+  #bindings(used: Set<string>, warmups: Map<string, WarmupEntry>, shadows: Map<string, Shadow>): Bindings {
     const { pools, metrics, local } = this.#ports;
     return {
       localAddress: formatAddress(local),
@@ -152,12 +209,18 @@ export class Generations {
       warmup: (route, variant) => this.#warmup(route, variant, warmups),
       shadow: (route, spec, cells, traffic) => {
         const breaker = this.#breaker(copyBreaker(route, spec, traffic, this.#ports.breaker), used);
+        const key = JSON.stringify([route.name, traffic, spec]);
+        const known = shadows.get(key) ?? this.#shadows.get(key);
+        if (known !== undefined && known.breaker === breaker) {
+          shadows.set(key, known);
+          return known;
+        }
         // A warm-up takes what it needs of the calls there are; that it leaves the others is no loss.
         const dropped = (reason: ShadowDropReason): void => {
           if (traffic === "shadow") cells.shadowDropped(shadowDropIndex[reason]);
         };
         const shadow = new Shadow(spec, { clock: this.#ports.clock, breaker, dropped }, this.#ports.share);
-        this.#shadows.push(shadow);
+        shadows.set(key, shadow);
         return shadow;
       },
     };
@@ -183,11 +246,12 @@ export class Generations {
     return entry.warmup;
   }
 
-  /** Whether the configuration in force gives users to a variant at this address. */
-  #serves(route: string, { name, address }: VariantSpec): boolean {
+  /** Whether the configuration in force gives users to a variant with this address and model. */
+  #serves(route: string, { name, address, model }: VariantSpec): boolean {
     const spec = this.#current?.routes.find((bound) => bound.spec.name === route)?.spec;
     const before = spec?.variants.find((variant) => variant.name === name);
-    return before?.address === address && (spec?.champion === name || (spec?.weights[name] ?? 0) > 0);
+    if (before?.address !== address || JSON.stringify(before.model) !== JSON.stringify(model)) return false;
+    return spec?.champion === name || (spec?.weights[name] ?? 0) > 0;
   }
 
   #breaker({ key, labels, options }: BreakerNeed, used: Set<string>): CallBreaker {

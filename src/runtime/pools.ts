@@ -1,6 +1,6 @@
 /**
- * The connection pools, which outlive configurations: one for each (route, variant, traffic, address, TLS), kept while any
- * generation in force names it, drained when none does any more.
+ * The connection pools, which outlive configurations: one for each (route, variant, traffic, address, TLS), kept while the
+ * generation in force names it or calls of older ones may need it, then drained.
  */
 import { formatAddress } from "../base/address.ts";
 import type { Traffic } from "../model/call.ts";
@@ -20,8 +20,10 @@ export class Pools {
   #entries = new Map<string, PoolEntry>();
   /** What the generation that is being made has asked for. */
   #wanted = new Map<string, PoolEntry>();
-  /** No configuration wants them any more; their last calls are under way. */
-  readonly #leaving = new Map<Pool, Promise<void>>();
+  /** The configuration in force has no use for them; calls of older ones may. */
+  readonly #retired = new Set<PoolEntry>();
+  /** They take no new calls; their last ones are under way. */
+  readonly #leaving = new Map<PoolEntry, Promise<void>>();
 
   constructor(make: (plan: VariantPlan, route: string, traffic: Traffic) => Pool) {
     this.#make = make;
@@ -42,36 +44,48 @@ export class Pools {
     return entry.pool;
   }
 
-  /** The generation is in force: pools that it did not ask for take no new calls and go when theirs have ended. */
-  commit(): void {
-    for (const [key, { pool }] of this.#entries) if (!this.#wanted.has(key)) this.#leave(pool);
+  /** The generation is in force. @returns those that it did not ask for, to be given to `leave` when no call needs them. */
+  commit(): readonly PoolEntry[] {
+    const retired = [...this.#entries].filter(([key]) => !this.#wanted.has(key)).map(([, entry]) => entry);
+    for (const entry of retired) this.#retired.add(entry);
     this.#entries = this.#wanted;
+    return retired;
   }
 
-  /** What is asked for no more, within a generation: it takes no new calls. */
-  release(route: string, variant: string, traffic: Traffic): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.route === route && entry.variant === variant && entry.traffic === traffic) void entry.pool.drain();
+  /** These take no new calls, and go when theirs have ended. */
+  leave(entries: Iterable<PoolEntry>): void {
+    for (const entry of entries) {
+      this.#retired.delete(entry);
+      if (this.#leaving.has(entry)) continue;
+      this.#leaving.set(
+        entry,
+        entry.pool.drain().then(() => void this.#leaving.delete(entry)),
+      );
     }
   }
 
-  #leave(pool: Pool): void {
-    this.#leaving.set(
-      pool,
-      pool.drain().then(() => void this.#leaving.delete(pool)),
-    );
+  /** What is asked for no more, within a generation: whoever asks again gets another. */
+  release(route: string, variant: string, traffic: Traffic): void {
+    for (const [key, entry] of this.#entries) {
+      if (entry.route !== route || entry.variant !== variant || entry.traffic !== traffic) continue;
+      this.#entries.delete(key);
+      this.leave([entry]);
+    }
   }
 
-  all(): Iterable<PoolEntry> {
-    return this.#entries.values();
+  /** All that have connections, also those that no configuration wants any more. */
+  *all(): Iterable<PoolEntry> {
+    yield* this.#entries.values();
+    yield* this.#retired;
+    yield* this.#leaving.keys();
   }
 
   async drain(): Promise<void> {
+    this.leave([...this.#retired]);
     await Promise.all([...this.#leaving.values(), ...[...this.#entries.values()].map(({ pool }) => pool.drain())]);
   }
 
   destroy(): void {
-    for (const { pool } of this.#entries.values()) pool.destroy();
-    for (const pool of this.#leaving.keys()) pool.destroy();
+    for (const { pool } of this.all()) pool.destroy();
   }
 }

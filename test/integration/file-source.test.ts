@@ -150,17 +150,19 @@ describe("a source of route files", () => {
     const clock = new ManualClock();
     const { source, deliveries } = await open(path, { clock });
     await put(path, route(2));
-    for (const [taken, seen] of [
-      [false, [2]],
-      [false, [2, 2]],
-      [true, [2, 2, 2]],
-      [true, [2, 2, 2]],
-    ] as const) {
+    let before = 0;
+    for (const taken of [false, false, true]) {
       deliveries.taken = taken;
       clock.advance(10_000);
       await source.settled();
-      assert.deepEqual(deliveries.all.map(weightIn), seen);
+      // An event of the file system may have asked for a look of its own.
+      assert.ok(deliveries.all.length > before, `${deliveries.all.length} after ${before}`);
+      before = deliveries.all.length;
     }
+    clock.advance(10_000);
+    await source.settled();
+    assert.equal(deliveries.all.length, before);
+    assert.ok(deliveries.all.every((each) => weightIn(each) === 2));
   });
 
   it("never mixes files of two generations of a ConfigMap", async () => {

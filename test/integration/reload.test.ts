@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { valueAt } from "../support/exposition.ts";
 import { ClientPeer, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, oipStream, tfPredict, tfRequest } from "../support/predict.ts";
-import { snapshotOf, TestSidecar } from "../support/sidecar.ts";
+import { type SidecarOptions, snapshotOf, TestSidecar } from "../support/sidecar.ts";
 import { turns, until } from "../support/until.ts";
 
 const own = new Owned();
@@ -11,12 +12,12 @@ const message = framed(tfRequest());
 const variantOf = (answer: PeerStream): string | undefined => answer.value("x-contender-variant");
 
 /** Two models that answer when the test lets them. */
-async function between() {
+async function between(options: SidecarOptions = {}) {
   const v41 = own.add(await ServerPeer.start());
   const v42 = own.add(await ServerPeer.start());
   const variants = { v41: v41.address, v42: v42.address };
   const weighted = (weights: Record<string, number>) => snapshotOf({ variants, weights });
-  const sidecar = own.add(await TestSidecar.start(weighted({ v41: 1 })));
+  const sidecar = own.add(await TestSidecar.start(weighted({ v41: 1 }), options));
   const client = own.add(await ClientPeer.connect(sidecar.address));
   return { v41, v42, variants, weighted, sidecar, client };
 }
@@ -25,11 +26,15 @@ describe("a new configuration", () => {
   afterEach(() => own.close());
 
   it("that drops a variant ends its connection once its calls have ended, and not before", async () => {
-    const { v41, v42, variants, sidecar, client } = await between();
+    const clock = new ManualClock();
+    const { v41, v42, variants, sidecar, client } = await between({ clock });
     const call = client.open(oipStream);
     call.data(message);
     const stream = await v41.stream();
     sidecar.apply(snapshotOf({ variants: { v42: variants.v42 } }));
+    await turns();
+    assert.deepEqual(v41.peers[0]?.goaways, [], "it may have to be sent once more");
+    clock.advance(30_000);
     await until(() => v41.peers[0]?.goaways.length === 1, "the server is told that nothing new comes");
     await turns();
     assert.equal(v41.peers[0]?.gone, false);
@@ -41,6 +46,55 @@ describe("a new configuration", () => {
     const next = client.call(tfPredict, message);
     (await v42.stream()).answer(message);
     assert.equal(variantOf(await next.done()), "v42");
+  });
+
+  it("costs no call that is under way: one that waits, one that is looked into, one that comes back", async () => {
+    const v41 = own.add(await ServerPeer.start(() => undefined, { maxConcurrentStreams: 1 }));
+    const next = own.add(await ServerPeer.answering(message));
+    const key = { from: [{ input: "customer" }] };
+    const limits = { transport: { maxConnections: 1 } };
+    const at = (address: string) => snapshotOf({ variants: { v41: address }, key });
+    const sidecar = own.add(await TestSidecar.start(at(v41.address), { limits }));
+    const client = own.add(await ClientPeer.connect(sidecar.address));
+    const first = client.call(tfPredict, message);
+    const stream = await v41.stream();
+    const waiting = client.call(tfPredict, message);
+    const partial = client.open(tfPredict);
+    partial.data(message.subarray(0, 7));
+    await client.unary(tfPredict, message, [["grpc-timeout", "-"]]); // the sidecar has seen them
+    sidecar.apply(at(next.address));
+    partial.data(message.subarray(7), true);
+    stream.answer(message);
+    await first.done();
+    for (const [i, call] of [waiting, partial].entries()) {
+      (await v41.stream(1 + i)).answer(message);
+      assert.equal((await call.done()).value("grpc-status"), "0");
+    }
+    await until(() => v41.peers[0]?.gone === true, "the last of them takes the connection along");
+    assert.deepEqual([next.streams.length, sidecar.localReplies], [0, { bad_timeout: 1 }]);
+  });
+
+  it("leaves copies under way counted, against the same limits", async () => {
+    const v41 = own.add(await ServerPeer.answering(message));
+    const shadow = own.add(await ServerPeer.start());
+    const at = (salt: string) =>
+      snapshotOf({
+        variants: { v41: v41.address, v43: shadow.address },
+        weights: { v41: 1 },
+        shadows: { v43: { maxInFlight: 2 } },
+        salt,
+      });
+    const sidecar = own.add(await TestSidecar.start(at("0")));
+    const client = own.add(await ClientPeer.connect(sidecar.address));
+    const held = async () => valueAt(await sidecar.exposed(), "contender_buffered_bytes", { kind: "shadow_copies" });
+    for (let i = 1; i <= 3; i++) {
+      await client.unary(tfPredict, message);
+      sidecar.apply(at(String(i)));
+    }
+    await turns();
+    assert.equal(shadow.streams.length, 2);
+    assert.equal(await held(), 2 * message.length);
+    assert.deepEqual(sidecar.variant("v43").shadowDropped, { in_flight_full: 1 });
   });
 
   it("with another address for a variant sends the next calls there", async () => {

@@ -71,6 +71,32 @@ describe("a variant's warm-up", () => {
     assert.deepEqual([sidecar.live("v42").requests, sidecar.shadow("v42").requests], [0, 0]);
   });
 
+  it("begins anew for another model at the same address, with users or without", async () => {
+    for (const weight of [0, 100]) {
+      const { sidecar, call, warm, left, snapshot } = await between({ weight, v42: { model: { name: "a" } } });
+      for (let i = 1; i <= 3; i++) {
+        assert.equal(await call(), "v41");
+        await warm(i);
+      }
+      const next = snapshot(weight);
+      const [route] = next.routes;
+      assert.ok(route);
+      const variants = route.variants.map((each) =>
+        each.model === undefined ? each : { ...each, model: { ...each.model, name: "b" } },
+      );
+      sidecar.apply({ ...next, version: "2", routes: [{ ...route, variants }] });
+      assert.equal(await left(), 3);
+      const pools = () => sidecar.sidecar.generation?.routes[0]?.copies[0]?.variant.pool;
+      await until(() => pools()?.ready === true, "a connection for its copies is there");
+      for (let i = 4; i <= 6; i++) {
+        assert.equal(await call(), "v41");
+        await warm(i);
+      }
+      assert.equal(await left(), 0);
+      assert.equal(await call(), weight === 0 ? "v41" : "v42");
+    }
+  });
+
   it("sends the call as it was, with its credentials, marked as what it is", async () => {
     const { challenger, call } = await between();
     await call([["authorization", "Bearer secret"]]);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { Breaker } from "../../../src/resilience/breaker.ts";
 import { breakersOf } from "../../../src/runtime/breakers.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { snapshotOf } from "../../support/sidecar.ts";
 
 const warmup = { copies: 3 };
@@ -28,5 +30,15 @@ describe("the breakers that a configuration needs", () => {
       ],
     );
     assert.equal(new Set(needs.map(({ key }) => key)).size, 3);
+  });
+
+  it("are others where the time for a probe is, and that is never longer than a timer can be", () => {
+    const needs = ["5s", "6s", "500h"].map((timeout) => {
+      const variants = { v41: at("127.0.0.1:1"), v43: at("127.0.0.1:3") };
+      const [need] = breakersOf(snapshotOf({ variants, weights: { v41: 1 }, shadows: { v43: { timeout } } }), {});
+      return need ?? assert.fail();
+    });
+    assert.equal(new Set(needs.map(({ key }) => key)).size, 3);
+    for (const { options } of needs) new Breaker(new ManualClock(), options, () => undefined).close();
   });
 });

@@ -65,7 +65,7 @@ describe("the pools", () => {
     );
   });
 
-  it("outlive a configuration that still wants them, and drain when none does", () => {
+  it("outlive a configuration that still wants them, and drain when none does and no call needs them", () => {
     const { pools, made } = setUp();
     pools.begin();
     const kept = pools.want("fraud", plan("v41"), "live");
@@ -74,12 +74,31 @@ describe("the pools", () => {
     pools.begin();
     assert.equal(pools.want("fraud", plan("v41"), "live"), kept);
     assert.equal(made[1]?.drains, 0, "the old configuration is in force until the new one is");
-    pools.commit();
+    const retired = pools.commit();
+    assert.deepEqual(
+      retired.map(({ variant }) => variant),
+      ["v42"],
+    );
+    assert.equal(made[1]?.drains, 0);
+    pools.leave(retired);
     assert.deepEqual(
       made.map(({ drains }) => drains),
       [0, 1],
     );
-    assert.equal([...pools.all()].length, 1);
+    assert.equal([...pools.all()].length, 2, "its calls still count");
+  });
+
+  it("that are released, as a warm-up's are at its end, are no longer there for who asks again", () => {
+    const { pools, made } = setUp();
+    pools.begin();
+    const first = pools.want("fraud", plan("v42"), "warmup");
+    pools.commit();
+    pools.release("fraud", "v42", "warmup");
+    assert.equal(made[0]?.drains, 1);
+    pools.begin();
+    assert.notEqual(pools.want("fraud", plan("v42"), "warmup"), first);
+    pools.commit();
+    assert.equal(made[1]?.drains, 0);
   });
 
   it("are made anew for a variant that comes back", () => {
@@ -136,7 +155,7 @@ describe("the pools", () => {
     pools.want("fraud", plan("v41"), "live");
     pools.commit();
     pools.begin();
-    pools.commit();
+    pools.leave(pools.commit());
     made[0]?.empty();
     await new Promise((resolve) => setImmediate(resolve));
     pools.destroy();
