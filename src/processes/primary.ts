@@ -68,6 +68,8 @@ export class PrimaryProcess {
   /** Of each process: a worker has its own, as many as this one. */
   readonly #descriptors = descriptorLimit();
   #snapshot: Snapshot | undefined = undefined;
+  /** The workers have been started. */
+  readonly #begun = Promise.withResolvers<void>();
   readonly #refused = new Refused();
   #listening = false;
   #draining = false;
@@ -153,6 +155,7 @@ export class PrimaryProcess {
       else this.#forceEnd();
     });
     await this.#startWorkers(first.value);
+    this.#begun.resolve();
     if (!this.#draining) await this.#open(first.value, formatAddress(adminAddress));
     keepYoungGenerationSmall();
     const code = await this.#done.promise;
@@ -204,6 +207,8 @@ export class PrimaryProcess {
 
   /** @returns whether it is in force. */
   async #reload(loaded: Loaded): Promise<boolean> {
+    // Workers that are being started get what there was first: what comes meanwhile is for them, too.
+    await this.#begun.promise;
     const problems = await this.#apply(loaded);
     if (!this.#refused.note(loaded, problems)) return false;
     logWarnings(this.#log, loaded);
