@@ -69,6 +69,8 @@ interface OlderGeneration {
 interface WarmupEntry {
   readonly labels: readonly [string, string];
   readonly warmup: Warmup;
+  /** No configuration wants it any more; copies of older calls may still be under way. */
+  gone: boolean;
 }
 
 interface BreakerEntry {
@@ -140,6 +142,7 @@ export class Generations {
     const used = new Set<string>();
     const generation = new Generation(plan, this.#bindings(used, warmups, shadows));
     const previous = this.#current;
+    for (const [key, entry] of this.#warmups) entry.gone = !warmups.has(key);
     this.#warmups = warmups;
     this.#keepOld(shadows);
     this.#current = generation;
@@ -235,11 +238,14 @@ export class Generations {
     // What has been taking users is warm, whatever is asked for only now.
     const asked = this.#serves(route.name, spec) ? { ...warmup, copies: 0 } : warmup;
     const ended = (end: WarmupEnd, left: number): void => {
+      // The pool may be that of another model's by now, and that the one before is warm is no news.
+      if (entry.gone) return;
       this.#ports.pools.release(route.name, name, "warmup");
       this.#ports.onWarmup({ route: route.name, variant: name, end, left });
     };
     const counted = (answered: boolean): void => this.#ports.onWarmupCopy?.(key, answered);
-    const entry = known ?? { labels: [route.name, name], warmup: new Warmup(asked, ended, counted) };
+    const labels = [route.name, name] as const;
+    const entry: WarmupEntry = known ?? { labels, warmup: new Warmup(asked, ended, counted), gone: false };
     warmups.set(key, entry);
     const place = name === route.champion ? "champion" : (route.weights[name] ?? 0) > 0 ? "weighted" : "unweighted";
     entry.warmup.placed(place, this.#ports.clock.nowMs());

@@ -97,6 +97,29 @@ describe("a variant's warm-up", () => {
     }
   });
 
+  it("goes on for another model, whatever becomes of copies that the model before still has", async () => {
+    const { challenger, sidecar, call, warm, left, ends, snapshot } = await between({
+      v42: { model: { name: "a" }, warmup: { copies: 1, timeout: "10s" } },
+      onStream: () => undefined,
+    });
+    await call();
+    const old = await challenger.stream();
+    const next = snapshot(0);
+    const [route] = next.routes;
+    assert.ok(route);
+    const variants = route.variants.map((each) =>
+      each.model === undefined ? each : { ...each, model: { ...each.model, name: "b" } },
+    );
+    sidecar.apply({ ...next, version: "2", routes: [{ ...route, variants }] });
+    old.answer(framed(tfResponse([0.75], "41")));
+    await warm(1);
+    assert.deepEqual([await left(), ends()], [1, []]);
+    await call();
+    (await challenger.stream(1)).answer(framed(tfResponse([0.75], "42")));
+    await warm(2);
+    assert.deepEqual([await left(), ends()], [0, ["v42 warm 0"]]);
+  });
+
   it("sends the call as it was, with its credentials, marked as what it is", async () => {
     const { challenger, call } = await between();
     await call([["authorization", "Bearer secret"]]);
