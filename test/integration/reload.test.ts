@@ -74,6 +74,30 @@ describe("a new configuration", () => {
     assert.deepEqual([next.streams.length, sidecar.localReplies], [0, { bad_timeout: 1 }]);
   });
 
+  it("leaves a call that its server never looked at, or that a challenger failed, with the addresses it began with", async () => {
+    const v41 = own.add(await ServerPeer.start());
+    const v42 = own.add(await ServerPeer.start());
+    const next = own.add(await ServerPeer.answering(message));
+    const at = (champion: string, weights: Record<string, number>) =>
+      snapshotOf({ variants: { v41: champion, v42: { address: v42.address, onFailure: "champion" } }, weights });
+    const sidecar = own.add(await TestSidecar.start(at(v41.address, { v41: 1 })));
+    const client = own.add(await ClientPeer.connect(sidecar.address));
+    const unseen = client.call(tfPredict, message);
+    await (await v41.stream()).done();
+    sidecar.apply(at(v41.address, { v42: 1 }));
+    const insured = client.call(tfPredict, message);
+    const failing = await (await v42.stream()).done();
+    sidecar.apply(at(next.address, { v42: 1 }));
+    v41.peers[0]?.goaway(0);
+    (await v41.stream(1)).answer(message);
+    assert.equal((await unseen.done()).value("grpc-status"), "0");
+    failing.refuse(14);
+    (await v41.stream(2)).answer(message);
+    const answer = await insured.done();
+    assert.deepEqual([answer.value("grpc-status"), variantOf(answer)], ["0", "v41"]);
+    assert.deepEqual([next.streams.length, sidecar.localReplies], [0, {}]);
+  });
+
   it("leaves copies under way counted, against the same limits", async () => {
     const v41 = own.add(await ServerPeer.answering(message));
     const shadow = own.add(await ServerPeer.start());
