@@ -98,6 +98,14 @@ function onlyOurs({ ours, theirs }: Difference): [string, string][] {
   });
 }
 
+/** A stream whose head has not come has ended with an error of ours. */
+function resetHeadless({ ours, before }: Difference): boolean {
+  return Object.entries(ours.streams).some(
+    ([id, { reset, head }]) =>
+      reset !== undefined && head === undefined && before.streams[Number(id)]?.reset === undefined,
+  );
+}
+
 /** Trailers were delivered to us, and to them were not. */
 function onlyWeTookTrailers({ ours, theirs }: Difference): boolean {
   return Object.entries(ours.streams).some(
@@ -228,10 +236,11 @@ export const exceptions: readonly Exception[] = [
   },
   {
     what: "DATA before the answer's head",
-    why: "A malformed message is an error of the stream (8.1.1); nghttp2 ends the connection.",
+    why: "A malformed message is an error of the stream (8.1.1); nghttp2 ends the connection, and lets empty frames pass after an interim answer.",
     role: "client",
     applies: (d) =>
-      (d.step.step === "data" || isFrame(d, frameType.DATA)) && connection(d, "open", "GOAWAY PROTOCOL_ERROR"),
+      (d.step.step === "data" || isFrame(d, frameType.DATA)) &&
+      (connection(d, "open", "GOAWAY PROTOCOL_ERROR") || (weReset(d) && resetHeadless(d))),
   },
   {
     what: "RST_STREAM with NO_ERROR before the answer has ended",
