@@ -1,6 +1,7 @@
 /** The short forms in which the environment says what a route file spells out. */
 import { type Reading, read, unreadable } from "../base/parsed.ts";
 import type { KeySource, ScoreReduce } from "../model/route.ts";
+import { routeBounds } from "./route-defaults.ts";
 import { metadataNameRule, nameRule } from "./route-document.ts";
 
 export interface EnvironmentVariant {
@@ -61,6 +62,9 @@ export function readWeights(text: string): Reading<readonly (readonly [string, n
     if (parts === null) return unreadable(`want NAME=NUMBER, got ${JSON.stringify(word)}`);
     const [, name = "", number] = parts;
     if (seen.has(name)) return unreadable(`${JSON.stringify(name)} has two weights`);
+    if (Number(number) > routeBounds.weight) {
+      return unreadable(`want a weight of at most ${routeBounds.weight}, got ${JSON.stringify(word)}`);
+    }
     seen.add(name);
     return read([name, Number(number)] as const);
   });

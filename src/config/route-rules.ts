@@ -9,6 +9,7 @@ import { didYouMean } from "../base/nearest.ts";
 import type { ModelOverride, RouteSpec, ScoreSpec, ShadowSpec, UpstreamTlsSpec, VariantSpec } from "../model/route.ts";
 import { type Fault, type Path, shown } from "./decode.ts";
 import { defaultBuckets, routeBounds, routeDefaults } from "./route-defaults.ts";
+import { nameRule } from "./route-document.ts";
 import type { RouteDraft, ScoreDraft, VariantDraft } from "./route-draft.ts";
 import { sameAddress, warnings } from "./route-warnings.ts";
 
@@ -42,6 +43,9 @@ const reservedMetadata = /^(grpc-.*|x-contender-.*|te|host|connection|content-ty
 
 /** In front of an address: TLS is spoken there, with what Node trusts or as `tls` says. */
 export const tlsScheme = "tls://";
+
+/** A name as it stands in a list; one that is none, and was refused as that, as what it is. */
+const listed = (name: string): string => (nameRule.pattern.test(name) ? name : shown(name));
 
 class Rules {
   readonly faults: Fault[] = [];
@@ -96,7 +100,7 @@ class Rules {
 
   #known(path: Path, name: string): boolean {
     if (this.#names.includes(name)) return true;
-    const all = this.#names.length === 0 ? "" : `, the variants are ${this.#names.join(", ")}`;
+    const all = this.#names.length === 0 ? "" : `, the variants are ${this.#names.map(listed).join(", ")}`;
     this.#fail(path, `no variant is named ${shown(name)}${didYouMean(name, this.#names)}${all}`);
     return false;
   }

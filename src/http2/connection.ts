@@ -568,6 +568,7 @@ export class Connection implements SenderOwner, FrameSink {
     // An answer with fields missing must not pass for the whole one.
     if (block.tooLarge || !isResponse(block, facts)) return this.#streamError(stream, errorCode.PROTOCOL_ERROR);
     if (facts.status < 200) {
+      stream.remoteEnded = endStream;
       if (endStream || facts.status === 101) this.#streamError(stream, errorCode.PROTOCOL_ERROR);
       else if (this.#trouble(headersTrouble, "interim_flood")) this.#handler.onInterim?.(stream, block, facts.status);
       return;

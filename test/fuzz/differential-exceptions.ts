@@ -240,7 +240,9 @@ export const exceptions: readonly Exception[] = [
     role: "client",
     applies: (d) =>
       (d.step.step === "data" || isFrame(d, frameType.DATA)) &&
-      (connection(d, "open", "GOAWAY PROTOCOL_ERROR") || (weReset(d) && resetHeadless(d))),
+      (connection(d, "open", "GOAWAY PROTOCOL_ERROR") ||
+        (connection(d, "open", "GOAWAY INTERNAL_ERROR") && resetHeadless(d)) ||
+        (weReset(d) && resetHeadless(d))),
   },
   {
     what: "RST_STREAM with NO_ERROR before the answer has ended",
@@ -278,7 +280,7 @@ export const exceptions: readonly Exception[] = [
     what: "a frame, or settings, with two errors",
     why: "Which of them is found first is nobody's rule; the connection ends either way.",
     applies: (d) =>
-      isStep("frame", "settings", "window", "headers", "block", "priority", "push", "continuation")(d) &&
+      isStep("frame", "settings", "window", "headers", "data", "block", "priority", "push", "continuation")(d) &&
       isError(d.ours.connection) &&
       isError(d.theirs.connection),
   },

@@ -57,6 +57,7 @@ const bad: readonly [Reader, string, RegExp][] = [
   [readWeights, "a=NaN", /^want NAME=NUMBER/],
   [readWeights, "a=1e3", /^want NAME=NUMBER/],
   [readWeights, "a=1,a=2", /^"a" has two weights/],
+  [readWeights, "a=1000000001", /^want a weight of at most 1000000000, got "a=1000000001"/],
   [readKeySources, "x-user-id", /^want metadata:NAME/],
   [readKeySources, "header:x-user-id", /^want metadata:NAME/],
   [readKeySources, "metadata:x user", /^want a metadata name/],
