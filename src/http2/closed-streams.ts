@@ -42,9 +42,9 @@ export class ClosedStreams {
 
   /** Only on the rare path, so a scan is fine. */
   how(id: number): number {
-    // The newest are before `#next`, the oldest behind it.
+    // The newest are before `#next`, the oldest behind it; where that is 0, -1 stands for the last place.
     let at = this.#ids.lastIndexOf(id, this.#next - 1);
-    if (this.#next === 0 || at < 0) at = this.#ids.lastIndexOf(id);
+    if (at < 0) at = this.#ids.lastIndexOf(id);
     return at < 0 ? closedHow.unknown : (this.#how[at] as number);
   }
 }

@@ -256,11 +256,11 @@ export class Connection implements SenderOwner, FrameSink {
     this.goingAway = true;
     for (const stream of this.#streams.all()) this.#close(stream, closedHow.resetByPeer, code, how);
     this.#dataStream = undefined;
-    this.#closedBy();
+    this.#tellEnd();
   }
 
   /** What waits in the output asks for no flush, and nothing else will: the last one has to see that this is the end. */
-  #closedBy(): void {
+  #tellEnd(): void {
     this.#handler.onClosed(this);
     this.#onDirty();
   }
@@ -269,7 +269,7 @@ export class Connection implements SenderOwner, FrameSink {
     if (this.#streams.size > 0 || this.dead) return;
     if (this.#shutdown === "final" || (this.role === "client" && this.goingAway)) {
       this.dead = true;
-      this.#closedBy();
+      this.#tellEnd();
     }
   }
 

@@ -165,7 +165,7 @@ export class Sender {
 
   #turn(stream: H2Stream): void {
     const queue = stream.queue;
-    if (stream.closed || queue === undefined || queue.bytes === 0 || stream.sendWindow <= 0) return;
+    if (queue === undefined || queue.bytes === 0 || stream.sendWindow <= 0) return;
     const piece = queue.shift(Math.min(stream.sendWindow, this.window, quantumBytes));
     const sent = piece.length;
     this.queuedBytes -= sent;

@@ -212,17 +212,16 @@ export class Generations {
       warmup: (route, variant) => this.#warmup(route, variant, warmups),
       shadow: (route, spec, cells, traffic) => {
         const breaker = this.#breaker(copyBreaker(route, spec, traffic, this.#ports.breaker), used);
+        // All that the breaker is known by is in it: a gate that is known has this one.
         const key = JSON.stringify([route.name, traffic, spec]);
-        const known = shadows.get(key) ?? this.#shadows.get(key);
-        if (known !== undefined && known.breaker === breaker) {
-          shadows.set(key, known);
-          return known;
-        }
         // A warm-up takes what it needs of the calls there are; that it leaves the others is no loss.
         const dropped = (reason: ShadowDropReason): void => {
           if (traffic === "shadow") cells.shadowDropped(shadowDropIndex[reason]);
         };
-        const shadow = new Shadow(spec, { clock: this.#ports.clock, breaker, dropped }, this.#ports.share);
+        const shadow =
+          shadows.get(key) ??
+          this.#shadows.get(key) ??
+          new Shadow(spec, { clock: this.#ports.clock, breaker, dropped }, this.#ports.share);
         shadows.set(key, shadow);
         return shadow;
       },

@@ -9,18 +9,11 @@ import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts"
 import { rawServer } from "../support/raw-server.ts";
 import { type SidecarOptions, snapshotOf, TestSidecar } from "../support/sidecar.ts";
 import { turns, until } from "../support/until.ts";
+import { varint } from "../support/wire-bytes.ts";
 
 const own = new Owned();
 const message = framed(tfRequest());
 const ok = framed(tfResponse([0.5]));
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return [...bytes, rest];
-    bytes.push((rest % 128) | 128);
-  }
-}
 
 interface Given extends SidecarOptions {
   /** What the shadow does with a copy; nothing by default. */

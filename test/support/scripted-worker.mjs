@@ -1,8 +1,8 @@
 /**
  * A worker for tests of whoever leads it: `ends` at once, is `mute` once it is ready, or `works` and answers; one
- * that `forgets` its first connection takes the next and greets it; one that `takes` does so with all. Of those that `refuse` configurations or are `stuck`
- * over them, the second does. One that `dawdles` gets its start and is never ready. One that `bequeaths`
- * its last words has ended when they arrive.
+ * that `forgets` its first connection takes the next and greets it; one that `takes` does so with all. Of those that `refuse`
+ * configurations or are `stuck` over them, the second does. One that `dawdles` gets its start and is never ready. One that
+ * `bequeaths` its last words has ended when they arrive.
  */
 import { spawn } from "node:child_process";
 import { Socket } from "node:net";

@@ -3,10 +3,10 @@
  *
  *     npx node test/judges/clients/run.mjs
  *
- * grpcurl, ghz, grpcio, grpc-go, grpc-js, nghttp and curl, unchanged, some of them over mutual TLS too; 64 MiB messages, ten thousand messages of a conversation
- * in bounded memory, and a drain under load. Needs Go and Python 3, and root or sudo where a Debian package is missing; it
- * installs the rest below the system's temporary folder and keeps it there. Prints a line per judged thing and exits 1 if any
- * failed, or, with CI=true, if any could not be judged.
+ * grpcurl, ghz, grpcio, grpc-go, grpc-js, nghttp and curl, unchanged, some of them over mutual TLS too; 64 MiB messages, ten
+ * thousand messages of a conversation in bounded memory, and a drain under load. Needs Go and Python 3, and root or sudo where
+ * a Debian package is missing; it installs the rest below the system's temporary folder and keeps it there. Prints a line per
+ * judged thing and exits 1 if any failed, or, with CI=true, if any could not be judged.
  */
 
 import { run } from "../lib/processes.ts";
