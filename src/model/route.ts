@@ -112,7 +112,7 @@ export interface RouteMatch {
   readonly dialect: DialectName | undefined;
   /** Model names; empty means any. */
   readonly models: readonly string[];
-  /** Full gRPC service names (`pkg.Service`); empty means those of the dialect. */
+  /** Full gRPC service names (`pkg.Service`); empty means those of the dialects. */
   readonly services: readonly string[];
 }
 
