@@ -115,7 +115,7 @@ function build() {
       stdio: ["ignore", "inherit", "inherit"],
     });
   } catch (error) {
-    throw new Error("the load generator needs Go 1.24 or later and the Go module proxy", { cause: error });
+    throw new Error("the load generator needs Go 1.26 or later and the Go module proxy", { cause: error });
   }
 }
 

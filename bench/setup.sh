@@ -18,7 +18,7 @@ if command -v go >/dev/null; then
   (cd "$here/load" && go build -o "$work/bin/" ./cmd/...) && say "load generator, upstream, hostile shadow: built" ||
     lack "load generator: go build failed (it fetches golang.org/x/net from the Go module proxy)"
 else
-  lack "load generator: needs Go 1.24 or later on PATH; the bench cannot run without"
+  lack "load generator: needs Go 1.26 or later on PATH; the bench cannot run without"
 fi
 
 envoy="$work/envoy/envoy/_bin/envoy"

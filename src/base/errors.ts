@@ -11,7 +11,6 @@
  */
 const exits = {
   usage: 64,
-  noInput: 66,
   unavailable: 69,
   software: 70,
   cantCreate: 73,
@@ -25,11 +24,9 @@ export const errorTable = {
   /** A flag or an environment variable that is wrong. */
   SETTINGS_INVALID: { exitCode: exits.usage },
   ROUTE_UNKNOWN: { exitCode: exits.usage },
-  VARIANT_UNKNOWN: { exitCode: exits.usage },
   /** A model server has no such model, or several and none was named. */
   MODEL_UNKNOWN: { exitCode: exits.usage },
   ADDRESS_IN_USE: { exitCode: exits.unavailable },
-  FILE_UNREADABLE: { exitCode: exits.noInput },
   FILE_UNWRITABLE: { exitCode: exits.cantCreate },
   UPSTREAM_UNREACHABLE: { exitCode: exits.unavailable },
   /** It answers, but nothing that we speak. */

@@ -1,6 +1,6 @@
 /** Readers of option values: commander prints what they throw, with the option's name in front. */
-import { InvalidArgumentError } from "commander";
-import { readDurationMs } from "../base/duration.ts";
+import { InvalidArgumentError, Option } from "commander";
+import { formatDuration, readDurationMs } from "../base/duration.ts";
 
 /** A whole number between its bounds. */
 export function wholeNumber(least: number, most: number): (text: string) => number {
@@ -9,6 +9,11 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
     if (value >= least && value <= most) return value;
     throw new InvalidArgumentError(`Want a whole number from ${least} to ${most}.`);
   };
+}
+
+/** `--timeout` with its default, in milliseconds, which help shows in the form that the flag takes. */
+export function timeoutOption(about: string, defaultMs: number): Option {
+  return new Option("--timeout <DURATION>", about).argParser(durationMs).default(defaultMs, formatDuration(defaultMs));
 }
 
 export function durationMs(text: string): number {

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { formatAddress } from "../base/address.ts";
 import { ContenderError } from "../base/errors.ts";
 import { adminAddress } from "./admin-address.ts";
-import { durationMs } from "./arguments.ts";
+import { timeoutOption } from "./arguments.ts";
 import type { Handlers } from "./handlers.ts";
 import { examples, paragraphs } from "./help-text.ts";
 import type { Io } from "./io.ts";
@@ -16,7 +16,7 @@ export function drainCommand(handlers: Handlers, io: Io, finish: (code: number) 
 accepting for CONTENDER_DRAIN_DELAY, finishes what is in flight and ends within CONTENDER_GRACE_PERIOD.`),
     )
     .option("--admin <ADDRESS>", "the admin port to ask (default: CONTENDER_ADMIN, else 127.0.0.1:7401)")
-    .option("--timeout <DURATION>", "how long to wait for the answer", durationMs, 30_000)
+    .addOption(timeoutOption("how long to wait for the answer", 30_000))
     .addHelpText(
       "after",
       examples(

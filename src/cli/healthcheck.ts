@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { formatAddress } from "../base/address.ts";
 import { adminAddress } from "./admin-address.ts";
-import { durationMs } from "./arguments.ts";
+import { timeoutOption } from "./arguments.ts";
 import type { Handlers } from "./handlers.ts";
 import { examples } from "./help-text.ts";
 import type { Io } from "./io.ts";
@@ -13,10 +13,12 @@ const unhealthy = 1;
 export function healthcheckCommand(handlers: Handlers, io: Io, finish: (code: number) => void): Command {
   return new Command("healthcheck")
     .summary("ask a running sidecar whether it is alive")
-    .description("Asks /healthz of an admin port. Exits with 0 where it answers 200, with 1 otherwise.")
+    .description(
+      "Asks /healthz of an admin port. Exits with 0 where it answers 200, with 1 where not, and with 64 where a flag is wrong.",
+    )
     .option("--admin <ADDRESS>", "the admin port to ask (default: CONTENDER_ADMIN, else 127.0.0.1:7401)")
     .option("--ready", "ask /readyz instead: whether it wants calls")
-    .option("--timeout <DURATION>", "how long to wait for the answer", durationMs, 2_000)
+    .addOption(timeoutOption("how long to wait for the answer", 2_000))
     .addHelpText(
       "after",
       examples(

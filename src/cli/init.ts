@@ -1,9 +1,8 @@
 /** `contender init`: from a running model server to a route file. */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { formatAddress, readAddress } from "../base/address.ts";
-import { formatDuration } from "../base/duration.ts";
 import { nameRule } from "../config/route-document.ts";
-import { durationMs, wholeNumber } from "./arguments.ts";
+import { timeoutOption, wholeNumber } from "./arguments.ts";
 import type { Handlers } from "./handlers.ts";
 import { examples, paragraphs } from "./help-text.ts";
 
@@ -39,11 +38,7 @@ where the route is written.`),
     .option("--route <NAME>", "name of the route (default: the model's)", routeName)
     .option("--model <NAME>", "which model, where the server has several or can't list them")
     .option("--calls <N>", "calls sent each way to measure with; 0 sends none", wholeNumber(0, 10_000), 100)
-    .addOption(
-      new Option("--timeout <DURATION>", "of each request to the model server")
-        .argParser(durationMs)
-        .default(5_000, formatDuration(5_000)),
-    )
+    .addOption(timeoutOption("of each request to the model server", 5_000))
     .addHelpText(
       "after",
       examples(

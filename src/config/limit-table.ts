@@ -338,7 +338,7 @@ export const limitTable = {
       default: 30_000,
       least: 1,
       most: longestDurationMs,
-      doc: "How long that one call may take before it counts as failed; want more than the longest deadline.",
+      doc: "How long that one call may take before it counts as failed. Below the longest deadline of the calls, a slow model does not get back in; for copies at least twice the shadow's timeout counts.",
     },
   },
   overload: {

@@ -65,7 +65,7 @@ export type FallbackResult = (typeof fallbackResults)[number];
 export const fallbackIndex = indexesOf(fallbackResults);
 
 /** The places where something beside the call may fail without hurting it. */
-export const hooks = ["key", "score", "override", "compare", "log", "shadow", "scrape"] as const;
+export const hooks = ["override", "log", "scrape"] as const;
 export type Hook = (typeof hooks)[number];
 
 /** What is given up in an overload, the first step first. */

@@ -5,9 +5,9 @@ import { ContenderError, errorTable } from "../../../src/base/errors.ts";
 describe("errors", () => {
   it("show their code in the message and keep the cause", () => {
     const cause = new Error("EACCES");
-    const error = new ContenderError("FILE_UNREADABLE", "routes.yaml: no permission", { cause });
-    assert.equal(String(error), "ContenderError: [FILE_UNREADABLE] routes.yaml: no permission");
-    assert.deepEqual([error.code, error.exitCode, error.cause], ["FILE_UNREADABLE", 66, cause]);
+    const error = new ContenderError("FILE_UNWRITABLE", "routes.yaml: no permission", { cause });
+    assert.equal(String(error), "ContenderError: [FILE_UNWRITABLE] routes.yaml: no permission");
+    assert.deepEqual([error.code, error.exitCode, error.cause], ["FILE_UNWRITABLE", 73, cause]);
   });
 
   it("keep the first code they were given, however often they are passed on", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readDurationMs } from "../../../src/base/duration.ts";
 import { ContenderError } from "../../../src/base/errors.ts";
 import type { Settings } from "../../../src/config/settings.ts";
 import { contender } from "../../support/cli.ts";
@@ -34,6 +35,14 @@ describe("contender", () => {
       for (const option of options.filter((each) => each !== "--json")) {
         assert.ok(out.indexOf(`${option} `) < out.indexOf("\nExamples:\n") && out.includes(`${option} `), option);
       }
+    });
+  }
+
+  for (const name of ["init", "drain", "healthcheck"]) {
+    it(`shows the default of ${name}'s --timeout as the flag takes it`, async () => {
+      const { out } = await contender([name, "--help"]);
+      const [, shown = ""] = /--timeout <DURATION> [^(]*\(default: ([^)]*)\)/.exec(out) ?? [];
+      assert.ok(readDurationMs(shown).ok, out);
     });
   }
 
