@@ -29,6 +29,10 @@ export const connectionFaults = [
 ] as const;
 export type ConnectionFault = (typeof connectionFaults)[number];
 
+/** What a stream was reset for, while its connection went on. */
+export const streamFaults = ["protocol", "frame_size", "flow_control", "stream_closed", "too_many_streams"] as const;
+export type StreamFault = (typeof streamFaults)[number];
+
 /** Why a connection that did nothing wrong was ended. */
 export const retirements = ["idle", "max_age"] as const;
 export type Retirement = (typeof retirements)[number];

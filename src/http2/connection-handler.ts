@@ -15,6 +15,8 @@ export interface ConnectionHandler {
   onData(stream: H2Stream, buf: Buffer, start: number, end: number, endStream: boolean): void;
   /** The stream ended early: by the peer's word, our own finding, or with its connection. */
   onReset(stream: H2Stream, code: number, how: ResetHow): void;
+  /** A stream is reset for what the peer did on it, whether there is such a stream or not; the connection goes on. */
+  onStreamFault?(code: number): void;
   /** `bytes` of what was queued went out. */
   onDelivered(stream: H2Stream, bytes: number): void;
   /** The peer's first SETTINGS are in. */

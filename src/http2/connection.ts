@@ -309,7 +309,7 @@ export class Connection implements SenderOwner, FrameSink {
   #streamError(stream: H2Stream, code: number): void {
     writeNumberFrame(this.output, frameType.RST_STREAM, stream.id, code);
     this.#close(stream, closedHow.resetByUs, code, "protocol");
-    this.#inVain();
+    this.#blame(code);
   }
 
   /** Resets a stream that never came to be, or is gone. */
@@ -321,6 +321,12 @@ export class Connection implements SenderOwner, FrameSink {
 
   #resetGone(id: number, code: number): void {
     writeNumberFrame(this.output, frameType.RST_STREAM, id, code);
+    this.#blame(code);
+  }
+
+  /** A stream is reset for what the peer did. */
+  #blame(code: number): void {
+    this.#handler.onStreamFault?.(code);
     this.#inVain();
   }
 

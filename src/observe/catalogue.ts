@@ -156,6 +156,11 @@ export const catalogue = {
     labels: ["side", "fault"],
     help: "Connections ended for what the peer did, or did not do in time.",
   },
+  contender_stream_faults_total: {
+    type: "counter",
+    labels: ["side", "fault"],
+    help: "Streams reset for what the peer did on them, on connections that went on.",
+  },
   contender_resends_total: {
     type: "counter",
     labels: ["route", "variant"],

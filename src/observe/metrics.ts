@@ -7,7 +7,14 @@
  */
 import { Registry } from "prom-client";
 import type { Clock } from "../base/clock.ts";
-import { type ConnectionFault, connectionFaults, type Retirement, retirements } from "../base/connection-ends.ts";
+import {
+  type ConnectionFault,
+  connectionFaults,
+  type Retirement,
+  retirements,
+  type StreamFault,
+  streamFaults,
+} from "../base/connection-ends.ts";
 import { type LocalReplyReason, localReplyReasons, type ShedResource, shedResources } from "../model/call.ts";
 import type { RouteSpec, Snapshot } from "../model/route.ts";
 import { latencyBucketsSeconds, scoreBounds } from "./buckets.ts";
@@ -56,6 +63,7 @@ export class Metrics {
   readonly #plainRequests = new Float64Array(plainStatuses.length);
   readonly #goaways = new Float64Array(sides.length * goawayDirections.length);
   readonly #faults = sides.map(() => new Float64Array(connectionFaults.length));
+  readonly #streamFaults = sides.map(() => new Float64Array(streamFaults.length));
   readonly #retired = new Float64Array(retirements.length);
   readonly #hookFailures = new Float64Array(hooks.length);
   readonly #scraped: ScrapedValues;
@@ -81,6 +89,11 @@ export class Metrics {
       contender_connection_faults_total: (samples) => {
         for (const [s, side] of sides.entries()) {
           addCounted(samples, "fault", connectionFaults, this.#faults[s], { side });
+        }
+      },
+      contender_stream_faults_total: (samples) => {
+        for (const [s, side] of sides.entries()) {
+          addCounted(samples, "fault", streamFaults, this.#streamFaults[s], { side });
         }
       },
       contender_connections_refused_total: (samples) => {
@@ -175,6 +188,12 @@ export class Metrics {
   connectionFault(side: Side, fault: ConnectionFault): void {
     const cells = this.#faults[sides.indexOf(side)];
     if (cells !== undefined) bump(cells, connectionFaults.indexOf(fault));
+  }
+
+  /** A stream was reset for what its peer did; the connection goes on. */
+  streamFault(side: Side, fault: StreamFault): void {
+    const cells = this.#streamFaults[sides.indexOf(side)];
+    if (cells !== undefined) bump(cells, streamFaults.indexOf(fault));
   }
 
   /** A caller's connection was ended gracefully. */

@@ -1,5 +1,6 @@
 /** Turns the events of callers' connections into calls, and those of requests that are none into exchanges. */
 import type { ConnectionHandler } from "../http2/connection-handler.ts";
+import { streamFaultOf } from "../http2/faults.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import { Call } from "./call.ts";
 import { isPlain } from "./failures.ts";
@@ -38,6 +39,7 @@ export function downstreamHandler(proxy: ProxyPorts): ConnectionHandler {
       }
       user.onCallerReset();
     },
+    onStreamFault: (code) => proxy.metrics.streamFault("downstream", streamFaultOf(code)),
     onDelivered: (stream, bytes) => userOf(stream).onDownDelivered(bytes),
     onReady: () => undefined,
     onCapacity: () => undefined,

@@ -1,6 +1,7 @@
 /** Brings the events of upstream connections to whoever uses the stream, and to the pool the connection belongs to. */
 import type { Connection } from "../http2/connection.ts";
 import type { ConnectionHandler, ResetHow } from "../http2/connection-handler.ts";
+import { streamFaultOf } from "../http2/faults.ts";
 import type { HeaderBlock } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -26,6 +27,7 @@ export function upstreamHandler(metrics: Metrics): ConnectionHandler {
     onTrailers: (stream, block) => userOf(stream).onTrailers(block),
     onData: (stream, buf, start, end, endStream) => userOf(stream).onData(buf, start, end, endStream),
     onReset: (stream, code, how) => userOf(stream).onReset(code, how),
+    onStreamFault: (code) => metrics.streamFault("upstream", streamFaultOf(code)),
     onDelivered: (stream, bytes) => userOf(stream).onDelivered(bytes),
     onReady: (connection) => poolOf(connection).onReady(connection),
     onCapacity: (connection) => poolOf(connection).onCapacity(connection),

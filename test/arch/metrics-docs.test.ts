@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { connectionFaults } from "../../src/base/connection-ends.ts";
+import { connectionFaults, streamFaults } from "../../src/base/connection-ends.ts";
 import { tlsVersions } from "../../src/base/tls-versions.ts";
 import { dropReasons } from "../../src/compare/drop-reason.ts";
 import {
@@ -63,6 +63,7 @@ describe("docs/metrics.md", () => {
     ["`side`", sides],
     ["`direction`", goawayDirections],
     ["`fault`", connectionFaults],
+    ["`fault` of `contender_stream_faults_total`", streamFaults],
     ["`result`", fallbackResults],
     ["`result` of `contender_tls_reloads_total`", reloadResults],
     ["`version` of `contender_tls_handshakes_total`", tlsVersions],

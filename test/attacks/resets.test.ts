@@ -139,6 +139,8 @@ describe("streams that come to nothing because they are", () => {
       await until(() => beyond.ended, "the connection is ended");
     });
     assert.equal(beyond.goaway, "ENHANCE_YOUR_CALM");
+    const refused = { side: "downstream", fault: "too_many_streams" };
+    assert.equal(await scene.gauge("contender_stream_faults_total", refused), 2 * burst + 1);
     await scene.leave(within, beyond);
   });
 

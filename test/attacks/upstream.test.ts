@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import type { ConnectionFault } from "../../src/base/connection-ends.ts";
+import type { ConnectionFault, StreamFault } from "../../src/base/connection-ends.ts";
 import { frameType } from "../../src/http2/constants.ts";
 import type { LocalReplyReason } from "../../src/model/call.ts";
+import { samplesOf } from "../support/exposition.ts";
 import {
   continuation,
   data,
@@ -52,6 +53,8 @@ interface Kind {
   readonly reason?: LocalReplyReason;
   /** What its connection is ended for. */
   readonly fault?: ConnectionFault;
+  /** What its stream is reset for, on a connection that goes on. */
+  readonly streamFault?: StreamFault;
 }
 
 const says =
@@ -70,7 +73,7 @@ const floods: readonly (readonly [what: string, each: (id: number) => Buffer, fa
 ];
 
 const connectionEnds = { status: 13, reason: "upstream_protocol" } as const;
-const streamEnds = { status: 13, reason: "upstream_protocol" } as const;
+const streamEnds = { status: 13, reason: "upstream_protocol", streamFault: "protocol" } as const;
 
 const kinds: readonly Kind[] = [
   ...floods.map(([what, each, fault]) => ({
@@ -186,6 +189,7 @@ const kinds: readonly Kind[] = [
     what: "gives a stream more window than there is",
     act: says((_, id) => windowUpdate(id, 0x7fff_ffff)),
     ...streamEnds,
+    streamFault: "flow_control",
   },
   { what: "switches protocols", act: says((w, id) => headers(id, w.block([[":status", "101"]]))), ...streamEnds },
   {
@@ -343,7 +347,7 @@ describe("a model server that", () => {
   afterEach(() => own.close());
 
   for (const kind of kinds) {
-    const { what, status, reason, fault } = kind;
+    const { what, status, reason, fault, streamFault } = kind;
     it(`${what}: its call ends with ${status}, others' go on, and it is used again`, async () => {
       const { scene, victim, mend } = await set(kind);
       const replies = reason === undefined ? {} : { [reason]: 1 };
@@ -352,6 +356,11 @@ describe("a model server that", () => {
         await until(() => call.answer?.ended === true || call.reset !== undefined, `the call is over: ${what}`);
         assert.equal(Number(call.answer?.value("grpc-status") ?? none), status);
       });
+      const blamed = samplesOf(await scene.sidecar.exposed(), "contender_stream_faults_total");
+      assert.deepEqual(
+        blamed.map(({ labels }) => labels),
+        streamFault === undefined ? [] : [{ side: "upstream", fault: streamFault }],
+      );
       mend();
       // A second chance comes after a pause, which a clock that stands still has to be helped over.
       for (let tries = 0; ; tries++) {

@@ -87,6 +87,8 @@ describe("a request's head", () => {
       assert.equal(world.asked.length, 0);
       caller.ask(3, requestFields, message);
       await caller.hears(/^HEADERS 3 END_STREAM/);
+      const blamed = { side: "downstream", fault: "protocol" };
+      assert.equal(valueAt(await world.sidecar.exposed(), "contender_stream_faults_total", blamed), 1);
       await world.onlyCost();
     });
   }

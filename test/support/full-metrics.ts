@@ -1,6 +1,6 @@
 /** A sidecar's metrics with every series there can be: the worst case for size, the full case for judges and documents. */
 import type { Clock } from "../../src/base/clock.ts";
-import { connectionFaults, retirements } from "../../src/base/connection-ends.ts";
+import { connectionFaults, retirements, streamFaults } from "../../src/base/connection-ends.ts";
 import { tlsVersions } from "../../src/base/tls-versions.ts";
 import { dropReasons } from "../../src/compare/drop-reason.ts";
 import {
@@ -98,6 +98,7 @@ function fillProcess(metrics: Metrics): void {
   for (const hook of hooks) metrics.hookFailed(hook);
   for (const side of sides) for (const direction of goawayDirections) metrics.goaway(side, direction);
   for (const side of sides) for (const fault of connectionFaults) metrics.connectionFault(side, fault);
+  for (const side of sides) for (const fault of streamFaults) metrics.streamFault(side, fault);
   for (const why of retirements) metrics.connectionRetired(why);
   metrics.configRejected();
   metrics.connectionRefused();

@@ -1,7 +1,9 @@
 /** What a connection tells its owner, as lines of text in their order, with the bytes of every stream kept beside them. */
+import type { StreamFault } from "../../src/base/connection-ends.ts";
 import type { Connection } from "../../src/http2/connection.ts";
 import type { ConnectionHandler, ResetHow } from "../../src/http2/connection-handler.ts";
 import { errorCodeNames } from "../../src/http2/constants.ts";
+import { streamFaultOf } from "../../src/http2/faults.ts";
 import type { HeaderBlock } from "../../src/http2/header-block.ts";
 import type { H2Stream } from "../../src/http2/stream.ts";
 
@@ -13,6 +15,8 @@ export class Recorder implements ConnectionHandler {
   /** Header lists as they came, by `head N` and `trailers N`. */
   readonly lists = new Map<string, string[]>();
   readonly #bodies = new Map<number, Buffer[]>();
+  /** What streams were reset for. */
+  readonly blamed: StreamFault[] = [];
   /** Whether delivered bytes are credited to the peer at once. */
   readonly reading: boolean;
   /** Runs after the event was noted; for what an owner does within it. */
@@ -54,6 +58,10 @@ export class Recorder implements ConnectionHandler {
 
   onInterim(stream: H2Stream, _block: HeaderBlock, status: number): void {
     this.#note(`interim ${stream.id} ${status}`, stream);
+  }
+
+  onStreamFault(code: number): void {
+    this.blamed.push(streamFaultOf(code));
   }
 
   onTrailers(stream: H2Stream, block: HeaderBlock): void {

@@ -9,10 +9,20 @@ describe("a server's streams", () => {
     const peer = RawPeer.ready("server", { maxConcurrentStreams: 2 });
     peer.request(1).request(3).request(5);
     assert.deepEqual(peer.said(), ["RST_STREAM 5 REFUSED_STREAM"]);
+    assert.deepEqual(peer.recorder.blamed, ["too_many_streams"]);
     assert.deepEqual(peer.heard(), ["request 1 /s/m", "request 3 /s/m"]);
     peer.send(rstStream(3, 8)).request(7);
     assert.deepEqual(peer.said(), []);
     assert.deepEqual(peer.heard(), ["reset 3 CANCEL peer", "request 7 /s/m"]);
+  });
+
+  it("that the peer takes back early are nobody's fault, and those that it uses wrongly its own", () => {
+    const peer = RawPeer.ready("server");
+    peer.request(1).send(rstStream(1, 8)).request(3);
+    assert.deepEqual(peer.recorder.blamed, []);
+    peer.send(windowUpdate(3, 0)).request(5, { end: true }).data(5, 1);
+    peer.request(7, { fields: trailerFields }).request(9).send(windowUpdate(9, 0x7fff_ffff));
+    assert.deepEqual(peer.recorder.blamed, ["protocol", "stream_closed", "protocol", "flow_control"]);
   });
 
   it("count until both halves have ended", () => {

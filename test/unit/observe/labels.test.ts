@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { connectionFaults } from "../../../src/base/connection-ends.ts";
+import { connectionFaults, streamFaults } from "../../../src/base/connection-ends.ts";
 import { grpcStatusNames } from "../../../src/grpc/status.ts";
 import { errorCode } from "../../../src/http2/constants.ts";
-import { faultOf } from "../../../src/http2/faults.ts";
+import { faultOf, streamFaultOf } from "../../../src/http2/faults.ts";
 import { catalogue, type MetricDefinition } from "../../../src/observe/catalogue.ts";
 import { grpcCodes, indexesOf, plainStatuses, plainStatusIndex } from "../../../src/observe/labels.ts";
 
@@ -18,6 +18,15 @@ describe("label sets", () => {
       ["protocol", "frame_size", "flow_control", "stream_closed", "compression"],
     );
     assert.equal(found.size, 5);
+  });
+
+  it("name a stream's faults as the codec does", () => {
+    const found = new Set(Object.values(errorCode).map(streamFaultOf));
+    assert.deepEqual(
+      streamFaults.filter((fault) => found.has(fault)),
+      streamFaults,
+    );
+    assert.equal(found.size, streamFaults.length);
   });
 
   it("give each word its position", () => {
