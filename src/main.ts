@@ -11,6 +11,9 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
   version: string;
 };
 
+// Whoever reads along may have seen enough, as `| head` has: no reason to fail, whatever is being done.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+
 const io = {
   out: (line: string) => void process.stdout.write(line),
   err: (line: string) => void process.stderr.write(line),
@@ -54,5 +57,5 @@ const commands = handlers({
 });
 process.exitCode = await run(process.argv.slice(2), commands, io);
 // What is still open by now (a connection that lingers, a watcher) must not keep a finished command alive.
-if (process.stdout.writableLength === 0) process.exit();
-else process.stdout.once("drain", () => process.exit());
+if (process.stdout.destroyed || process.stdout.writableLength === 0) process.exit();
+for (const end of ["drain", "close"]) process.stdout.once(end, () => process.exit());

@@ -20,6 +20,12 @@ describe("the contender binary", () => {
     assert.deepEqual(contender(["--version"]), { status: 0, stdout: `${version}\n`, stderr: "" });
   });
 
+  it("says nothing of a reader that has seen enough, and ends as it would have", () => {
+    const line = `{ "$0" bin/contender.js sidecar --help; echo "ended with $?" >&2; } | true`;
+    const { stderr } = spawnSync("sh", ["-c", line, process.execPath], { cwd: root, encoding: "utf8", timeout: 9_000 });
+    assert.equal(stderr, "ended with 0\n");
+  });
+
   it("checks the shipped examples, and finds nothing to say", () => {
     const { status, stdout, stderr } = contender(["check", "config/examples/fraud.yaml"]);
     assert.equal(stderr, "");
