@@ -6,6 +6,7 @@
  */
 import { type Address, formatAddress, readAddress } from "../base/address.ts";
 import { didYouMean } from "../base/nearest.ts";
+import { dialectOfService, dialectServices } from "../model/dialect-services.ts";
 import type { ModelOverride, RouteSpec, ScoreSpec, ShadowSpec, UpstreamTlsSpec, VariantSpec } from "../model/route.ts";
 import { type Fault, type Path, shown } from "./decode.ts";
 import { defaultBuckets, routeBounds, routeDefaults } from "./route-defaults.ts";
@@ -293,12 +294,29 @@ class Rules {
   }
 
   #match(): void {
+    this.#services();
     for (const list of ["models", "services"] as const) {
       const names = this.#draft.match[list];
       names.forEach((name, index) => {
         if (names.indexOf(name) < index) this.#fail(["spec", "match", list, index], `${shown(name)} is listed twice`);
       });
     }
+  }
+
+  /** A service is taken by the predictions that a dialect knows of it, or else whole: then nothing but its name can be read. */
+  #services(): void {
+    const { dialect, models, services } = this.#draft.match;
+    services.forEach((service, index) => {
+      const path = ["spec", "match", "services", index];
+      const known = dialectOfService(service);
+      if (dialect !== undefined && known !== dialect) {
+        this.#fail(path, `${service} is no service of ${dialect}: want another service, or no dialect beside it`);
+      } else if (known === undefined && models.length > 0) {
+        this.#fail(path, `no dialect tells the model of a call of ${service}: give it a route without models`);
+      } else if (known !== undefined && dialectServices[known].predictions !== service) {
+        this.#fail(path, `${service} has no predictions: its calls are the default route's champion's`);
+      }
+    });
   }
 }
 

@@ -3,6 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Parsed, Problem } from "../base/parsed.ts";
+import { dialectOfService } from "../model/dialect-services.ts";
 import type { RouteSpec, Snapshot } from "../model/route.ts";
 
 /** A snapshot or every problem, and in both cases what is legal but doubtful. */
@@ -72,6 +73,8 @@ function reportOverlaps(candidates: readonly Candidate[], problems: Problem[]): 
 }
 
 function overlap({ match: a }: RouteSpec, { match: b }: RouteSpec): string | undefined {
+  const whole = a.services.find((service) => dialectOfService(service) === undefined && b.services.includes(service));
+  if (whole !== undefined) return `the service ${whole}`;
   if (a.dialect !== undefined && b.dialect !== undefined && a.dialect !== b.dialect) return undefined;
   const services = common(a.services, b.services);
   const models = common(a.models, b.models);

@@ -1,5 +1,6 @@
 /** The Open Inference Protocol v2, as Triton, MLServer, OpenVINO and KServe's own servers speak it. */
-import { modelInfer, services } from "../protocol/open-inference/methods.ts";
+import { dialectServices } from "../model/dialect-services.ts";
+import { modelInfer } from "../protocol/open-inference/methods.ts";
 import type { Inspector, ListedModel } from "./inspector.ts";
 import { newest, type TensorFacts } from "./model-facts.ts";
 import type { Refusal } from "./model-server.ts";
@@ -23,7 +24,7 @@ interface RepositoryIndex {
   readonly models: readonly { readonly name: string; readonly version: string; readonly state: string }[];
 }
 
-const [service = ""] = services;
+const service = dialectServices["open-inference"].predictions;
 const method = (name: string) => protos.method(`/${service}/${name}`);
 
 /** Above this, elements go as raw bytes: typed ones cost a number object each. Below, typed, which every server reads. */

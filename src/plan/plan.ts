@@ -4,6 +4,7 @@
  * Paths that no dialect knows are looked up by their service, and never remembered: callers choose them.
  */
 import type { Parsed, Problem } from "../base/parsed.ts";
+import { dialectOfService } from "../model/dialect-services.ts";
 import type { RouteSpec, Snapshot } from "../model/route.ts";
 import type { Dialect, Method } from "../protocol/dialect.ts";
 import { dialects } from "../protocol/index.ts";
@@ -37,52 +38,24 @@ export function planSnapshot(snapshot: Snapshot): Parsed<Plan> {
     if (route.ok) routes.push(route.value);
     else problems.push(...route.problems.map((p) => ({ path: `${spec.name}.${p.path}`, message: p.message })));
   }
-  const byService = planServices(routes, problems);
   const fallback = routes.find(({ spec }) => spec.default) ?? routes[0];
   if (snapshot.routes.length === 0) problems.push({ path: "routes", message: "want at least one route" });
   if (problems.length > 0 || fallback === undefined) return { ok: false, problems };
-  return { ok: true, value: compile(snapshot, routes, fallback, byService) };
+  return { ok: true, value: compile(snapshot, routes, fallback) };
 }
 
-/**
- * Routes by those of their services that no dialect knows. Nothing of such a call can be read but its path, so a route takes the
- * whole service or none of it.
- */
-function planServices(routes: readonly RoutePlan[], problems: Problem[]): ReadonlyMap<string, MethodPlan> {
-  const known = new Set(Object.values(dialects).flatMap((dialect) => dialect.services));
-  const byService = new Map<string, MethodPlan>();
-  for (const route of routes) {
-    const { dialect, models, services } = route.spec.match;
-    const refuse = (key: string, message: string): number =>
-      problems.push({ path: `${route.spec.name}.match.${key}`, message });
-    for (const service of new Set(services)) {
-      if (dialect !== undefined && !dialects[dialect].services.includes(service))
-        refuse("services", `${service} is no service of ${dialect}: want another service, or no dialect beside it`);
-      if (known.has(service)) continue;
-      if (models.length > 0)
-        refuse("models", `no dialect tells the model of a call of ${service}: want a route for it without models`);
-      const other = byService.get(service)?.route;
-      if (other === undefined)
-        byService.set(service, { method: undefined, dialect: undefined, route, byModel: undefined });
-      else
-        refuse(
-          "services",
-          `the route ${JSON.stringify(other.spec.name)} takes ${service} already: a call fits one route`,
-        );
-    }
-  }
-  return byService;
-}
-
-function compile(
-  snapshot: Snapshot,
-  routes: readonly RoutePlan[],
-  fallback: RoutePlan,
-  byService: ReadonlyMap<string, MethodPlan>,
-): Plan {
+function compile(snapshot: Snapshot, routes: readonly RoutePlan[], fallback: RoutePlan): Plan {
   const known = new Map<string, MethodPlan>();
   for (const dialect of Object.values(dialects)) {
     for (const method of dialect.methods) known.set(method.path, planMethod(dialect, method, routes));
+  }
+  const byService = new Map<string, MethodPlan>();
+  for (const route of routes) {
+    for (const service of route.spec.match.services) {
+      // Methods that we don't know of a dialect's own service are no predictions either.
+      if (dialectOfService(service) !== undefined) continue;
+      byService.set(service, { method: undefined, dialect: undefined, route, byModel: undefined });
+    }
   }
   const unknown: MethodPlan = { method: undefined, dialect: undefined, route: undefined, byModel: undefined };
   return {

@@ -87,9 +87,7 @@ export interface Override {
 
 export interface Dialect {
   readonly name: DialectName;
-  /** Its services' full names. */
-  readonly services: readonly string[];
-  /** Every method of those services that it knows. */
+  /** Every method that it knows of its services (`model/dialect-services.ts`). */
   readonly methods: readonly Method[];
   /** Undefined for a path that is not this dialect's. */
   method(path: string): Method | undefined;

@@ -4,9 +4,10 @@
  * ModelStreamInfer is a prediction too, but neither copied nor scored: one path stands for two response types (Triton wraps
  * ModelInferResponse, MLServer does not), and field 1 is an error text in one and the model's name in the other.
  */
+import { dialectServices } from "../../model/dialect-services.ts";
 import type { Method } from "../dialect.ts";
 
-const service = "inference.GRPCInferenceService";
+const service = dialectServices["open-inference"].predictions;
 
 function method(name: string, kind: Method["kind"], unary: boolean, scored: boolean): Method {
   return { path: `/${service}/${name}`, name, kind, unary, scored };
@@ -15,8 +16,6 @@ function method(name: string, kind: Method["kind"], unary: boolean, scored: bool
 function other(name: string): Method {
   return method(name, "other", true, false);
 }
-
-export const services: readonly string[] = [service];
 
 export const modelInfer = method("ModelInfer", "predict", true, true);
 export const modelStreamInfer = method("ModelStreamInfer", "predict", false, false);

@@ -1,6 +1,6 @@
 /** TensorFlow Serving's own protocol. */
 import type { Dialect } from "../dialect.ts";
-import { methods, services } from "./methods.ts";
+import { methods } from "./methods.ts";
 import { TensorflowServingOverride } from "./override.ts";
 import { TensorflowServingRequestReader } from "./request.ts";
 import { TensorflowServingScoreReader } from "./score.ts";
@@ -9,7 +9,6 @@ const byPath = new Map(methods.map((method) => [method.path, method]));
 
 export const tensorflowServing: Dialect = {
   name: "tensorflow-serving",
-  services,
   methods,
   method: (path) => byPath.get(path),
   requestReader: (from, ignore) => new TensorflowServingRequestReader(from, ignore),

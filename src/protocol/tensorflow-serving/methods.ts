@@ -5,11 +5,11 @@
  * graph: no variant is right for all of the first, no model spec response tells of the second, so both stay with the champion,
  * as what only asks about models does.
  */
+import { dialectServices } from "../../model/dialect-services.ts";
 import type { Method } from "../dialect.ts";
 
-const predictionService = "tensorflow.serving.PredictionService";
-const modelService = "tensorflow.serving.ModelService";
-const sessionService = "tensorflow.serving.SessionService";
+const { predictions: predictionService, others } = dialectServices["tensorflow-serving"];
+const [modelService, sessionService] = others;
 
 function prediction(name: string): Method {
   return { path: `/${predictionService}/${name}`, name, kind: "predict", unary: true, scored: true };
@@ -18,8 +18,6 @@ function prediction(name: string): Method {
 function other(service: string, name: string): Method {
   return { path: `/${service}/${name}`, name, kind: "other", unary: true, scored: false };
 }
-
-export const services: readonly string[] = [predictionService, modelService, sessionService];
 
 export const predict = prediction("Predict");
 export const classify = prediction("Classify");

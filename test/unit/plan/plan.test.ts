@@ -86,56 +86,6 @@ describe("a plan", () => {
     }
   });
 
-  for (const [what, first, second] of [
-    ["other models", { models: ["a"] }, { models: ["b"] }],
-    ["other dialects", { dialect: "open-inference" }, { dialect: "tensorflow-serving" }],
-    ["models in one of them", { models: ["a"] }, {}],
-    ["nothing else", {}, {}],
-  ] as const) {
-    it(`refuses two routes with a service that no dialect knows and ${what}`, () => {
-      const services = ["my.Model"];
-      const routes = [
-        routeSpec({ name: "one", match: { ...any, services, ...first } }),
-        routeSpec({ name: "two", match: { ...any, services, ...second } }),
-      ];
-      const problems = problemsOf(planSnapshot({ version: "1", source: "test", routes }));
-      assert.deepEqual(problems.at(-1), {
-        path: "two.match.services",
-        message: 'the route "one" takes my.Model already: a call fits one route',
-      });
-    });
-  }
-
-  it("refuses models beside a service that no dialect knows: nobody can read which one a call names", () => {
-    const services = ["inference.GRPCInferenceService", "my.Model"];
-    const match = { ...any, models: ["fraud"], services };
-    const routes = [routeSpec({ name: "a", match })];
-    assert.deepEqual(problemsOf(planSnapshot({ version: "1", source: "test", routes })), [
-      {
-        path: "a.match.models",
-        message: "no dialect tells the model of a call of my.Model: want a route for it without models",
-      },
-    ]);
-  });
-
-  for (const service of ["my.Model", "inference.GRPCInferenceService"]) {
-    it(`refuses the service ${service} beside a dialect that has none of that name`, () => {
-      const match = { ...any, dialect: "tensorflow-serving" as const, services: [service] };
-      const routes = [routeSpec({ name: "a", match })];
-      assert.deepEqual(problemsOf(planSnapshot({ version: "1", source: "test", routes })), [
-        {
-          path: "a.match.services",
-          message: `${service} is no service of tensorflow-serving: want another service, or no dialect beside it`,
-        },
-      ]);
-    });
-  }
-
-  it("takes a service once that a route names twice", () => {
-    const made = plan({ name: "a", match: { ...any, services: ["my.Model", "my.Model"] } });
-    assert.equal(made.methodPlan("/my.Model/Anything").route?.spec.name, "a");
-  });
-
   it("gives a call to the route that says more of it, in whatever order they stand", () => {
     const services = ["tensorflow.serving.PredictionService"];
     const narrow = { name: "narrow", match: { ...any, models: ["fraud"], services } };

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { dialectOfService, dialectServices } from "../../../src/model/dialect-services.ts";
+import { serviceOf } from "../../../src/plan/plan.ts";
 import { dialects, methodOf } from "../../../src/protocol/index.ts";
 import { protos } from "../../support/protos.ts";
 
@@ -23,8 +25,15 @@ describe("The dialects' methods", () => {
       assert.ok(found, path);
       assert.equal(found.method.path, path);
       assert.equal(found.method.unary, unary, path);
-      assert.ok(found.dialect.services.some((service) => path.startsWith(`/${service}/`)));
+      assert.equal(dialectOfService(serviceOf(path)), found.dialect.name);
       assert.equal(found.dialect.method(path), found.method);
+    }
+  });
+
+  it("are predictions in the one service that is said to have them, and in no other", () => {
+    for (const { name, methods } of Object.values(dialects)) {
+      const predicting = methods.filter(({ kind }) => kind === "predict").map(({ path }) => serviceOf(path));
+      assert.deepEqual([...new Set(predicting)], [dialectServices[name].predictions]);
     }
   });
 
