@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { handlers } from "./app.ts";
-import { run } from "./cli/program.ts";
+import { fail, run } from "./cli/program.ts";
 import { environment } from "./config/environment.ts";
 import type { RawHandle } from "./transport/door.ts";
 import type { ParentPort, ToWorker } from "./workers/messages.ts";
@@ -20,6 +20,9 @@ const io = {
   stdin: () => text(process.stdin),
   env: environment(),
 };
+
+// A bug in a callback, which no promise carries to `run`.
+process.on("uncaughtException", (reason) => process.exit(fail(reason, io)));
 
 function onStop(fn: (signal: string) => void): () => void {
   const signals = ["SIGTERM", "SIGINT"] as const;

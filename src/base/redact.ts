@@ -27,8 +27,8 @@ const secretWords = [
   "signature",
   "bearer",
 ];
-/** Short words that make a name secret only where they are all of it: `sig` is in `design`. */
-const wholeSecretNames = ["auth", "pass", "pwd", "sig", "jwt", "cert", "key"];
+/** Short words that make a name secret only where they are all of it, or all of a header's part: `sig` is in `design`. */
+const wholeSecretNames = ["auth", "pass", "pwd", "sig", "jwt", "cert", "key", "session"];
 
 /** Deep enough for any document of ours, and an end for what refers to itself. */
 const maxDepth = 32;
@@ -37,6 +37,15 @@ const maxDepth = 32;
 export function isSecretName(name: string): boolean {
   const plain = name.toLowerCase().replaceAll(/[-_.\s]/g, "");
   return secretWords.some((word) => plain.includes(word));
+}
+
+/** The same of a metadata name, whose parts are words of their own: `x-tenant-auth`, `x-pass`. */
+export function isSecretHeader(name: string): boolean {
+  if (isSecretName(name)) return true;
+  return name
+    .toLowerCase()
+    .split(/[-_.]/)
+    .some((part) => wholeSecretNames.includes(part));
 }
 
 /**

@@ -27,12 +27,17 @@ export async function run(argv: readonly string[], handlers: Handlers, io: Io): 
     return code;
   } catch (reason) {
     if (reason instanceof CommanderError) return reason.exitCode === 0 ? 0 : errorTable.SETTINGS_INVALID.exitCode;
-    const error = ContenderError.from(reason);
-    io.err(`contender: ${error.message}\n`);
-    // Only a bug is worth its stack: everything else says where to look.
-    if (error.code === "INTERNAL") io.err(`${reason instanceof Error ? reason.stack : String(reason)}\n`);
-    return error.exitCode;
+    return fail(reason, io);
   }
+}
+
+/** Says what a process ends for. @returns its exit code */
+export function fail(reason: unknown, io: Pick<Io, "err">): number {
+  const error = ContenderError.from(reason);
+  io.err(`contender: ${error.message}\n`);
+  // Only a bug is worth its stack: everything else says where to look.
+  if (error.code === "INTERNAL") io.err(`${reason instanceof Error ? reason.stack : String(reason)}\n`);
+  return error.exitCode;
 }
 
 /** @param finish is told the exit code of the command that ran. */

@@ -28,6 +28,8 @@ export interface TextRule {
   readonly pattern?: RegExp;
   /** What the pattern wants, in words: `want ${wants}, got …`. */
   readonly wants?: string;
+  /** What is refused may be a secret, whatever it is called: a problem goes into logs and does not quote it. */
+  readonly secret?: true;
 }
 
 /** `spec.weights.v42`, `spec.key.from[0]`, `spec.weights["a b"]`. */
@@ -184,7 +186,9 @@ export class Fields {
   #text(value: unknown, path: Path, rule: TextRule, kind = "a text"): string | undefined {
     const good = typeof value === "string" && (rule.pattern === undefined ? value !== "" : rule.pattern.test(value));
     if (good) return value;
-    this.#faults.push({ path, message: `want ${rule.wants ?? kind}, got ${shown(value)}` });
+    const hidden = rule.secret === true && typeof value !== "object";
+    const got = hidden ? `a ${typeof value} that is not shown` : shown(value);
+    this.#faults.push({ path, message: `want ${rule.wants ?? kind}, got ${got}` });
     return undefined;
   }
 

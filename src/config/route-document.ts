@@ -25,7 +25,11 @@ export const metadataNameRule = {
   wants: "a metadata name of letters, digits, dots, dashes and underscores",
 } satisfies TextRule;
 
-const metadataValueRule = { pattern: /^[ -~]*$/, wants: "a metadata value of printable ASCII" } satisfies TextRule;
+const metadataValueRule = {
+  pattern: /^[ -~]*$/,
+  wants: "a metadata value of printable ASCII",
+  secret: true,
+} satisfies TextRule;
 const serviceRule = {
   pattern: /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/,
   wants: "a full service name such as package.Service",

@@ -1,5 +1,5 @@
 /** What is legal in a route but most likely not meant. Nothing here stops a route from being served. */
-import { isSecretName } from "../base/redact.ts";
+import { isSecretHeader } from "../base/redact.ts";
 import type { RouteSpec, VariantSpec } from "../model/route.ts";
 import type { Fault } from "./decode.ts";
 import type { RouteDraft } from "./route-draft.ts";
@@ -77,7 +77,7 @@ function aboutVariants(route: RouteSpec, draft: RouteDraft): Fault[] {
       found.push({ path, message: "neither champion, weighted nor a shadow: it gets no calls" });
     }
     for (const [header] of metadata) {
-      if (isSecretName(header)) {
+      if (isSecretHeader(header)) {
         found.push({ path: [...path, "metadata", header], message: "a secret in plain text, if it is one" });
       }
     }

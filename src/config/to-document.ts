@@ -5,7 +5,7 @@
  * whose names speak of secrets are blanked, and so are passwords in an artifact's URL; they decide nothing about a key.
  */
 import { formatDuration } from "../base/duration.ts";
-import { isSecretName, redacted, redactText } from "../base/redact.ts";
+import { isSecretHeader, redacted, redactText } from "../base/redact.ts";
 import type { GatesSpec, RouteSpec, ScoreSpec, ShadowSpec, VariantSpec } from "../model/route.ts";
 import { apiVersion, routeKind } from "./route-document.ts";
 
@@ -53,7 +53,7 @@ function scoreOf({ output, reduce, index, range, buckets }: ScoreSpec): object {
 
 function variantOf(variant: VariantSpec): object {
   const { address, authority, tls, model, metadata, expectVersion, onFailure, artifact, warmup } = variant;
-  const shown = metadata.map(([name, value]) => [name, isSecretName(name) ? redacted : value] as const);
+  const shown = metadata.map(([name, value]) => [name, isSecretHeader(name) ? redacted : value] as const);
   return without({
     address,
     authority,

@@ -1,34 +1,19 @@
 import type { ConnectionFault, StreamFault } from "../base/connection-ends.ts";
 import { errorCode } from "./constants.ts";
 
-/** What a stream was reset for, by the code of that. */
-export function streamFaultOf(code: number): StreamFault {
-  switch (code) {
-    case errorCode.FRAME_SIZE_ERROR:
-      return "frame_size";
-    case errorCode.FLOW_CONTROL_ERROR:
-      return "flow_control";
-    case errorCode.STREAM_CLOSED:
-      return "stream_closed";
-    case errorCode.REFUSED_STREAM:
-      return "too_many_streams";
-    default:
-      return "protocol";
-  }
+/** Errors of streams as of connections that have a code of their own in the protocol. */
+const named: ReadonlyMap<number, ConnectionFault & StreamFault> = new Map([
+  [errorCode.FRAME_SIZE_ERROR, "frame_size"],
+  [errorCode.FLOW_CONTROL_ERROR, "flow_control"],
+  [errorCode.STREAM_CLOSED, "stream_closed"],
+]);
+
+/** What a connection is ended for, by the code that its peer is told. */
+export function faultOf(code: number): ConnectionFault {
+  return code === errorCode.COMPRESSION_ERROR ? "compression" : (named.get(code) ?? "protocol");
 }
 
-/** The fault of an error that has a code of its own in the protocol. */
-export function faultOf(code: number): ConnectionFault {
-  switch (code) {
-    case errorCode.FRAME_SIZE_ERROR:
-      return "frame_size";
-    case errorCode.FLOW_CONTROL_ERROR:
-      return "flow_control";
-    case errorCode.STREAM_CLOSED:
-      return "stream_closed";
-    case errorCode.COMPRESSION_ERROR:
-      return "compression";
-    default:
-      return "protocol";
-  }
+/** What a stream is reset for, by the code that its peer is told. */
+export function streamFaultOf(code: number): StreamFault {
+  return code === errorCode.REFUSED_STREAM ? "too_many_streams" : (named.get(code) ?? "protocol");
 }

@@ -49,6 +49,7 @@ class Worker {
   readonly #start: ToWorker & { kind: "start" };
   readonly #parent: ParentPort;
   readonly #ended: (code: number) => void;
+  readonly #err: (text: string) => void;
   readonly #plane: DataPlane;
   readonly #breakers: RemoteBreakers;
   readonly #sidecar: Sidecar;
@@ -67,6 +68,7 @@ class Worker {
     this.#start = start;
     this.#parent = parent;
     this.#ended = ended;
+    this.#err = (text) => ports.err(text);
     this.#breakers = new RemoteBreakers(systemClock, (outcomes) => parent.send({ kind: "outcomes", outcomes }));
     const warmups = new WarmupReports((copies) => parent.send({ kind: "warmups", copies }));
     // The file of a prediction log is the primary's, who finds records among the lines.
@@ -98,7 +100,10 @@ class Worker {
 
   /** The primary is gone, and with it the port: calls in flight finish, then there is nothing left to do. */
   orphaned(): void {
-    this.#plane.log.warn({ event: "primary_gone" });
+    // Log lines go by the primary.
+    this.#err(
+      `contender: the primary of worker ${this.#start.settings.worker} has ended; its calls finish, then it ends too\n`,
+    );
     void this.#drain(this.#start.settings.gracePeriodMs);
   }
 

@@ -4,7 +4,7 @@ import { grpcStatusNames } from "../grpc/status.ts";
 import type { AssignmentReason, LocalReplyReason } from "../model/call.ts";
 import { peerOf } from "../transport/listener.ts";
 import type { Call } from "./call.ts";
-import { fieldsOf, pathOf, roundedMs } from "./call-text.ts";
+import { fieldsOf, pathOf, roundedMs, shortened } from "./call-text.ts";
 import type { CallRecords } from "./ports.ts";
 
 export interface AccessLine {
@@ -51,7 +51,7 @@ export class AccessRecords implements CallRecords {
       localReply: call.failure,
       latencyMs: roundedMs(nowMs - call.startMs),
       peer,
-      identity,
+      identity: shortened(identity),
     });
   }
 }

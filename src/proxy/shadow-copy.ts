@@ -156,16 +156,19 @@ class ShadowCopy extends WheelEntry implements StreamUser {
   }
 
   onReset(code: number, how: ResetHow): void {
+    const leaving = this.up?.connection.goingAway === true;
     this.up = undefined;
-    if (how === "unprocessed") return this.#notLookedAt();
+    if (how === "unprocessed" && leaving) return this.#notLookedAt();
     if (how === "peer" && code === errorCode.CANCEL && this.#ranOut) return this.onDeadline();
-    const status = how === "peer" ? grpcStatusOfReset(code) : grpcStatus.UNAVAILABLE;
-    this.#finish(status, outcomeIndex.error, how === "peer" ? "reset" : "gone");
+    const refused = how === "peer" || how === "unprocessed";
+    const status = refused ? grpcStatusOfReset(code) : grpcStatus.UNAVAILABLE;
+    this.#finish(status, outcomeIndex.error, refused ? "reset" : "gone");
   }
 
   /** A server that goes away says nothing of its model by it. */
   #notLookedAt(): void {
     if (!this.#end()) return;
+    this.#tap?.drop();
     this.#shadow.gate.settle(this.#permit, this.#bytes, "neither");
     this.#shadow.gate.drop("not_connected");
   }

@@ -34,7 +34,7 @@ export type SidecarEvent =
       readonly end: "warm" | "timed_out" | "gave_up" | "promoted";
       readonly left: number;
     }
-  /** Callers whose TLS, or lack of it, came to nothing; `more` of the same went untold since the line before. */
+  /** Callers whose TLS, or lack of it, came to nothing; `more` of the same came after the line before, untold. */
   | {
       readonly kind: "tls_handshake_failed";
       readonly reason: TlsFailure;
@@ -52,5 +52,12 @@ export type SidecarEvent =
       readonly serial: string | undefined;
       readonly problems: readonly string[];
     }
-  /** A caller's connection was ended for what it did; `code` is HTTP/2's, `fault` the metric's word. */
-  | { readonly kind: "caller_fault"; readonly code: number; readonly fault: string; readonly detail: string };
+  /** A caller's connection was ended for what it did; `code` is HTTP/2's, `fault` the metric's word, `more` as above. */
+  | {
+      readonly kind: "caller_fault";
+      readonly code: number;
+      readonly fault: string;
+      readonly peer: string | undefined;
+      readonly detail: string;
+      readonly more: number;
+    };

@@ -8,11 +8,12 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { VariantPlan } from "../plan/route-plan.ts";
 import type { Listener } from "../transport/listener.ts";
 import type { TlsPorts } from "../transport/tls-acceptor.ts";
+import type { TlsFailure } from "../transport/tls-failure.ts";
 import { reloadResults, TlsFigures, type TlsSide } from "../transport/tls-figures.ts";
 import { UpstreamTls } from "../transport/upstream-tls.ts";
 import { Credentials, type CredentialsPorts, type CredentialsSpec } from "./credentials.ts";
 import type { SidecarEvent } from "./events.ts";
-import { TlsFailureLog } from "./tls-failure-log.ts";
+import { StrangerLog } from "./stranger-log.ts";
 import { serverNameOf, UpstreamCredentials } from "./upstream-credentials.ts";
 
 /** How callers are to be spoken to. */
@@ -51,8 +52,14 @@ export class SidecarTls {
     };
     this.#ports = { clock, openPem, onEvent, reloaded };
     this.credentials = new UpstreamCredentials(this.#ports);
-    const log = new TlsFailureLog(clock, onEvent);
-    this.ports = { figures: this.#figures, onFailure: (reason, peer, detail) => log.add(reason, peer, detail) };
+    const log = new StrangerLog<TlsFailure>(clock);
+    this.ports = {
+      figures: this.#figures,
+      onFailure: (reason, peer, detail) => {
+        const more = log.add(reason);
+        if (more !== undefined) onEvent({ kind: "tls_handshake_failed", reason, peer, detail, more });
+      },
+    };
   }
 
   /** Undefined for a variant that is spoken to in plain text. */

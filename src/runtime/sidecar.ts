@@ -6,6 +6,7 @@
 import type { Address } from "../base/address.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
+import type { ConnectionFault } from "../base/connection-ends.ts";
 import type { Parsed } from "../base/parsed.ts";
 import type { OpenPem } from "../base/pem.ts";
 import { TimerWheel } from "../base/timer-wheel.ts";
@@ -27,7 +28,7 @@ import { Overload } from "../resilience/overload.ts";
 import { type OverloadOptions, resolveOverloadOptions } from "../resilience/overload-options.ts";
 import type { RawHandle } from "../transport/door.ts";
 import { FlushLoop } from "../transport/flush-loop.ts";
-import { Listener, type ListenerPorts } from "../transport/listener.ts";
+import { Listener, type ListenerPorts, peerOf } from "../transport/listener.ts";
 import { resolveTransportOptions, type TransportOptions } from "../transport/options.ts";
 import { Pool, type PoolEvent } from "../transport/pool.ts";
 import { type Resolver, systemResolver } from "../transport/resolver.ts";
@@ -39,6 +40,7 @@ import type { Machine } from "./machine.ts";
 import { OverloadMonitor } from "./overload-monitor.ts";
 import { Pools } from "./pools.ts";
 import { type ListenerTlsSpec, SidecarTls } from "./sidecar-tls.ts";
+import { StrangerLog } from "./stranger-log.ts";
 
 export interface SidecarLimits {
   readonly http2?: Http2Options;
@@ -145,6 +147,7 @@ export class Sidecar {
       },
       loop,
     );
+    const strangers = new StrangerLog<ConnectionFault>(clock);
     const proxy: ProxyPorts = {
       clock,
       reads: loop,
@@ -161,8 +164,12 @@ export class Sidecar {
       forwardsPlain: ports.nonGrpc === "forward",
       generation: () => this.#generations.current as Generation,
       trustsHop: (peer) => ports.trustsHop(peer),
-      onCallerFault: ({ failure, fault, failureText }) =>
-        ports.onEvent({ kind: "caller_fault", code: failure, fault, detail: failureText }),
+      onCallerFault: (connection) => {
+        const { failure: code, fault, failureText: detail } = connection;
+        const more = strangers.add(fault);
+        const { address: peer } = peerOf(connection);
+        if (more !== undefined) ports.onEvent({ kind: "caller_fault", code, fault, peer, detail, more });
+      },
     };
     const listening = { clock, chance, wheel, loop, budget: this.#budget, handler: downstreamHandler(proxy) };
     const onHttp1 = (): void => metrics.localReply("http1");

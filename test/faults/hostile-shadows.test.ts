@@ -46,7 +46,33 @@ const hostile: readonly { what: string; sign: string; start: () => Promise<strin
         stream.data(Buffer.alloc(1_000_000));
       }),
   },
-  { what: "resetting: it refuses every call", sign: "INTERNAL", start: () => peer(({ stream }) => stream.reset(2)) },
+  { what: "resetting: it resets every call", sign: "INTERNAL", start: () => peer(({ stream }) => stream.reset(2)) },
+  {
+    what: "taking back: it refuses what it has begun to answer",
+    sign: "UNAVAILABLE",
+    start: () =>
+      peer((stream) => {
+        stream.headers(answerHead);
+        stream.data(Buffer.alloc(50_000));
+        setImmediate(() => stream.stream.reset(7));
+      }),
+  },
+  {
+    what: "leaving: it begins answers, and says GOAWAY below all of them",
+    sign: "not_connected",
+    start: async () => {
+      const server: ServerPeer = own.add(
+        await ServerPeer.start((stream) => {
+          stream.headers(answerHead);
+          stream.data(Buffer.alloc(50_000));
+          setImmediate(() => {
+            for (const each of server.peers) if (!each.gone) each.goaway(0);
+          });
+        }),
+      );
+      return server.address;
+    },
+  },
   {
     what: "crashing: it drops every connection that calls",
     sign: "UNAVAILABLE",

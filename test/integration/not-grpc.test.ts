@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request } from "node:http";
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
+import { valueAt } from "../support/exposition.ts";
 import { echo, GrpcClient, metadataOf } from "../support/grpc-js.ts";
 import { ClientPeer, connectTo, type Fields, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
@@ -62,9 +63,16 @@ describe("a caller that speaks", () => {
     await once(socket, "close");
     const goaway = Buffer.concat(got).indexOf(Buffer.from([7, 0, 0, 0, 0, 0]));
     assert.ok(goaway > 0, "GOAWAY was sent");
+    // A second one right after it is counted, and not told.
+    const second = connectTo(sidecar.address);
+    second.resume().write("\x00\x03\x01\x02\x00 this is nothing that anybody speaks");
+    await once(second, "close");
+    const faults = valueAt(await sidecar.exposed(), "contender_connection_faults_total", { fault: "protocol" });
+    const told = sidecar.events.filter((event) => event.kind === "caller_fault");
+    assert.equal(faults, 2);
     assert.deepEqual(
-      sidecar.events.filter(({ kind }) => kind === "caller_fault").map((event) => "code" in event && event.code),
-      [1],
+      told.map(({ code, fault, peer, more }) => [code, fault, peer, more]),
+      [[1, "protocol", "127.0.0.1", 0]],
     );
     assert.equal((await client.unary(tfPredict, framed("x"))).value("grpc-status"), "0");
   });

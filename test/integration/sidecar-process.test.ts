@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { abandoned } from "../support/abandoned-socket.ts";
 import { samplesOf, valueAt } from "../support/exposition.ts";
 import { ClientPeer, freeAddress, ServerPeer } from "../support/h2-peer.ts";
@@ -110,6 +111,15 @@ describe("contender sidecar, as a process", function () {
     assert.equal((await fetch(`${sidecar.admin}/drain`, { method: "POST" })).status, 202);
     assert.deepEqual(await sidecar.ended(), { code: 0, signal: null });
     assert.equal(await readiness(sidecar), 0);
+  });
+
+  it("ends with INTERNAL, 70 and the stack by a bug in a callback, which looks like no other end", async () => {
+    const bug = fileURLToPath(new URL("../support/bug-on-signal.mjs", import.meta.url));
+    const sidecar = own.add(await SidecarProcess.start({ NODE_OPTIONS: `--import=${bug}` }));
+    sidecar.signal("SIGUSR2");
+    assert.deepEqual(await sidecar.ended(), { code: 70, signal: null });
+    assert.match(sidecar.errors, /^contender: \[INTERNAL\] nobody foresaw this\nTypeError: nobody foresaw this\n +at /);
+    assert.equal(sidecar.event("stopped"), undefined);
   });
 
   it("passes messages of 64 MiB both ways in a fraction of their size", async function () {

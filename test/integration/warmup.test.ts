@@ -202,18 +202,23 @@ describe("a variant's warm-up", () => {
     assert.equal(await call([["x-contender-pin", "v42"]]), "v42");
   });
 
-  it("goes on while the model answers with errors, and gives up in the end", async () => {
-    const { sidecar, call, warm, ends, challenger } = await between({ onStream: (stream) => stream.refuse(9) });
-    for (let i = 1; i <= 12; i++) {
-      assert.equal(await call(), "v41");
-      await warm(i);
-    }
-    await call();
-    await turns();
-    assert.equal(challenger.streams.length, 12);
-    assert.deepEqual(ends(), ["v42 gave_up 3"]);
-    assert.deepEqual(sidecar.warmup("v42").byCode, { FAILED_PRECONDITION: 12 });
-  });
+  for (const [what, code, onStream] of [
+    ["answers with errors", "FAILED_PRECONDITION", (stream: PeerStream) => stream.refuse(9)],
+    ["refuses its copies", "UNAVAILABLE", (stream: PeerStream) => stream.stream.reset(7)],
+  ] as const) {
+    it(`goes on while the model ${what}, and gives up in the end`, async () => {
+      const { sidecar, call, warm, ends, challenger } = await between({ onStream });
+      for (let i = 1; i <= 12; i++) {
+        assert.equal(await call(), "v41");
+        await warm(i);
+      }
+      await call();
+      await turns();
+      assert.equal(challenger.streams.length, 12);
+      assert.deepEqual(ends(), ["v42 gave_up 3"]);
+      assert.deepEqual(sidecar.warmup("v42").byCode, { [code]: 12 });
+    });
+  }
 
   it("costs the caller nothing where the variant never answers: so many copies are under way, and no more", async () => {
     const { challenger, sidecar, call } = await between({ onStream: () => undefined });

@@ -124,6 +124,8 @@ describe("a sidecar of several processes", function () {
     for (const stream of held) stream.answer(answer);
     for (const call of calls) assert.equal((await call.done()).value("grpc-status"), "0");
     await until(() => !workers.some(runs), "the workers have ended");
+    for (const worker of [1, 2])
+      assert.match(sidecar.errors, new RegExp(`^contender: the primary of worker ${worker} has ended;`, "m"));
   });
 
   it("says so where it can't start its workers, and where its port is taken, and leaves nothing running", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isSecretName, redact, redactText } from "../../../src/base/redact.ts";
+import { isSecretHeader, isSecretName, redact, redactText } from "../../../src/base/redact.ts";
 
 describe("secret names", () => {
   for (const name of [
@@ -20,6 +20,12 @@ describe("secret names", () => {
   }
   for (const name of ["key", "x-user-id", "ignore", "design", "author", "passthrough", "certificate", "maxBytes"]) {
     it(`are not such as ${name}`, () => assert.ok(!isSecretName(name)));
+  }
+  for (const name of ["x-api-key", "x-foo-key", "X-Tenant-Auth", "x-pass", "x_pwd", "x-session", "x-client-cert"]) {
+    it(`of metadata are such as ${name}`, () => assert.ok(isSecretHeader(name)));
+  }
+  for (const name of ["x-user-id", "x-author", "x-passthrough", "x-design", "x-keyboard"]) {
+    it(`of metadata are not such as ${name}`, () => assert.ok(!isSecretHeader(name)));
   }
 });
 
