@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { Parsed, Problem } from "../../../src/base/parsed.ts";
 import { problemLine } from "../../../src/base/parsed.ts";
-import { isSecretName, redacted, redactText } from "../../../src/base/redact.ts";
+import { isSecretHeader, redacted, redactText } from "../../../src/base/redact.ts";
 import { environmentSnapshot } from "../../../src/config/environment-route.ts";
 import { loadTexts } from "../../../src/config/files.ts";
 import { allSettings, parseSettings } from "../../../src/config/settings.ts";
@@ -52,7 +52,7 @@ function plain(route: RouteSpec): unknown {
       .map((variant) => ({
         ...variant,
         artifact: variant.artifact === undefined ? undefined : redactText(variant.artifact),
-        metadata: variant.metadata.map(([name, value]) => [name, isSecretName(name) ? redacted : value]).sort(),
+        metadata: variant.metadata.map(([name, value]) => [name, isSecretHeader(name) ? redacted : value]).sort(),
       }))
       .toSorted(byName),
     shadows: route.shadows.toSorted((a, b) => (a.variant < b.variant ? -1 : 1)),
