@@ -23,7 +23,7 @@ export function askAdmin(
   const place = address.kind === "unix" ? { socketPath: address.path } : { host: address.host, port: address.port };
   return new Promise((resolve, reject) => {
     const fail = (reason: unknown): void => {
-      const text = `${formatAddress(address)} does not answer: ${reason instanceof Error ? reason.message : String(reason)}`;
+      const text = `${formatAddress(address)} does not answer: ${reason instanceof Error ? reason.message : String(reason)}. Does a sidecar run, with its admin port there?`;
       reject(new ContenderError("UPSTREAM_UNREACHABLE", text, { cause: reason }));
     };
     const asked = request({ ...place, method, path, timeout: timeoutMs, agent: false }, (answer) => {

@@ -73,8 +73,9 @@ export class AdminServer {
     const server = this.#server;
     this.#unix = address.kind === "unix";
     return new Promise((resolve, reject) => {
-      server.once("error", (reason: Error) => {
-        const message = `the admin port ${formatAddress(address)} can't be opened: ${reason.message}`;
+      server.once("error", (reason: NodeJS.ErrnoException) => {
+        const why = reason.code === "EADDRINUSE" ? "it is taken, by a sidecar that still runs perhaps" : reason.message;
+        const message = `the admin port ${formatAddress(address)} can't be opened: ${why}; CONTENDER_ADMIN, --admin, chooses another`;
         reject(new ContenderError("ADDRESS_IN_USE", message, { cause: reason }));
       });
       const listening = (): void => {

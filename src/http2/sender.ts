@@ -136,6 +136,9 @@ export class Sender {
       return;
     }
     stream.trailers = block.fields.slice(0, block.count);
+    stream.trailerBytes = block.size;
+    this.queuedBytes += block.size;
+    this.#budget.hold(stream.holder, block.size);
     stream.endQueued = queuedEnd.trailers;
   }
 
@@ -184,7 +187,7 @@ export class Sender {
     const block = this.#trailerBlock;
     block.clear();
     for (const field of fields) block.add(field);
-    stream.trailers = undefined;
+    this.#dropTrailers(stream);
     this.headers(stream, block, true);
   }
 
@@ -217,7 +220,14 @@ export class Sender {
       this.#budget.release(stream.holder, queue.bytes);
       queue.clear();
     }
+    this.#dropTrailers(stream);
+  }
+
+  #dropTrailers(stream: H2Stream): void {
+    if (stream.trailers === undefined) return;
     stream.trailers = undefined;
+    this.queuedBytes -= stream.trailerBytes;
+    this.#budget.release(stream.holder, stream.trailerBytes);
   }
 
   /** DATA frames for a range that fits both windows. */

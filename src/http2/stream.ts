@@ -40,6 +40,8 @@ export class H2Stream {
   /** One of `queuedEnd`. */
   endQueued: number = queuedEnd.none;
   trailers: HeaderField[] | undefined = undefined;
+  /** What they are charged as while they wait. */
+  trailerBytes = 0;
   /** Links of the connection's ready list. */
   nextReady: H2Stream | undefined = undefined;
   priorReady: H2Stream | undefined = undefined;

@@ -28,7 +28,7 @@ function refusal(listening: Listening, place: string, timeout: string): Contende
     case "tls":
       return new ContenderError(
         "UPSTREAM_UNSUPPORTED",
-        `${place} speaks TLS, and this version of Contender reaches model servers without TLS only. Give a port without it, such as one on loopback in the server's pod.`,
+        `${place} speaks TLS, which contender init does not. Give a port without it, such as one on loopback in the server's pod, or write the route by hand: tls:// in front of a variant's address reaches it.`,
       );
     case "unreachable":
       return new ContenderError("UPSTREAM_UNREACHABLE", unreachableText(place, listening.why));

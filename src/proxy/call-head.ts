@@ -39,6 +39,12 @@ export abstract class CallHead extends CallDeadline {
     this.#load.headerBytes += this.headBytes;
   }
 
+  /** More of its head is kept, until it is over: its trailers. */
+  protected keepMore(bytes: number): void {
+    this.headBytes += bytes;
+    this.#load.headerBytes += bytes;
+  }
+
   /** The call is over. To be called once. */
   protected leave(): void {
     this.#load.calls--;

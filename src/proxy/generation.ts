@@ -123,7 +123,7 @@ export interface Bindings {
   methodIndex(name: string): number;
   /** Undefined where the variant is not insured. */
   breaker(route: RouteSpec, variant: VariantPlan): CallBreaker | undefined;
-  shadow(route: RouteSpec, spec: ShadowSpec, cells: VariantCells, traffic: CopyTraffic): Shadow;
+  shadow(route: RouteSpec, spec: ShadowSpec, cells: VariantCells, traffic: CopyTraffic, plan: VariantPlan): Shadow;
   /** Undefined where the variant has none. */
   warmup(route: RouteSpec, variant: VariantPlan): Warmup | undefined;
   fallbackBudget(route: string): FallbackBudget;
@@ -227,7 +227,7 @@ function bindCopies(route: RoutePlan, spec: ShadowSpec, traffic: CopyTraffic, bi
   const plan = route.variants.find((variant) => variant.spec.name === spec.variant) as VariantPlan;
   const variant = bindVariant(route, plan, traffic, bindings);
   return {
-    gate: bindings.shadow(route.spec, spec, variant.cells, traffic),
+    gate: bindings.shadow(route.spec, spec, variant.cells, traffic, plan),
     variant,
     sink: new VariantSink(variant.cells, trafficIndex[traffic], plan.spec.expectVersion),
     traffic: trafficIndex[traffic],

@@ -94,6 +94,7 @@ export class PlainExchange extends CallHead implements StreamUser, Waiter {
   onRequestTrailers(block: HeaderBlock): void {
     if (this.#state === "done") return;
     this.#trailers = block.fields.slice(0, block.count);
+    this.keepMore(block.size);
     if (this.#state !== "open") return;
     this.#up?.sendTrailers(passOn(block, undefined));
     this.#endIfOver();

@@ -92,6 +92,8 @@ export class RequestFlow extends ChargedBuffer {
       const more = this.rewriter.push(this.head, this.start + this.#rewrittenOf, this.end);
       const first = this.#takeRewritten();
       this.#debt = 0;
+      // What waited for a target that took messages as they were is owed yet.
+      this.#deferred = this.bytes - this.#credited;
       sent = this.#sendRewritten(up, more.length === 0 ? first : Buffer.concat([first, more]), this.rewriter);
     } else {
       this.flatten();

@@ -27,9 +27,12 @@ export class Semaphore {
     return this.#taken;
   }
 
-  /** Takes `amount`, here and in the wider one, or nothing in either. */
-  tryTake(amount = 1): boolean {
-    if (!(amount >= 0 && this.#taken + amount <= this.capacity)) return false;
+  /**
+   * Takes `amount`, here and in the wider one, or nothing in either.
+   * @param beside what counts against this capacity and was taken elsewhere
+   */
+  tryTake(amount = 1, beside = 0): boolean {
+    if (!(amount >= 0 && this.#taken + beside + amount <= this.capacity)) return false;
     if (this.#within !== undefined && !this.#within.tryTake(amount)) return false;
     this.#taken += amount;
     return true;

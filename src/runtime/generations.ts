@@ -87,8 +87,8 @@ export class Generations {
   #warmups = new Map<string, WarmupEntry>();
   /** And gates of copies: what is under way counts against their limits. */
   #shadows = new Map<string, Shadow>();
-  /** Gates that no configuration wants any more, while copies of theirs are under way. */
-  #oldShadows: Shadow[] = [];
+  /** Gates that no configuration wants any more, while copies of theirs are under way, by what they were known by. */
+  #oldShadows: (readonly [key: string, gate: Shadow])[] = [];
   /** Generations that calls still go by, the oldest first, with the pools that their successor had no use for. */
   #older: OlderGeneration[] = [];
   #current: Generation | undefined = undefined;
@@ -116,7 +116,7 @@ export class Generations {
   get shadowBytes(): number {
     let sum = 0;
     for (const shadow of this.#shadows.values()) sum += shadow.heldBytes;
-    for (const shadow of this.#oldShadows) sum += shadow.heldBytes;
+    for (const [, shadow] of this.#oldShadows) sum += shadow.heldBytes;
     return sum;
   }
 
@@ -149,6 +149,8 @@ export class Generations {
     this.#retire(previous, pools.commit());
     metrics.setGeneration(plan.snapshot);
     for (const key of before) if (!used.has(key)) this.#forget(key);
+    const routes = new Set(plan.routes.map(({ spec }) => spec.name));
+    for (const route of this.#budgets.keys()) if (!routes.has(route)) this.#budgets.delete(route);
     return { ok: true, value: generation };
   }
 
@@ -159,8 +161,8 @@ export class Generations {
 
   /** Copies under way are settled with the gate that let them through. */
   #keepOld(shadows: Map<string, Shadow>): void {
-    const gone = [...this.#shadows].filter(([key]) => !shadows.has(key)).map(([, shadow]) => shadow);
-    this.#oldShadows = [...this.#oldShadows, ...gone].filter(({ inFlight }) => inFlight > 0);
+    const gone = [...this.#shadows].filter(([key, gate]) => shadows.get(key) !== gate);
+    this.#oldShadows = [...this.#oldShadows, ...gone].filter(([, { inFlight }]) => inFlight > 0);
     this.#shadows = shadows;
   }
 
@@ -210,20 +212,25 @@ export class Generations {
       },
       fallbackBudget: (route) => this.#budget(route),
       warmup: (route, variant) => this.#warmup(route, variant, warmups),
-      shadow: (route, spec, cells, traffic) => {
+      shadow: (route, spec, cells, traffic, { address, spec: { model } }) => {
         const breaker = this.#breaker(copyBreaker(route, spec, traffic, this.#ports.breaker), used);
-        // All that the breaker is known by is in it: a gate that is known has this one.
-        const key = JSON.stringify([route.name, traffic, spec]);
+        // What is under way to another server does not warm this one up.
+        const server = traffic === "warmup" ? [formatAddress(address), model] : [];
+        const key = JSON.stringify([route.name, traffic, spec.variant, ...server]);
+        const known = shadows.get(key) ?? this.#shadows.get(key);
+        // All that the breaker is known by is in the spec: a gate with the same one has this breaker.
+        if (known !== undefined && JSON.stringify(known.spec) === JSON.stringify(spec)) {
+          shadows.set(key, known);
+          return known;
+        }
         // A warm-up takes what it needs of the calls there are; that it leaves the others is no loss.
         const dropped = (reason: ShadowDropReason): void => {
           if (traffic === "shadow") cells.shadowDropped(shadowDropIndex[reason]);
         };
-        const shadow =
-          shadows.get(key) ??
-          this.#shadows.get(key) ??
-          new Shadow(spec, { clock: this.#ports.clock, breaker, dropped }, this.#ports.share);
-        shadows.set(key, shadow);
-        return shadow;
+        const before = known ?? this.#oldShadows.findLast(([old]) => old === key)?.[1];
+        const gate = new Shadow(spec, { clock: this.#ports.clock, breaker, dropped }, this.#ports.share, before);
+        shadows.set(key, gate);
+        return gate;
       },
     };
   }

@@ -27,14 +27,20 @@ export class Shadow {
   readonly #inFlight: Semaphore;
   readonly #bytes: Semaphore;
   readonly #rate: TokenBucket | undefined;
+  /** The gate that a configuration before had in this one's place, while copies of it are under way. */
+  #before: Shadow | undefined;
 
-  /** @param share of the bounds that are for all workers together: 1 where there is one, 0.5 for each of two. */
-  constructor(spec: ShadowSpec, ports: ShadowPorts, share = 1) {
+  /**
+   * @param share of the bounds that are for all workers together: 1 where there is one, 0.5 for each of two
+   * @param before the gate that this one takes the place of: what is under way by it counts against these bounds
+   */
+  constructor(spec: ShadowSpec, ports: ShadowPorts, share = 1, before?: Shadow) {
     this.spec = spec;
     this.breaker = ports.breaker;
     this.#ports = ports;
     this.#inFlight = new Semaphore(Math.max(1, Math.floor(spec.maxInFlight * share)));
     this.#bytes = new Semaphore(Math.max(spec.maxBytes * share, spec.maxMessageBytes + prefixBytes));
+    this.#before = before;
     const perSecond = spec.maxPerSecond;
     this.#rate = perSecond === undefined ? undefined : new TokenBucket(perSecond * share, ports.clock);
   }
@@ -49,6 +55,12 @@ export class Shadow {
     return this.#bytes.taken;
   }
 
+  /** The nearest gate before this one by which copies are under way. */
+  get before(): Shadow | undefined {
+    while (this.#before?.inFlight === 0) this.#before = this.#before.before;
+    return this.#before;
+  }
+
   /**
    * Takes what a copy of `bytes` needs.
    *
@@ -57,8 +69,14 @@ export class Shadow {
   admit(bytes: number): number {
     // The limit is the message's own, `bytes` are those of the wire.
     if (bytes > this.spec.maxMessageBytes + prefixBytes) return this.drop("over_size");
-    if (!this.#inFlight.tryTake()) return this.drop("in_flight_full");
-    if (!this.#bytes.tryTake(bytes)) return this.#refuse("bytes_full");
+    let copiesBefore = 0;
+    let bytesBefore = 0;
+    for (let gate = this.before; gate !== undefined; gate = gate.before) {
+      copiesBefore += gate.inFlight;
+      bytesBefore += gate.heldBytes;
+    }
+    if (!this.#inFlight.tryTake(1, copiesBefore)) return this.drop("in_flight_full");
+    if (!this.#bytes.tryTake(bytes, bytesBefore)) return this.#refuse("bytes_full");
     const permit = this.breaker.tryAcquire();
     if (permit === 0) return this.#refuse("breaker_open", bytes);
     // Asked last: a token is for a copy that is really sent.

@@ -42,17 +42,21 @@ export class CallQueue {
     waiter.waiting = false;
     const at = this.#waiters.indexOf(waiter, this.#head);
     if (at >= 0) this.#waiters.splice(at, 1);
+    this.#tidy();
   }
 
   /** The one that has waited longest, removed; the queue must not be empty. */
   shift(): Waiter {
     const waiter = this.#waiters[this.#head++] as Waiter;
     waiter.waiting = false;
-    if (this.#head * 2 > this.#waiters.length) {
-      this.#waiters.splice(0, this.#head);
-      this.#head = 0;
-    }
+    this.#tidy();
     return waiter;
+  }
+
+  #tidy(): void {
+    if (this.#head * 2 <= this.#waiters.length) return;
+    this.#waiters.splice(0, this.#head);
+    this.#head = 0;
   }
 
   fail(reason: "connect_failed" | "draining"): void {

@@ -233,7 +233,9 @@ export class Endpoint {
   #gone(slot: Slot, link: Link): void {
     slot.cancelTimeout();
     this.#slots.delete(slot);
-    const detail = link.error === undefined ? link.connection.failureText : reasonOf(link.error);
+    const { failureText } = link.connection;
+    const broken = slot.connected || failureText === "" ? failureText : `speaks no HTTP/2: ${failureText}`;
+    const detail = link.error === undefined ? broken : reasonOf(link.error);
     this.#event(slot.connected ? "disconnected" : "connect_failed", detail);
     if (link.connection.spent) slot.servedAndLeft = true;
     if (!this.#leaving) this.#goOn(slot);

@@ -129,7 +129,7 @@ class RemoteBreaker implements CallBreaker {
   }
 
   close(): void {
-    this.#word = { ...this.#word, state: "open" };
+    this.#word = { ...this.#word, state: "open", epoch: -1 };
     this.#probe = false;
     this.#closed();
   }

@@ -176,6 +176,36 @@ describe("an insured challenger", () => {
   });
 });
 
+describe("an insured call that waited for its challenger", () => {
+  afterEach(() => own.close());
+
+  it("has all of its credit back once the champion has it, whose model has to be set", async () => {
+    const clock = new ManualClock();
+    const champion = own.add(await ServerPeer.start());
+    const challenger = own.add(await ServerPeer.start(undefined, { maxConcurrentStreams: 1 }));
+    const variants = {
+      v41: { address: champion.address, model: { name: "other" } },
+      v42: { address: challenger.address, onFailure: "champion" },
+    };
+    const limits = { transport: { maxConnections: 1, queueTimeoutMs: 100 } };
+    const sidecar = own.add(await TestSidecar.start(snapshotOf({ variants, weights: { v42: 1 } }), { clock, limits }));
+    const client = own.add(await ClientPeer.connect(sidecar.address));
+    client.call(tfPredict, framed(tfRequest()));
+    await challenger.stream();
+    const message = framed(tfRequest({ inputs: { text: ["x".repeat(200_000)] } }));
+    const call = client.open(tfPredict);
+    const window = call.stream.sendWindow;
+    call.data(message); // and no end yet
+    // The answer to a call that is refused at once: by then the sidecar has read the message.
+    await client.unary(tfPredict, framed(tfRequest()), [["grpc-timeout", "-"]]);
+    await turns(50);
+    clock.advance(100);
+    const stream = await champion.stream();
+    await until(() => stream.bytes >= message.length, "the champion has all of it");
+    await until(() => call.stream.sendWindow > window / 2, "the caller may go on");
+  });
+});
+
 describe("an insured challenger's caller gets its failure all the same", () => {
   afterEach(() => own.close());
 

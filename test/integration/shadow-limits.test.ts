@@ -49,6 +49,43 @@ async function between({
   return { clock, champion, shadow, sidecar, client, ask, dropped };
 }
 
+describe("a shadow's limits", () => {
+  afterEach(() => own.close());
+
+  it("hold over reloads that change it: what is under way by the one before counts", async () => {
+    const champion = own.add(await ServerPeer.answering(ok));
+    const shadow = own.add(await ServerPeer.start()); // never answers
+    const variants = { v41: champion.address, v43: shadow.address };
+    const snapshot = (limits: Readonly<Record<string, unknown>>) =>
+      snapshotOf({ variants, shadows: { v43: { timeout: "30s", ...limits } } });
+    const sidecar = own.add(await TestSidecar.start(snapshot({ maxInFlight: 3 })));
+    const client = own.add(await ClientPeer.connect(sidecar.address));
+    const dropped = () => sidecar.variant("v43").shadowDropped;
+    const calls = async (): Promise<void> => {
+      for (let i = 0; i < 5; i++) await client.unary(tfPredict, message);
+      await turns(20);
+    };
+    await calls();
+    for (const maxPerSecond of [1_000, 1_001, 1_002]) {
+      sidecar.apply(snapshot({ maxInFlight: 3, maxPerSecond }));
+      await calls();
+    }
+    assert.deepEqual([shadow.streams.length, dropped()], [3, { in_flight_full: 17 }]);
+    sidecar.apply(snapshot({ maxInFlight: 5, maxBytes: 10_000, maxMessageBytes: 1_000 }));
+    await calls();
+    assert.deepEqual([shadow.streams.length, dropped()], [5, { in_flight_full: 20 }]);
+    assert.equal(
+      valueAt(await sidecar.exposed(), "contender_buffered_bytes", { kind: "shadow_copies" }),
+      5 * message.length,
+    );
+    // Once they have ended, there is room again: for copies of the gate in force, and once each.
+    for (const stream of shadow.streams) stream.answer(ok);
+    await until(() => sidecar.shadow("v43").requests === 5, "the copies have ended");
+    await calls();
+    assert.equal(shadow.streams.length, 10);
+  });
+});
+
 describe("a copy is dropped, and the call goes on,", () => {
   afterEach(() => own.close());
 

@@ -197,6 +197,29 @@ describe("a variant's warm-up", () => {
     assert.equal(await left(), 0);
   });
 
+  it("is not held up by copies under way to the server that had the variant's name before", async () => {
+    const clock = new ManualClock();
+    const champion = own.add(await ServerPeer.answering(framed(tfResponse([0.25]))));
+    const hangs = own.add(await ServerPeer.start());
+    const healthy = own.add(await ServerPeer.answering(framed(tfResponse([0.75]))));
+    const snapshot = (address: string) =>
+      snapshotOf({ variants: { v41: champion.address, v42: { address, warmup: { copies: 3 } } }, weights: { v41: 1 } });
+    const sidecar = own.add(await TestSidecar.start(snapshot(hangs.address), { clock }));
+    const client = own.add(await ClientPeer.connect(sidecar.address));
+    for (let i = 0; i < 5; i++) await client.unary(tfPredict, framed(tfRequest()));
+    await until(() => hangs.streams.length === 3, "three copies hang");
+    sidecar.apply(snapshot(healthy.address));
+    await sidecar.connected();
+    const warm = () =>
+      sidecar.events.flatMap((event) => (event.kind === "warmup" ? [`${event.end} ${event.left}`] : []));
+    for (let i = 0; i < 3; i++) {
+      await client.unary(tfPredict, framed(tfRequest()));
+      await until(() => healthy.streams.length === i + 1, "a copy is with the new server");
+    }
+    await until(() => warm().length > 0, "the warm-up is over");
+    assert.deepEqual(warm(), ["warm 0"]);
+  });
+
   it("leaves a pin its say", async () => {
     const { call } = await between({ weight: 50, route: { pin: true } });
     assert.equal(await call([["x-contender-pin", "v42"]]), "v42");

@@ -185,4 +185,16 @@ describe("generations", () => {
     assert.equal(clock.pending, 0);
     assert.equal(breaker?.tryAcquire(), 0);
   });
+
+  it("forget the fallback budget of a route that is gone, and keep that of one that stays", () => {
+    const { generations, apply } = setUp();
+    const budget = () => generations.current?.routes.at(-1)?.fallbackBudget;
+    apply("1", { name: "a" }, { name: "b" });
+    const first = budget();
+    apply("2", { name: "a" }, { name: "b", weights: {} });
+    assert.equal(budget(), first);
+    apply("3", { name: "a" });
+    apply("4", { name: "a" }, { name: "b" });
+    assert.notEqual(budget(), first);
+  });
 });

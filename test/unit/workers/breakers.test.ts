@@ -71,6 +71,33 @@ function setUp(workers = 2) {
   return { clock, changes, record, remotes, first, second, calls, halfOpen, settle, pass };
 }
 
+describe("a breaker that was removed and is asked for again", () => {
+  it("hears nothing of calls that began under the one before", () => {
+    const clock = new ManualClock();
+    const record = new BreakersOfRecord({
+      clock,
+      tell: (_to, word) => worker.hear([word]),
+      recall: () => undefined,
+      onChange: () => undefined,
+    });
+    const worker = new RemoteBreakers(clock, (outcomes) => record.hear(1, outcomes));
+    const need = { key: "k", labels: ["r", "v42", "live"] as const, options: { minCalls: 2 } };
+    record.add([need]);
+    worker.hear(record.words());
+    const before = worker.make("k");
+    const permits = [before.tryAcquire(), before.tryAcquire(), before.tryAcquire()];
+    record.keep([]);
+    before.close();
+    record.add([need]);
+    worker.learn(record.words());
+    const after = worker.make("k");
+    for (const permit of permits) before.settle(permit, false);
+    clock.advance(20);
+    assert.deepEqual([record.states()[0]?.state, after.state], ["closed", "closed"]);
+    record.close();
+  });
+});
+
 describe("a breaker of several workers", () => {
   beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "setInterval"] }));
   afterEach(() => mock.timers.reset());
