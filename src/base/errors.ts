@@ -14,7 +14,9 @@ const exits = {
   unavailable: 69,
   software: 70,
   cantCreate: 73,
+  tempFail: 75,
   protocol: 76,
+  noPermission: 77,
   config: 78,
 } as const;
 
@@ -31,6 +33,20 @@ export const errorTable = {
   UPSTREAM_UNREACHABLE: { exitCode: exits.unavailable },
   /** It answers, but nothing that we speak. */
   UPSTREAM_UNSUPPORTED: { exitCode: exits.protocol },
+  /** A config service that can't be reached, or does not answer in time. */
+  CONTROL_UNREACHABLE: { exitCode: exits.unavailable },
+  /** What was to be changed has changed meanwhile: look again. */
+  CONFLICT: { exitCode: exits.tempFail },
+  /** Some sidecars have not applied a change in the time given. */
+  NOT_APPLIED: { exitCode: exits.tempFail },
+  /** A name or token that may not do this. */
+  FORBIDDEN: { exitCode: exits.noPermission },
+  /** A config service's store that can't be reached. */
+  STORE_UNAVAILABLE: { exitCode: exits.unavailable },
+  /** A store's directory that another process uses. */
+  STORE_LOCKED: { exitCode: exits.unavailable },
+  /** A store whose contents were written by something else, or damaged. */
+  STORE_DAMAGED: { exitCode: exits.config },
   /** Found by the launcher, before this file can be read; stands here for the page's sake. */
   NODE_UNSUPPORTED: { exitCode: exits.config },
   /** A bug: anything thrown that nobody foresaw. */

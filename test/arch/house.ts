@@ -25,7 +25,10 @@ export const layers: Layers = {
   gate: ["base", "model"],
   strategy: ["base", "model"],
   rollout: ["base", "model", "gate", "strategy"],
-  control: ["base", "model", "config", "plan", "rollout"],
+  etcd: ["base"],
+  api: ["base", "model", "config"],
+  sync: ["base", "model", "config", "api", "etcd"],
+  control: ["base", "model", "config", "plan", "rollout", "api", "etcd"],
   admin: ["base", "model"],
   injector: ["base", "model", "config"],
   report: ["base", "model", "gate", "compare"],
@@ -37,11 +40,20 @@ export const layers: Layers = {
 };
 
 const files = {
-  homes: ["src/config/", "src/compare/", "src/demo/", "src/cli/", "src/processes/", "src/app.ts", "src/main.ts"],
+  homes: [
+    "src/config/",
+    "src/compare/",
+    "src/control/embedded/",
+    "src/demo/",
+    "src/cli/",
+    "src/processes/",
+    "src/app.ts",
+    "src/main.ts",
+  ],
 };
 // init asks an address what listens there before a gRPC library makes one error of every slip.
 const sockets = ["src/transport/", "src/admin/", "src/init/", "src/demo/"];
-const rpc = { homes: ["src/control/", "src/init/", "src/demo/"] };
+const rpc = { homes: ["src/api/", "src/etcd/", "src/sync/", "src/control/", "src/init/", "src/demo/"] };
 const demo = { homes: ["src/demo/"] };
 
 export const homes: Homes = {
