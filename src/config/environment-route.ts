@@ -14,7 +14,7 @@ import { assemble, type Loaded } from "./snapshot.ts";
 
 /** What the settings say about where routes are read, and against what. */
 export function surroundings(settings: Settings): Surroundings {
-  return { local: formatAddress(settings.local), listen: settings.listen };
+  return { local: formatAddress(settings.local), listen: settings.listen, alone: true };
 }
 
 /** Settings that shape the environment's route and are set: none of them goes with `CONTENDER_CONFIG`. */

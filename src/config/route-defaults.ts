@@ -31,6 +31,8 @@ export const routeBounds = {
   variants: 256,
   scoreIndex: 1_000_000,
   warmupCopies: 1_000_000,
+  /** More sidecars than anybody has. */
+  instances: 1_000_000,
   /** Each bucket is a time series for each variant, traffic and output. */
   buckets: 60,
   /** Of a name, so that it fits wherever Kubernetes and DNS take a label. */

@@ -5,7 +5,7 @@
  * judged in `route-rules.ts`, where the routes of the environment pass too.
  */
 import { tlsVersions } from "../base/tls-versions.ts";
-import type { GateAction, GatesSpec, KeySource, ModelOverride, RouteMatch } from "../model/route.ts";
+import type { GateAction, GatesSpec, KeySource, ModelOverride, RouteMatch, SelectorSpec } from "../model/route.ts";
 import { type Fault, Fields, type TextRule } from "./decode.ts";
 import { routeBounds } from "./route-defaults.ts";
 import type { RouteDraft, ScoreDraft, ShadowDraft, TlsDraft, VariantDraft } from "./route-draft.ts";
@@ -17,6 +17,12 @@ export const routeKind = "ModelRoute";
 export const nameRule = {
   pattern: new RegExp(`^(?=.{1,${routeBounds.nameLength}}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`),
   wants: `a name of at most ${routeBounds.nameLength} lower-case letters, digits, dots and dashes`,
+} satisfies TextRule;
+
+/** What Kubernetes calls a pod, or a machine is called. */
+const labelRule = {
+  pattern: /^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/,
+  wants: "at most 253 letters, digits, dots, dashes and underscores",
 } satisfies TextRule;
 
 /** A metadata name as gRPC allows it, in any case where people write it. */
@@ -62,6 +68,8 @@ const specKeys = [
   "weights",
   "shadows",
   "gates",
+  "ttl",
+  "selector",
 ];
 
 /** Reads one document; what can't be read is reported in `faults` and left out of the draft. */
@@ -71,11 +79,11 @@ export function decodeRoute(document: unknown, faults: Fault[]): RouteDraft | un
   root.require("apiVersion", "kind", "metadata", "spec");
   root.oneOf("apiVersion", [apiVersion]);
   root.oneOf("kind", [routeKind]);
-  // Kubernetes keeps these beside the name; they mean nothing to us.
   const metadata = root.fields("metadata", ["name", "namespace", "labels", "annotations"]);
   metadata?.require("name");
   const name = metadata?.text("name", nameRule);
-  metadata?.text("namespace");
+  const namespace = metadata?.text("namespace", nameRule);
+  // Kubernetes keeps these beside the name; they mean nothing to us.
   for (const key of ["labels", "annotations"]) {
     metadata?.named(key, {}, (map, label) => map.text(label, { pattern: /^[\s\S]*$/, wants: "a text" }));
   }
@@ -101,6 +109,20 @@ export function decodeRoute(document: unknown, faults: Fault[]): RouteDraft | un
     weights: spec.named("weights", {}, decodeWeight),
     shadows: spec.named("shadows", {}, decodeShadow) ?? [],
     gates: decodeGates(spec.fields("gates", ["errors", "latency", "score"])),
+    namespace,
+    ttlMs: spec.durationMs("ttl"),
+    selector: decodeSelector(spec.fields("selector", ["namespace", "workload", "pod", "first", "percent"])),
+  };
+}
+
+function decodeSelector(selector: Fields | undefined): SelectorSpec | undefined {
+  if (selector === undefined) return undefined;
+  return {
+    namespace: selector.text("namespace", nameRule),
+    workload: selector.text("workload", labelRule),
+    pod: selector.text("pod", labelRule),
+    first: selector.number("first", { least: 0, most: routeBounds.instances, integer: true }),
+    percent: selector.number("percent", { least: 0, most: 100 }),
   };
 }
 

@@ -2,7 +2,15 @@
  * A route that has been read but not judged: what a document and the environment have in common before the rules that
  * span fields are applied. `undefined` is what was not said.
  */
-import type { GatesSpec, KeySource, ModelOverride, RouteMatch, ScoreReduce, UpstreamTlsSpec } from "../model/route.ts";
+import type {
+  GatesSpec,
+  KeySource,
+  ModelOverride,
+  RouteMatch,
+  ScoreReduce,
+  SelectorSpec,
+  UpstreamTlsSpec,
+} from "../model/route.ts";
 
 export type TlsDraft = { readonly [K in keyof UpstreamTlsSpec]?: UpstreamTlsSpec[K] | undefined };
 
@@ -58,4 +66,7 @@ export interface RouteDraft {
   readonly weights: readonly (readonly [string, number])[] | undefined;
   readonly shadows: readonly (readonly [string, ShadowDraft])[];
   readonly gates: GatesSpec | undefined;
+  readonly namespace?: string | undefined;
+  readonly selector?: SelectorSpec | undefined;
+  readonly ttlMs?: number | undefined;
 }

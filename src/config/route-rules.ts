@@ -20,6 +20,8 @@ export interface Surroundings {
   readonly local: string;
   /** Where the sidecar itself listens; undefined where that is not known, as in `contender check`. */
   readonly listen?: Address | undefined;
+  /** Whether the routes are for one sidecar that has them from no config service: nobody selects there. */
+  readonly alone?: boolean | undefined;
 }
 
 export interface Judged {
@@ -70,6 +72,7 @@ class Rules {
     const shadows = this.#shadows(champion, weights, variants);
     this.#maxTimeout();
     this.#match();
+    this.#fleet();
     return {
       name: draft.name,
       default: draft.default ?? false,
@@ -87,6 +90,9 @@ class Rules {
       weights,
       shadows,
       gates: draft.gates,
+      namespace: draft.namespace,
+      selector: draft.selector,
+      ttlMs: draft.ttlMs,
     };
   }
 
@@ -291,6 +297,20 @@ class Rules {
 
   #maxTimeout(): void {
     if (this.#draft.maxTimeoutMs === 0) this.#fail(["spec", "maxTimeout"], "want more than no time at all");
+  }
+
+  /** What only the config service acts on. */
+  #fleet(): void {
+    const { selector, ttlMs } = this.#draft;
+    if (ttlMs === 0) this.#fail(["spec", "ttl"], "want more than no time at all");
+    if (selector === undefined) return;
+    const path = ["spec", "selector"];
+    if (this.#around.alone === true) {
+      this.#fail(path, "nobody selects sidecars here: a route with a selector belongs in the config service");
+    }
+    if (selector.first !== undefined && selector.percent !== undefined) {
+      this.#fail([...path, "percent"], "want first or percent, got both");
+    }
   }
 
   #match(): void {

@@ -13,7 +13,7 @@ import { apiVersion, routeKind } from "./route-document.ts";
 export interface RouteDocument {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string };
+  readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
@@ -23,7 +23,7 @@ export function toDocument(route: RouteSpec): RouteDocument {
   return {
     apiVersion,
     kind: routeKind,
-    metadata: { name: route.name },
+    metadata: route.namespace === undefined ? { name: route.name } : { name: route.name, namespace: route.namespace },
     spec: without({
       default: route.default,
       match: without({ dialect, models: unlessEmpty(models), services: unlessEmpty(services) }),
@@ -43,6 +43,8 @@ export function toDocument(route: RouteSpec): RouteDocument {
       weights: route.weights,
       shadows: Object.fromEntries(route.shadows.map((shadow) => [shadow.variant, shadowOf(shadow)])),
       gates: route.gates === undefined ? undefined : gatesOf(route.gates),
+      ttl: route.ttlMs === undefined ? undefined : formatDuration(route.ttlMs),
+      selector: route.selector === undefined ? undefined : without({ ...route.selector }),
     }),
   };
 }

@@ -3,6 +3,7 @@
  * write; the words are those of the route file.
  */
 import type { TlsVersion } from "../base/tls-versions.ts";
+import type { SlotRange } from "./slots.ts";
 
 /** The inference protocols whose messages we can look into. */
 export type DialectName = "tensorflow-serving" | "open-inference";
@@ -116,8 +117,26 @@ export interface RouteMatch {
   readonly services: readonly string[];
 }
 
+/**
+ * Which sidecars a route of the config service is for: those with all of these labels, and of them the first so many, or a share,
+ * in an order that stays.
+ */
+export interface SelectorSpec {
+  readonly namespace: string | undefined;
+  readonly workload: string | undefined;
+  readonly pod: string | undefined;
+  /** At most one of these two is set. */
+  readonly first: number | undefined;
+  /** 0..100. */
+  readonly percent: number | undefined;
+}
+
 export interface RouteSpec {
   readonly name: string;
+  /** Whose route it is, where the document says so. */
+  readonly namespace?: string | undefined;
+  /** The config service's business alone: what a sidecar serves applies to it. */
+  readonly selector?: SelectorSpec | undefined;
   /** Its champion takes health, reflection, unknown models and services. */
   readonly default: boolean;
   readonly match: RouteMatch;
@@ -141,6 +160,10 @@ export interface RouteSpec {
   readonly shadows: readonly ShadowSpec[];
   /** Recorded only: nothing judges a rollout yet. */
   readonly gates?: GatesSpec | undefined;
+  /** How long challengers and shadows go on once the config service is not heard of any more; undefined is for ever. */
+  readonly ttlMs?: number | undefined;
+  /** The table that came with the route; without one it is filled by rendezvous. */
+  readonly table?: readonly SlotRange[] | undefined;
 }
 
 /** Everything a sidecar serves from, taken and swapped whole. */

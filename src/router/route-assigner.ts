@@ -119,7 +119,7 @@ export class RouteAssigner {
  *
  * @param ranges the table that came with the snapshot; without it, a route with slots is filled by rendezvous.
  */
-export function compileAssigner(route: RouteSpec, ranges?: readonly SlotRange[]): Parsed<RouteAssigner> {
+export function compileAssigner(route: RouteSpec, ranges = route.table): Parsed<RouteAssigner> {
   const problems: Problem[] = shadowProblems(route.shadows);
   const places = placesOf(route, ranges);
   if (!places.ok) problems.push(...places.problems);

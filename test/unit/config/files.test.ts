@@ -91,6 +91,9 @@ describe("route files", () => {
           forwardAuthorization: false,
         },
       ],
+      namespace: undefined,
+      selector: undefined,
+      ttlMs: undefined,
       gates: {
         errors: { maxRatio: 1.5, action: "rollback" },
         latency: { slowerThanMs: 50, maxRatio: 1.3, action: "rollback" },
