@@ -5,6 +5,7 @@
 import type { Problem } from "../base/parsed.ts";
 import { type Fault, type Path, pathText } from "./decode.ts";
 import { decodeRoute } from "./route-document.ts";
+import type { RouteDraft } from "./route-draft.ts";
 import { judgeRoute, type Surroundings } from "./route-rules.ts";
 import { assemble, type Candidate, type Loaded } from "./snapshot.ts";
 import { largestTextBytes, type ParsedDocument, parseDocuments } from "./yaml.ts";
@@ -15,18 +16,38 @@ export interface RouteText {
   readonly text: string;
 }
 
+/** A route that was read, before it is judged together with others. */
+export interface WrittenRoute extends Candidate {
+  readonly draft: RouteDraft;
+  /** Its document alone. */
+  readonly text: string;
+}
+
+/** What texts hold: routes, each judged alone, and what is wrong or doubtful about them. */
+export interface WrittenRoutes {
+  readonly candidates: readonly WrittenRoute[];
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
 /** Reads the routes of all `texts`; what one holds is judged together with what the others hold. */
 export function loadTexts(source: string, texts: readonly RouteText[], around: Surroundings): Loaded {
+  const { candidates, problems, warnings } = readTexts(source, texts, around);
+  return assemble(source, candidates, problems, warnings);
+}
+
+/** Reads the routes of all `texts`, each judged alone. */
+export function readTexts(source: string, texts: readonly RouteText[], around: Surroundings): WrittenRoutes {
   const reader = new Texts(around);
   for (const text of texts) reader.read(text);
   if (reader.candidates.length === 0 && reader.problems.length === 0) {
     reader.problems.push({ path: "", message: "there is no route document", where: texts[0]?.name ?? source });
   }
-  return assemble(source, reader.candidates, reader.problems, reader.warnings);
+  return reader;
 }
 
-class Texts {
-  readonly candidates: Candidate[] = [];
+class Texts implements WrittenRoutes {
+  readonly candidates: WrittenRoute[] = [];
   readonly problems: Problem[] = [];
   readonly warnings: Problem[] = [];
   readonly #around: Surroundings;
@@ -67,6 +88,7 @@ class Texts {
     // What is doubtful about a route that must be mended anyway is noise.
     if (faults.length === 0) this.warnings.push(...judged.warnings.map(({ path, message }) => locate(path, message)));
     const comparable = !shape.some(({ path: [, section] }) => section === "match" || section === "default");
-    this.candidates.push({ route: judged.route, locate, default: draft.default, comparable });
+    const { text } = document;
+    this.candidates.push({ route: judged.route, draft, text, locate, default: draft.default, comparable });
   }
 }

@@ -19,6 +19,8 @@ import type { Path } from "./decode.ts";
 
 export interface ParsedDocument {
   readonly value: unknown;
+  /** The document alone, as it was written: comments are part of it, the `---` around it are not. */
+  readonly text: string;
   /** Line, from 1, of the value at `path`, or of the nearest thing around it that exists. */
   lineOf(path: Path): number;
   /** What the parser itself refuses, with its place. */
@@ -50,11 +52,11 @@ export function parseDocuments(text: string): ParsedDocument[] {
     logLevel: "silent",
   });
   if (!Array.isArray(documents)) return [];
-  const parsed = documents.map((document) => readDocument(document, lines));
+  const parsed = documents.map((document) => readDocument(text, document, lines));
   return parsed.filter(({ value, errors }) => errors.length > 0 || (value !== null && value !== undefined));
 }
 
-function readDocument(document: Document.Parsed, lines: LineCounter): ParsedDocument {
+function readDocument(text: string, document: Document.Parsed, lines: LineCounter): ParsedDocument {
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   const errorAt = (offset: number, message: string): ParseError => {
     return { line: lineAt(offset), path: pathAt(document.contents, offset), message: oneLine(message) };
@@ -81,6 +83,7 @@ function readDocument(document: Document.Parsed, lines: LineCounter): ParsedDocu
   }
   return {
     value,
+    text: text.slice(document.range[0], document.range[2]).replace(/^---\s/, ""),
     errors,
     lineOf: (path) => lineAt(offsetOf(document.contents, path) ?? firstToken(document)),
   };
