@@ -52,7 +52,10 @@ export function parseDocuments(text: string): ParsedDocument[] {
     logLevel: "silent",
   });
   if (!Array.isArray(documents)) return [];
-  const parsed = documents.map((document) => readDocument(text, document, lines));
+  const parsed = documents.map((document, index) => {
+    const own = text.slice(documents[index - 1]?.range[2] ?? 0, document.range[2]);
+    return readDocument(own.replace(/^---\s/, "").replace(/^\.\.\.\s*$/m, ""), document, lines);
+  });
   return parsed.filter(({ value, errors }) => errors.length > 0 || (value !== null && value !== undefined));
 }
 
@@ -83,7 +86,7 @@ function readDocument(text: string, document: Document.Parsed, lines: LineCounte
   }
   return {
     value,
-    text: text.slice(document.range[0], document.range[2]).replace(/^---\s/, ""),
+    text,
     errors,
     lineOf: (path) => lineAt(offsetOf(document.contents, path) ?? firstToken(document)),
   };

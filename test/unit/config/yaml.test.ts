@@ -32,6 +32,14 @@ describe("parseDocuments", () => {
     assert.deepEqual(value("[yes, on, 1_000, 0o7]"), ["yes", "on", "1_000", 7]);
   });
 
+  it("has each document's own text, with its comments", () => {
+    const documents = parseDocuments("# head\na: 1 # x\n---\n# second\nb: 2\n...\n---\nc: 3\n# tail\n");
+    assert.deepEqual(
+      documents.map((document) => document.text),
+      ["# head\na: 1 # x\n", "# second\nb: 2\n", "c: 3\n# tail\n"],
+    );
+  });
+
   it("leaves out documents without contents", () => {
     assert.deepEqual(parseDocuments("---\n# nothing\n---\na: 1\n---\n").length, 1);
   });
