@@ -72,7 +72,8 @@ function reportOverlaps(candidates: readonly Candidate[], problems: Problem[]): 
   });
 }
 
-function overlap({ match: a }: RouteSpec, { match: b }: RouteSpec): string | undefined {
+/** What both routes would take, in words; undefined where no call is both routes'. */
+export function overlap({ match: a }: RouteSpec, { match: b }: RouteSpec): string | undefined {
   const whole = a.services.find((service) => dialectOfService(service) === undefined && b.services.includes(service));
   if (whole !== undefined) return `the service ${whole}`;
   if (a.dialect !== undefined && b.dialect !== undefined && a.dialect !== b.dialect) return undefined;

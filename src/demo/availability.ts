@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { dataFile, modelFile, schemaFile } from "./assets.ts";
 
-const developmentPackages = ["onnxruntime-web", "@grpc/reflection", "grpc-health-check"];
+const developmentPackages = ["onnxruntime-web"];
 
 /** What is missing, in words for people, or undefined where everything is there. */
 export function whyUnavailable(

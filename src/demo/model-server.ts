@@ -11,12 +11,12 @@ import { parseArgs } from "node:util";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
+import { reflectionOf } from "../api/reflection.ts";
 import { systemClock } from "../base/clock.ts";
 import { addOpenInference } from "./oip-service.ts";
 import { loadOnnx } from "./onnx.ts";
 import type { Served } from "./predictor.ts";
 import { openInferenceProtos, tensorflowServingProtos } from "./protos.ts";
-import { reflectionOf } from "./reflection.ts";
 import { addTensorflowServing } from "./tfs-service.ts";
 
 const dialects = ["tfs", "oip", "both"] as const;

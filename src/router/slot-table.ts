@@ -26,35 +26,12 @@ export class SlotTable {
 
   /** The table that a snapshot's ranges describe. They must follow each other, cover every slot and name known variants. */
   static fromRanges(variants: readonly string[], ranges: readonly SlotRange[]): Parsed<SlotTable> {
-    const problems: Problem[] = variantProblems(variants);
+    const problems = [...variantProblems(variants), ...rangeProblems(variants, ranges, "slots")];
+    if (problems.length > 0) return { ok: false, problems };
     const indexes = new Map(variants.map((name, index) => [name, index]));
     const slots = new Uint8Array(slotCount);
-    // Where the next range must begin; undefined after a range whose end can't be told, so that one slip is one problem.
-    let due: number | undefined = 0;
-    for (const [i, { from, to, variant }] of ranges.entries()) {
-      const path = `slots[${i}]`;
-      const index = indexes.get(variant);
-      if (index === undefined) {
-        const got = JSON.stringify(variant);
-        problems.push({ path: `${path}.variant`, message: `want a variant of the route, got ${got}` });
-      }
-      if (from !== (due ?? from)) {
-        problems.push({ path: `${path}.from`, message: `want ${due}, where the range before ends, got ${from}` });
-      }
-      const ends: boolean = Number.isInteger(to) && to > from && to <= slotCount;
-      if (!ends) {
-        problems.push({
-          path: `${path}.to`,
-          message: `want a whole number above ${from}, at most ${slotCount}, got ${to}`,
-        });
-      }
-      due = ends ? to : undefined;
-      slots.fill(index ?? 0, from, to);
-    }
-    if (due !== undefined && due !== slotCount) {
-      problems.push({ path: "slots", message: `want ranges up to ${slotCount}, got them up to ${due}` });
-    }
-    return problems.length > 0 ? { ok: false, problems } : { ok: true, value: new SlotTable([...variants], slots) };
+    for (const { from, to, variant } of ranges) slots.fill(indexes.get(variant) ?? 0, from, to);
+    return { ok: true, value: new SlotTable([...variants], slots) };
   }
 
   /** The table as ranges, as few as there can be. */
@@ -73,6 +50,35 @@ export class SlotTable {
   counts(): number[] {
     return countPlaces(this.slots, this.variants.length);
   }
+}
+
+/** What is wrong with ranges that ought to be a table, under `path`: unknown names, gaps, overlaps, slots that nobody has. */
+export function rangeProblems(variants: readonly string[], ranges: readonly SlotRange[], path: string): Problem[] {
+  const problems: Problem[] = [];
+  const known = new Set(variants);
+  // Where the next range must begin; undefined after a range whose end can't be told, so that one slip is one problem.
+  let due: number | undefined = 0;
+  for (const [i, { from, to, variant }] of ranges.entries()) {
+    const at = `${path}[${i}]`;
+    if (!known.has(variant)) {
+      problems.push({ path: `${at}.variant`, message: `want a variant of the route, got ${JSON.stringify(variant)}` });
+    }
+    if (from !== (due ?? from)) {
+      problems.push({ path: `${at}.from`, message: `want ${due}, where the range before ends, got ${from}` });
+    }
+    const ends: boolean = Number.isInteger(to) && to > from && to <= slotCount;
+    if (!ends) {
+      problems.push({
+        path: `${at}.to`,
+        message: `want a whole number above ${from}, at most ${slotCount}, got ${to}`,
+      });
+    }
+    due = ends ? to : undefined;
+  }
+  if (due !== undefined && due !== slotCount) {
+    problems.push({ path, message: `want ranges up to ${slotCount}, got them up to ${due}` });
+  }
+  return problems;
 }
 
 /** How often each of `variants` indexes occurs. */

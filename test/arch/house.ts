@@ -28,7 +28,7 @@ export const layers: Layers = {
   etcd: ["base"],
   api: ["base", "model", "config"],
   sync: ["base", "model", "config", "api", "etcd"],
-  control: ["base", "model", "config", "plan", "rollout", "api", "etcd"],
+  control: ["base", "model", "router", "config", "plan", "rollout", "api", "etcd"],
   admin: ["base", "model"],
   injector: ["base", "model", "config"],
   report: ["base", "model", "gate", "compare"],
@@ -52,17 +52,17 @@ const files = {
   ],
 };
 // init asks an address what listens there before a gRPC library makes one error of every slip.
-const sockets = ["src/transport/", "src/admin/", "src/init/", "src/demo/"];
+const sockets = ["src/transport/", "src/admin/", "src/control/server.ts", "src/init/", "src/demo/"];
 const rpc = { homes: ["src/api/", "src/etcd/", "src/sync/", "src/control/", "src/init/", "src/demo/"] };
 const demo = { homes: ["src/demo/"] };
 
 export const homes: Homes = {
   "@grpc/grpc-js": rpc,
   "@grpc/proto-loader": rpc,
-  "@grpc/reflection": demo,
+  "@grpc/reflection": { homes: ["src/api/"] },
   commander: { homes: ["src/cli/"] },
   convict: { homes: ["src/config/"] },
-  "grpc-health-check": demo,
+  "grpc-health-check": { homes: ["src/control/", "src/demo/"] },
   "onnxruntime-web": demo,
   opossum: { homes: ["src/resilience/"] },
   pino: { homes: ["src/processes/"] },

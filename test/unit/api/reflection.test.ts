@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
 import { loadSync, type MessageTypeDefinition } from "@grpc/proto-loader";
+import { reflectionOf } from "../../../src/api/reflection.ts";
 import { openInferenceProtos, tensorflowServingProtos } from "../../../src/demo/protos.ts";
-import { reflectionOf } from "../../../src/demo/reflection.ts";
 
 interface Message {
   readonly name: string;

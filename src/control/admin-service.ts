@@ -1,0 +1,271 @@
+/** `AdminService`: what people and programs ask of the service, turned into changes of routes and looks at the fleet. */
+import type { handleUnaryCall, ServerUnaryCall } from "@grpc/grpc-js";
+import { type DurationMessage, durationMessage, durationMs, type TimestampMessage } from "../api/messages.ts";
+import { ContenderError } from "../base/errors.ts";
+import type { RouteSpec } from "../model/route.ts";
+import { movedSlots } from "../router/moved-slots.ts";
+import { type Administration, currentRoute, type Done, type Intent } from "./administration.ts";
+import type { AnyCall, Callers, PersonCaller } from "./callers.ts";
+import type { Counts } from "./counts.ts";
+import type { Fleet, SidecarInfo } from "./fleet.ts";
+import { type PlannedRoute, planApply, planDelete, planUndo, planWeights, sharesOf } from "./planned-change.ts";
+import type { Author, HistoryRecord, RouteRecord } from "./records.ts";
+import { rangesOf } from "./records.ts";
+import { refusal } from "./refusal.ts";
+import type { Registry } from "./registry.ts";
+import { type StoredRoute, storedRoute } from "./route-set.ts";
+import { fits } from "./selection.ts";
+
+export interface AdminPorts {
+  readonly registry: Registry;
+  readonly administration: Administration;
+  readonly fleet: Fleet;
+  readonly counts: Counts;
+  readonly callers: Callers;
+}
+
+interface IntentMessage {
+  readonly reason: string;
+  readonly expectedRevision: number;
+  readonly dryRun: boolean;
+}
+
+type Named = { readonly name: string; readonly intent: IntentMessage | null };
+
+/** Longest wait that a call is held for: beyond it the caller asks again. */
+const longestWaitMs = 600_000;
+
+export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<never, object>> {
+  const { registry, administration, fleet, counts, callers } = ports;
+
+  const change = async (
+    call: Call<{ readonly intent: IntentMessage | null }>,
+    action: Parameters<PersonCaller["mayChange"]>[0],
+    plan: Parameters<Administration["change"]>[2],
+  ): Promise<Done> => {
+    const person = callers.person(call as AnyCall, "change");
+    const intent = intentOf(call.request.intent);
+    return await administration.change(person.name, intent, plan, (routes) => person.mayChange(action, routes));
+  };
+
+  const one = async (call: Call<Named>, ...args: [Parameters<typeof change>[1], Parameters<typeof change>[2]]) => {
+    const done = await change(call, ...args);
+    return { change: changeMessage(done.routes[0] as PlannedRoute, done.revision, fleet), revision: done.revision };
+  };
+
+  const seen = (call: AnyCall, action: Parameters<Callers["person"]>[1], name: string): StoredRoute => {
+    const person = callers.person(call, action);
+    const route = currentRoute(registry, name);
+    if (!person.sees(route))
+      throw new ContenderError("FORBIDDEN", `${person.name} may not see ${JSON.stringify(name)}`);
+    return route;
+  };
+
+  return {
+    ApplyRoutes: unary(
+      async (call: Call<{ texts: readonly { name: string; text: string }[]; intent: IntentMessage | null }>) => {
+        const { texts, intent } = call.request;
+        if ((intent?.expectedRevision ?? 0) > 0 && texts.length > 1) {
+          throw new ContenderError("CONFIG_INVALID", "an expected revision goes with a single document");
+        }
+        const done = await change(call, "apply", (set, author) => planApply(set, texts, author));
+        return {
+          changes: done.routes.map((route) => changeMessage(route, done.revision, fleet)),
+          revision: done.revision,
+        };
+      },
+    ),
+
+    SetWeights: unary((call: Call<Named & { weights: readonly { variant: string; weight: number }[] }>) => {
+      const { name, weights } = call.request;
+      const pairs = weights.map(({ variant, weight }) => [variant, weight] as const);
+      return one(call, "weights", (set, author) => planWeights(set, name, pairs, author));
+    }),
+
+    DeleteRoute: unary((call: Call<Named>) =>
+      one(call, "delete", (set, author) => planDelete(set, call.request.name, author)),
+    ),
+
+    UndoRoute: unary((call: Call<Named & { toRevision: number }>) => {
+      const { name, toRevision } = call.request;
+      return one(call, "undo", async (set, author) => {
+        return planUndo(set, name, await administration.textToUndo(name, toRevision), author);
+      });
+    }),
+
+    GetRoute: unary(async (call: Call<{ name: string; at: TimestampMessage | null }>) => {
+      const { name, at } = call.request;
+      if (at === null) return { route: routeState(seen(call as AnyCall, "get", name)) };
+      const person = callers.person(call as AnyCall, "get");
+      const record = await administration.at(name, durationMs(at) ?? 0);
+      const route = record === undefined ? undefined : readBack(name, record);
+      if (route === undefined || !person.sees(route)) {
+        throw new ContenderError("ROUTE_UNKNOWN", `there was no route ${JSON.stringify(name)} then`);
+      }
+      return { route: routeState(route) };
+    }),
+
+    ListRoutes: unary(async (call: Call<object>) => {
+      const person = callers.person(call as AnyCall, "list");
+      const { routes, revision } = registry.routes;
+      return { routes: routes.filter((route) => person.sees(route)).map(routeState), revision };
+    }),
+
+    GetHistory: unary(async (call: Call<{ name: string; limit: number }>) => {
+      const { name, limit } = call.request;
+      const person = callers.person(call as AnyCall, "history");
+      const records = await administration.history(name, limit);
+      const visible = records.filter((record) => {
+        const route = readBack(name, record.text === "" ? { ...record, text: record.before } : record);
+        return route === undefined || person.sees(route);
+      });
+      if (visible.length === 0)
+        throw new ContenderError("ROUTE_UNKNOWN", `no route was ever named ${JSON.stringify(name)}`);
+      return { entries: visible.map((record, index) => historyMessage(name, record, records[index + 1])) };
+    }),
+
+    ListSidecars: unary(
+      async (call: Call<{ route: string; waitForRevision: number; waitAtMost: DurationMessage | null }>) => {
+        const { route: name, waitForRevision, waitAtMost } = call.request;
+        const person = callers.person(call as AnyCall, "fleet");
+        const route = name === "" ? undefined : currentRoute(registry, name);
+        const visible = (): SidecarInfo[] =>
+          fleet.list().filter((sidecar) => concerns(sidecar, route) && seesSidecar(person, sidecar));
+        if (waitForRevision > 0) {
+          const settled = (): boolean =>
+            visible().every(
+              ({ state, revision }) => state === "gone" || state === "rejected" || revision >= waitForRevision,
+            );
+          const most = Math.min(durationMs(waitAtMost) ?? 0, longestWaitMs);
+          await new Promise<void>((resolve) => {
+            const stop = fleet.until(settled, most, resolve);
+            call.on("cancelled", () => {
+              stop();
+              resolve();
+            });
+          });
+        }
+        return { sidecars: visible().map(sidecarMessage), revision: registry.routes.revision };
+      },
+    ),
+
+    GetCounts: unary(async (call: Call<{ route: string }>) => {
+      seen(call as AnyCall, "counts", call.request.route);
+      return counts.of(call.request.route);
+    }),
+  };
+}
+
+type Call<Request> = ServerUnaryCall<Request, object>;
+
+function unary<Request>(answer: (call: Call<Request>) => Promise<object>): handleUnaryCall<never, object> {
+  return (call, done) => {
+    Promise.resolve()
+      .then(() => answer(call as unknown as Call<Request>))
+      .then(
+        (value) => done(null, value),
+        (reason) => done(refusal(reason)),
+      );
+  };
+}
+
+function intentOf(message: IntentMessage | null): Intent {
+  return {
+    reason: message?.reason ?? "",
+    expectedRevision: message?.expectedRevision ?? 0,
+    dryRun: message?.dryRun ?? false,
+  };
+}
+
+/** Whether a sidecar is one that a route is for: by its labels, whatever subset it asks for. */
+function concerns({ labels }: SidecarInfo, route: StoredRoute | undefined): boolean {
+  return route === undefined || fits(route.spec, labels);
+}
+
+/** A sidecar is seen by who may see a route that is its namespace's alone. */
+function seesSidecar(person: PersonCaller, { labels }: SidecarInfo): boolean {
+  return person.sees({ spec: { namespace: labels.namespace } as RouteSpec });
+}
+
+function readBack(name: string, record: RouteRecord): StoredRoute | undefined {
+  const route = storedRoute(name, record);
+  return "spec" in route ? route : undefined;
+}
+
+const kinds = {
+  created: "CHANGE_KIND_CREATED",
+  replaced: "CHANGE_KIND_REPLACED",
+  unchanged: "CHANGE_KIND_UNCHANGED",
+  weights: "CHANGE_KIND_WEIGHTS",
+  deleted: "CHANGE_KIND_DELETED",
+  undone: "CHANGE_KIND_UNDONE",
+} as const;
+
+function changeMessage(route: PlannedRoute, revision: number, fleet: Fleet): object {
+  const { name, kind, before, after, moves, warnings } = route;
+  const withheld = fleet.list().filter((sidecar) => sidecar.withheld.some((each) => each.route === name));
+  return {
+    name,
+    kind: kinds[kind],
+    revision: kind === "unchanged" ? (before ?? after)?.revision : revision,
+    moves,
+    warnings: warnings.map((problem) => ({ ...problem })),
+    withheldFrom: withheld.map(({ labels, instance }) => labels.pod ?? instance),
+  };
+}
+
+function routeState(route: StoredRoute): object {
+  const { name, text, revision, spec, runs, author } = route;
+  return {
+    name,
+    document: text,
+    revision,
+    champion: spec.champion,
+    weights: sharesOf(spec).map(([variant, share]) => ({ variant, share })),
+    table: (runs ?? []).map(([slots, variant]) => ({ slots, variant })),
+    author: authorMessage(author),
+  };
+}
+
+function historyMessage(name: string, record: HistoryRecord, previous: HistoryRecord | undefined): object {
+  const { revision, kind, author, text, table } = record;
+  const spec = text === "" ? undefined : readBack(name, record)?.spec;
+  const before = previous?.table ?? null;
+  return {
+    revision,
+    kind: kinds[kind],
+    author: authorMessage(author),
+    document: text,
+    weights: spec === undefined ? [] : sharesOf(spec).map(([variant, share]) => ({ variant, share })),
+    moves: before === null || table === null ? [] : movedSlots(rangesOf(before), rangesOf(table)).moves,
+  };
+}
+
+const authorMessage = ({ name, atMs, reason }: Author): object => ({ name, at: durationMessage(atMs), reason });
+
+const states = {
+  current: "SIDECAR_STATE_CURRENT",
+  pending: "SIDECAR_STATE_PENDING",
+  rejected: "SIDECAR_STATE_REJECTED",
+  gone: "SIDECAR_STATE_GONE",
+} as const;
+
+/** Also what replicas tell each other. */
+export function sidecarMessage(sidecar: SidecarInfo): object {
+  const { instance, labels, identity, release, state, version, revision, problems, withheld } = sidecar;
+  return {
+    instance,
+    namespace: labels.namespace ?? "",
+    workload: labels.workload ?? "",
+    pod: labels.pod ?? "",
+    identity,
+    release,
+    state: states[state],
+    version,
+    revision,
+    problems: problems.map((problem) => ({ ...problem })),
+    withheld: withheld.map(({ route, missing }) => ({ route, capabilities: missing })),
+    lastSeen: durationMessage(sidecar.lastSeenMs),
+    startedAt: durationMessage(sidecar.startedAtMs),
+  };
+}

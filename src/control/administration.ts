@@ -1,0 +1,174 @@
+/**
+ * Changes of routes carried out: planned against what is in force, written if nobody else wrote meanwhile, planned again if somebody did.
+ *
+ * A change that says which revision it is based on is never planned again on another: whoever says so wants to look first.
+ */
+import type { Clock } from "../base/clock.ts";
+import { ContenderError } from "../base/errors.ts";
+import { type Problem, problemLine } from "../base/parsed.ts";
+import { historyOf, type Planned, type PlannedRoute, routeNamed } from "./planned-change.ts";
+import {
+  type Author,
+  type HistoryRecord,
+  historyKey,
+  historyPrefix,
+  readRecord,
+  recordText,
+  routeKey,
+} from "./records.ts";
+import type { Registry } from "./registry.ts";
+import type { RouteSet, StoredRoute } from "./route-set.ts";
+import type { Change, Store } from "./store.ts";
+
+export interface Intent {
+  readonly reason: string;
+  /** 0 changes whatever there is. */
+  readonly expectedRevision: number;
+  readonly dryRun: boolean;
+}
+
+export interface Done {
+  readonly routes: readonly PlannedRoute[];
+  /** Of each route that changed, and of all routes together after it. */
+  readonly revision: number;
+}
+
+export interface AdministrationPorts {
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  /** Changes of a route that are kept; older ones go with the next change. */
+  readonly historyLimit: number;
+}
+
+/** Somebody else was faster so often: they write without a pause, and trying on would only add to it. */
+const mostTries = 10;
+
+/** Problems of a request, which travel beside the text. */
+export class Refused extends ContenderError {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super("CONFIG_INVALID", `nothing was changed:\n${problems.map(problemLine).join("\n")}`);
+    this.problems = problems;
+  }
+}
+
+export class Administration {
+  readonly #ports: AdministrationPorts;
+  /** One change after the other: of two that are planned at once, one would have to be planned again. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: AdministrationPorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * @param allowed is asked before anything is written, with every route as it is and as it would be. @throws what it throws.
+   * @throws ContenderError CONFIG_INVALID (a `Refused`), CONFLICT, ROUTE_UNKNOWN, STORE_UNAVAILABLE.
+   */
+  change(
+    who: string,
+    intent: Intent,
+    plan: (set: RouteSet, author: Author) => Planned | Promise<Planned>,
+    allowed: (routes: readonly PlannedRoute[]) => void,
+  ): Promise<Done> {
+    const done = this.#last.then(() => this.#change(who, intent, plan, allowed));
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  /** The newest first. @param limit 0 for all that are kept. @throws ContenderError STORE_UNAVAILABLE, STORE_DAMAGED. */
+  async history(name: string, limit: number): Promise<HistoryRecord[]> {
+    const { entries } = await this.#ports.store.get(historyPrefix(name));
+    const newest = [...entries].reverse().slice(0, limit === 0 ? undefined : limit);
+    return newest.map(({ key, value }) => readRecord(key, value));
+  }
+
+  /** What a route was after the last change before a moment; undefined where it was not there. */
+  async at(name: string, atMs: number): Promise<HistoryRecord | undefined> {
+    const records = await this.history(name, 0);
+    const then = records.find(({ author }) => author.atMs <= atMs);
+    if (then === undefined && records.length > 0 && records.at(-1)?.kind !== "created") {
+      const since = new Date(records.at(-1)?.author.atMs ?? 0).toISOString();
+      throw new ContenderError("ROUTE_UNKNOWN", `the history of ${JSON.stringify(name)} is kept since ${since} only`);
+    }
+    return then?.text === "" ? undefined : then;
+  }
+
+  /**
+   * The document that an undo puts in force: that of a revision, or the one before the last change.
+   * @throws ContenderError ROUTE_UNKNOWN where there is none.
+   */
+  async textToUndo(name: string, revision: number): Promise<string> {
+    const records = await this.history(name, 0);
+    const [last] = records;
+    if (last === undefined)
+      throw new ContenderError("ROUTE_UNKNOWN", `no route was ever named ${JSON.stringify(name)}`);
+    if (revision === 0) return last.before;
+    const wanted = records.find((record) => record.revision === revision);
+    if (wanted !== undefined) return wanted.text;
+    const there = records.slice(0, 10).map((record) => record.revision);
+    const text = `${JSON.stringify(name)} has no change ${revision}; the latest are ${there.join(", ")}`;
+    throw new ContenderError("ROUTE_UNKNOWN", text);
+  }
+
+  async #change(
+    who: string,
+    intent: Intent,
+    plan: (set: RouteSet, author: Author) => Planned | Promise<Planned>,
+    allowed: (routes: readonly PlannedRoute[]) => void,
+  ): Promise<Done> {
+    const { registry, clock } = this.#ports;
+    for (let tries = 0; tries < mostTries; tries++) {
+      const set = registry.routes;
+      const author: Author = { name: who, atMs: clock.wallMs(), reason: intent.reason };
+      const planned = await plan(set, author);
+      if (!planned.ok) throw new Refused(planned.problems);
+      allowed(planned.routes);
+      for (const route of planned.routes) expect(route.before, route.name, intent.expectedRevision);
+      const changing = planned.routes.filter(({ kind }) => kind !== "unchanged");
+      if (intent.dryRun || changing.length === 0) return { routes: planned.routes, revision: set.revision };
+      const revision = set.revision + 1;
+      if (await registry.commit(revision, await this.#changes(changing, revision, author))) {
+        return { routes: planned.routes, revision };
+      }
+    }
+    throw new ContenderError("CONFLICT", "others change routes all the time; nothing was written, try again");
+  }
+
+  async #changes(routes: readonly PlannedRoute[], revision: number, author: Author): Promise<Change[]> {
+    const changes: Change[] = [];
+    for (const route of routes) {
+      const record = historyOf(route, revision, author);
+      const { before: _, ...current } = record;
+      const value = route.after === undefined ? undefined : recordText(current);
+      changes.push({ key: routeKey(route.name), value });
+      changes.push({ key: historyKey(route.name, revision), value: recordText(record) });
+      // One more comes, so one goes where there are as many as there may be; of what grew beyond it, two do.
+      if (routes.length === 1) changes.push(...(await this.#forgotten(route.name)));
+    }
+    return changes;
+  }
+
+  async #forgotten(name: string): Promise<Change[]> {
+    const { entries } = await this.#ports.store.get(historyPrefix(name));
+    const over = Math.min(2, entries.length + 1 - this.#ports.historyLimit);
+    return entries.slice(0, Math.max(0, over)).map(({ key }) => ({ key, value: undefined }));
+  }
+}
+
+function expect(before: StoredRoute | undefined, name: string, revision: number): void {
+  if (revision === 0 || before?.revision === revision) return;
+  const now =
+    before === undefined ? "is not there" : `is at revision ${before.revision}, changed by ${before.author.name}`;
+  throw new ContenderError(
+    "CONFLICT",
+    `the change is based on revision ${revision}, but ${JSON.stringify(name)} ${now}`,
+  );
+}
+
+/** The route of this name, as it is. @throws ContenderError ROUTE_UNKNOWN. */
+export function currentRoute(registry: Registry, name: string): StoredRoute {
+  return routeNamed(registry.routes, name);
+}

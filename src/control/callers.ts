@@ -1,0 +1,40 @@
+/**
+ * Who calls, as the services need to know it. What a certificate or token says is worked out elsewhere; a service asks and is told, or
+ * the call is refused.
+ */
+import type { ServerDuplexStream, ServerUnaryCall } from "@grpc/grpc-js";
+import type { NodeMessage } from "../api/messages.ts";
+import type { PlannedRoute } from "./planned-change.ts";
+import type { StoredRoute } from "./route-set.ts";
+import type { Labels } from "./selection.ts";
+
+export type AnyCall = ServerUnaryCall<unknown, unknown> | ServerDuplexStream<unknown, unknown>;
+
+export interface SidecarCaller {
+  /** By certificate or token; empty where none was asked for. */
+  readonly identity: string;
+  /** What counts of what it says of itself. */
+  readonly labels: Labels;
+}
+
+export interface PersonCaller {
+  /** As `Author.name` tells it. */
+  readonly name: string;
+  /** Whether they may see a route. */
+  sees(route: Pick<StoredRoute, "spec">): boolean;
+  /** @throws ContenderError FORBIDDEN where they may not make this change; both ways it is put on record. */
+  mayChange(action: "apply" | "weights" | "delete" | "undo", routes: readonly PlannedRoute[]): void;
+}
+
+export type ReadAction = "get" | "list" | "history" | "fleet" | "counts";
+
+/** Every method throws a ContenderError FORBIDDEN for who may not. */
+export interface Callers {
+  sidecar(
+    call: AnyCall,
+    action: "watch" | "fetch" | "report",
+    node: Pick<NodeMessage, "instance" | "namespace" | "workload" | "pod">,
+  ): SidecarCaller;
+  person(call: AnyCall, action: ReadAction | "change"): PersonCaller;
+  replica(call: AnyCall): void;
+}

@@ -1,0 +1,224 @@
+/**
+ * A config service, put together: the registry follows the store, streams are told what it has, people change it, replicas share what
+ * they hear. Nothing here listens: `server.ts` does.
+ */
+import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
+import { type ServiceName, serviceDefinition } from "../api/protos.ts";
+import type { Chance } from "../base/chance.ts";
+import type { Clock } from "../base/clock.ts";
+import { type Problem, problemLine } from "../base/parsed.ts";
+import { adminService } from "./admin-service.ts";
+import { Administration } from "./administration.ts";
+import type { Callers } from "./callers.ts";
+import { Counts } from "./counts.ts";
+import { Fleet, type SidecarInfo } from "./fleet.ts";
+import { Leadership, type LeadershipState, type Replica } from "./leadership.ts";
+import { Peers, type PeersPorts } from "./peers.ts";
+import { Registry } from "./registry.ts";
+import { reportService } from "./report-service.ts";
+import type { RouteSet } from "./route-set.ts";
+import type { Store } from "./store.ts";
+import { WatchService } from "./watch-service.ts";
+
+export interface ControlOptions {
+  /** Changes of a route that are kept. */
+  readonly historyLimit: number;
+  readonly heartbeatMs: number;
+  readonly reportIntervalMs: number;
+  readonly leaseMs: number;
+}
+
+export type ControlEvent =
+  | { readonly kind: "routes"; readonly revision: number; readonly routes: number; readonly store: string }
+  | { readonly kind: "store_damaged"; readonly problems: readonly string[] }
+  | { readonly kind: "store_well" }
+  | { readonly kind: "store_reread"; readonly why: string }
+  | { readonly kind: "store_restored"; readonly store: string }
+  | {
+      readonly kind: "leadership";
+      readonly leads: boolean;
+      readonly leader: string | undefined;
+      readonly replicas: number;
+    }
+  | { readonly kind: "lease_failed"; readonly why: string }
+  | { readonly kind: "replica_failed"; readonly replica: string; readonly why: string };
+
+export interface ControlPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly callers: Callers;
+  readonly self: Replica;
+  readonly dial: PeersPorts["dial"];
+  onEvent(event: ControlEvent): void;
+}
+
+/** What happened so far, for the metrics. */
+export interface ControlFigures {
+  snapshots: number;
+  labels: number;
+  acks: number;
+  nacks: number;
+  readonly reports: { new: number; old: number; forgotten: number };
+}
+
+export class Control {
+  readonly figures: ControlFigures = {
+    snapshots: 0,
+    labels: 0,
+    acks: 0,
+    nacks: 0,
+    reports: { new: 0, old: 0, forgotten: 0 },
+  };
+  readonly registry: Registry;
+  readonly fleet: Fleet;
+  readonly counts = new Counts();
+  readonly #ports: ControlPorts;
+  readonly #options: ControlOptions;
+  readonly #administration: Administration;
+  readonly #peers: Peers;
+  readonly #leadership: Leadership;
+  #watching: WatchService | undefined = undefined;
+  #damaged = false;
+
+  constructor(ports: ControlPorts, options: ControlOptions) {
+    const { store, clock, chance, callers, self, dial, onEvent } = ports;
+    this.#ports = ports;
+    this.#options = options;
+    this.registry = new Registry({
+      store,
+      clock,
+      chance,
+      changed: (routes) => this.#changed(routes),
+      damaged: (problems) => this.#tellDamage(problems),
+      reread: (why) => onEvent({ kind: "store_reread", why }),
+    });
+    this.#administration = new Administration({
+      store,
+      registry: this.registry,
+      clock,
+      historyLimit: options.historyLimit,
+    });
+    this.fleet = new Fleet({
+      clock,
+      storeId: () => this.registry.routes.id,
+      news: (sidecar: SidecarInfo) => this.#peers.news(sidecar),
+      reordered: () => this.#watching?.reorder(),
+    });
+    this.#peers = new Peers({
+      clock,
+      self: self.name,
+      counts: this.counts,
+      fleet: this.fleet,
+      callers,
+      dial,
+      failed: (replica, why) => onEvent({ kind: "replica_failed", replica, why }),
+    });
+    this.#leadership = new Leadership({
+      store,
+      clock,
+      self,
+      leaseMs: options.leaseMs,
+      changed: (state) => this.#led(state),
+      failed: (why) => onEvent({ kind: "lease_failed", why }),
+    });
+  }
+
+  /** @throws ContenderError STORE_UNAVAILABLE, STORE_DAMAGED. */
+  async open(): Promise<void> {
+    const { clock, callers } = this.#ports;
+    const { heartbeatMs, reportIntervalMs } = this.#options;
+    const routes = await this.registry.open();
+    this.#watching = new WatchService(
+      {
+        clock,
+        callers,
+        fleet: this.fleet,
+        heartbeatMs,
+        reportIntervalMs,
+        ahead: (version) => void this.#ahead(version),
+        counted: (event) => this.#count(event),
+      },
+      routes,
+    );
+    await this.#leadership.open();
+  }
+
+  get leadership(): LeadershipState {
+    return this.#leadership.state;
+  }
+
+  get routes(): RouteSet {
+    return this.registry.routes;
+  }
+
+  /** Services to add to a server; it must be open. */
+  services(): [ServiceDefinition, UntypedServiceImplementation][] {
+    const watching = this.#watching as WatchService;
+    const { callers } = this.#ports;
+    const { registry, fleet, counts } = this;
+    const administration = this.#administration;
+    const reports = reportService({
+      callers,
+      counts,
+      fleet,
+      intervalMs: this.#options.reportIntervalMs,
+      share: (report) => this.#peers.share(report),
+      counted: (taken) => this.figures.reports[taken]++,
+    });
+    const admin = adminService({ registry, administration, fleet, counts, callers });
+    return [
+      [watchDefinition(), { Watch: watching.watch, Fetch: watching.fetch } as UntypedServiceImplementation],
+      [definition("ReportService"), reports as unknown as UntypedServiceImplementation],
+      [definition("AdminService"), admin as UntypedServiceImplementation],
+      [definition("PeerService"), { Share: this.#peers.listen } as unknown as UntypedServiceImplementation],
+    ];
+  }
+
+  async close(): Promise<void> {
+    this.#watching?.close();
+    this.#peers.close();
+    this.fleet.close();
+    await this.#leadership.close();
+    this.registry.close();
+  }
+
+  #changed(routes: RouteSet): void {
+    this.#ports.onEvent({ kind: "routes", revision: routes.revision, routes: routes.routes.length, store: routes.id });
+    this.fleet.forgetOrder();
+    this.#watching?.use(routes);
+  }
+
+  #tellDamage(problems: readonly Problem[]): void {
+    this.#damaged = problems.length > 0;
+    if (!this.#damaged) this.#ports.onEvent({ kind: "store_well" });
+    else this.#ports.onEvent({ kind: "store_damaged", problems: problems.map(problemLine) });
+  }
+
+  #led(state: LeadershipState): void {
+    const { leads, leader, replicas } = state;
+    this.#ports.onEvent({ kind: "leadership", leads, leader, replicas: replicas.length });
+    this.#peers.use(replicas);
+  }
+
+  async #ahead(version: { readonly store: string; readonly revision: number }): Promise<void> {
+    try {
+      if (await this.registry.restored(version))
+        this.#ports.onEvent({ kind: "store_restored", store: this.registry.routes.id });
+    } catch (reason) {
+      this.#ports.onEvent({ kind: "store_reread", why: String(reason) });
+    }
+  }
+
+  #count(event: "snapshot" | "label" | "ack" | "nack"): void {
+    this.figures[`${event}s`]++;
+  }
+}
+
+const definition = (name: ServiceName): ServiceDefinition => serviceDefinition(name);
+
+/** With answers that are bytes already: one snapshot is encoded once for thousands of streams. */
+function watchDefinition(): ServiceDefinition {
+  const { Watch, ...rest } = definition("ConfigService");
+  return { ...rest, Watch: { ...Watch, responseSerialize: (bytes: Buffer) => bytes } } as ServiceDefinition;
+}

@@ -1,0 +1,222 @@
+/**
+ * Every sidecar that this service knows of: those connected to it, those connected to other replicas, and those that are gone.
+ *
+ * A sidecar is a process; a pod that starts anew is another one, and the one before is gone. Gone ones are remembered for a while, since
+ * "who has not applied it" is asked just then, and in numbers that no storm of restarts can raise without bound.
+ */
+import { parseVersion } from "../api/version.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Problem } from "../base/parsed.ts";
+import type { RouteSpec } from "../model/route.ts";
+import { fits, type Labels, place } from "./selection.ts";
+import type { Withheld } from "./views.ts";
+
+export type SidecarState = "current" | "pending" | "rejected" | "gone";
+
+export interface SidecarInfo {
+  readonly instance: string;
+  readonly labels: Labels;
+  /** By certificate or token; empty where none was asked for. */
+  readonly identity: string;
+  readonly release: string;
+  readonly startedAtMs: number;
+  readonly state: SidecarState;
+  /** In force there, by its word. */
+  readonly version: string;
+  /** Revision that it has, of the store as it is; 0 for another store's. */
+  readonly revision: number;
+  readonly problems: readonly Problem[];
+  readonly withheld: readonly Withheld[];
+  readonly lastSeenMs: number;
+}
+
+export interface FleetPorts {
+  readonly clock: Clock;
+  /** Of the store as it is. */
+  storeId(): string;
+  /** Something is to be told to other replicas. */
+  news(sidecar: SidecarInfo): void;
+  /** The sidecars that `first` takes may be others now. */
+  reordered(): void;
+}
+
+/** How long a sidecar that is gone is shown, and its place among the first is kept for it: a pod restarts within it. */
+export const goneMs = { shown: 3_600_000, placeKept: 60_000 } as const;
+/** Of those that are gone. */
+const mostGone = 20_000;
+/** Between two looks at who is first. */
+const reorderMs = 250;
+/** Between two looks of those who wait for sidecars. */
+const wakeMs = 25;
+
+export class Fleet {
+  readonly #ports: FleetPorts;
+  readonly #sidecars = new Map<string, SidecarInfo>();
+  /** Those of them that are gone, by when they went. */
+  readonly #gone = new Set<string>();
+  /** Which replica has told of a sidecar last, "" for us. */
+  readonly #via = new Map<string, string>();
+  readonly #waiters = new Set<() => void>();
+  readonly #first = new Map<string, ReadonlySet<string>>();
+  #cancelReorder: (() => void) | undefined = undefined;
+  #cancelWake: (() => void) | undefined = undefined;
+
+  constructor(ports: FleetPorts) {
+    this.#ports = ports;
+  }
+
+  /** Takes in how a sidecar stands: what was known of it is replaced. @param via the replica that heard it; undefined for us */
+  note(sidecar: SidecarInfo, via?: string): void {
+    const before = this.#sidecars.get(sidecar.instance);
+    // Another replica's older word about a sidecar that has come to us meanwhile.
+    if (via !== undefined && before !== undefined && before.lastSeenMs > sidecar.lastSeenMs) return;
+    this.#sidecars.set(sidecar.instance, sidecar);
+    this.#gone.delete(sidecar.instance);
+    if (sidecar.state === "gone") this.#gone.add(sidecar.instance);
+    if (via === undefined) this.#ports.news(sidecar);
+    this.#via.set(sidecar.instance, via ?? "");
+    if (before === undefined || (before.state === "gone") !== (sidecar.state === "gone")) this.#later();
+    this.#forget();
+    this.#wake();
+  }
+
+  /** Where a sidecar stands, without telling anybody: it was heard of. */
+  heard(instance: string): void {
+    const known = this.#sidecars.get(instance);
+    if (known !== undefined) this.#sidecars.set(instance, { ...known, lastSeenMs: this.#ports.clock.wallMs() });
+  }
+
+  /** A replica is gone, and those of its sidecars that have not come to another one are too. */
+  lost(replica: string): void {
+    for (const [instance, via] of this.#via) {
+      const sidecar = this.#sidecars.get(instance);
+      if (via === replica && sidecar !== undefined && sidecar.state !== "gone") {
+        this.note({ ...sidecar, state: "gone" }, replica);
+      }
+    }
+  }
+
+  /** Every sidecar that we hear ourselves, or heard last. */
+  *own(): Iterable<SidecarInfo> {
+    for (const [instance, via] of this.#via) {
+      const sidecar = this.#sidecars.get(instance);
+      if (via === "" && sidecar !== undefined) yield sidecar;
+    }
+  }
+
+  get(instance: string): SidecarInfo | undefined {
+    return this.#sidecars.get(instance);
+  }
+
+  /** By namespace, workload, pod and instance. */
+  list(): SidecarInfo[] {
+    const id = this.#ports.storeId();
+    const now = this.#ports.clock.wallMs();
+    const shown = [...this.#sidecars.values()].filter(
+      ({ state, lastSeenMs }) => state !== "gone" || now - lastSeenMs < goneMs.shown,
+    );
+    return shown.map((sidecar) => ({ ...sidecar, revision: revisionOf(sidecar.version, id) })).sort(byPlace);
+  }
+
+  /** Those that are connected. */
+  get connected(): number {
+    return this.#sidecars.size - this.#gone.size;
+  }
+
+  /** Whether a sidecar is among the first of a route. */
+  amongFirst(route: RouteSpec, instance: string): boolean {
+    const key = JSON.stringify([route.name, route.selector]);
+    let first = this.#first.get(key);
+    if (first === undefined) {
+      first = this.#firstOf(route);
+      this.#first.set(key, first);
+    }
+    return first.has(instance);
+  }
+
+  /** Forgets who is first: routes have changed. */
+  forgetOrder(): void {
+    this.#first.clear();
+  }
+
+  /** Calls `check` now and after every change until it is true, or `done` at the latest after a while. @returns a way to stop. */
+  until(check: () => boolean, atMostMs: number, done: () => void): () => void {
+    const end = (): void => {
+      this.#waiters.delete(look);
+      cancel();
+    };
+    const look = (): void => {
+      if (!check()) return;
+      end();
+      done();
+    };
+    const cancel = this.#ports.clock.after(atMostMs, () => {
+      end();
+      done();
+    });
+    this.#waiters.add(look);
+    look();
+    return end;
+  }
+
+  /** Who waits looks at every sidecar: not for each of the thousands of words that a change brings. */
+  #wake(): void {
+    if (this.#waiters.size === 0 || this.#cancelWake !== undefined) return;
+    this.#cancelWake = this.#ports.clock.after(wakeMs, () => {
+      this.#cancelWake = undefined;
+      for (const waiter of [...this.#waiters]) waiter();
+    });
+  }
+
+  close(): void {
+    this.#cancelReorder?.();
+    this.#cancelWake?.();
+    this.#waiters.clear();
+  }
+
+  #firstOf(route: RouteSpec): ReadonlySet<string> {
+    const now = this.#ports.clock.wallMs();
+    const there = [...this.#sidecars.values()].filter(
+      ({ labels, state, lastSeenMs }) =>
+        fits(route, labels) && (state !== "gone" || now - lastSeenMs < goneMs.placeKept),
+    );
+    // A pod that has started anew has the place that it had.
+    const places = new Map<string, number>();
+    for (const { labels, instance } of there) places.set(labels.pod ?? instance, place(route, labels, instance));
+    const pods = [...places].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
+    const chosen = new Set(pods.slice(0, route.selector?.first ?? 0).map(([pod]) => pod));
+    return new Set(there.flatMap(({ labels, instance }) => (chosen.has(labels.pod ?? instance) ? [instance] : [])));
+  }
+
+  /** Who is first is looked at a while after somebody came or went: after a restart, all come at once. */
+  #later(): void {
+    if (this.#first.size === 0 || this.#cancelReorder !== undefined) return;
+    this.#cancelReorder = this.#ports.clock.after(reorderMs, () => {
+      this.#cancelReorder = undefined;
+      this.#first.clear();
+      this.#ports.reordered();
+    });
+  }
+
+  /** Those that were heard of last stand at the end: the first that is gone has been so for longest. */
+  #forget(): void {
+    while (this.#gone.size > mostGone) {
+      const [oldest] = this.#gone;
+      if (oldest === undefined) return;
+      this.#gone.delete(oldest);
+      this.#sidecars.delete(oldest);
+      this.#via.delete(oldest);
+    }
+  }
+}
+
+function revisionOf(version: string, storeId: string): number {
+  const parsed = parseVersion(version);
+  return parsed?.store === storeId ? parsed.revision : 0;
+}
+
+function byPlace(a: SidecarInfo, b: SidecarInfo): number {
+  const key = ({ labels, instance }: SidecarInfo): string =>
+    [labels.namespace ?? "", labels.workload ?? "", labels.pod ?? "", instance].join("\0");
+  return key(a) < key(b) ? -1 : 1;
+}

@@ -1,0 +1,78 @@
+/**
+ * One sidecar's side of a Watch stream, as the service sees it: what it has, what it was sent, what is to be sent next. Pure.
+ *
+ * Nothing new is sent while something is unanswered: however fast routes change, a slow sidecar has one snapshot on its way and gets the
+ * newest one after it. What it refused is not sent again while it is the same, but for a slow retry: the reason may lie with the
+ * sidecar, a certificate that was not there yet.
+ */
+
+import { parseVersion } from "../api/version.ts";
+import type { Problem } from "../base/parsed.ts";
+import type { View } from "./views.ts";
+
+/** Something to send; without a snapshot the sidecar has these contents already, and only their name is new. */
+export interface Offer {
+  readonly version: string;
+  readonly nonce: string;
+  readonly snapshot: Buffer | undefined;
+}
+
+/** Between two tries with what a sidecar has refused. */
+export const refusedAgainMs = 60_000;
+
+export class Member {
+  /** In force, by the sidecar's word; empty where it has none. */
+  version: string;
+  /** Why it refused what it was sent last; empty where it did not. */
+  problems: readonly Problem[] = [];
+  #open: Offer | undefined = undefined;
+  #refused: { readonly contents: string; readonly atMs: number } | undefined = undefined;
+  #count = 0;
+  /** It did not know contents that it should have had: from now on they are sent whole. */
+  #whole = false;
+
+  /** @param version that the sidecar says it has. */
+  constructor(version: string) {
+    this.version = version;
+  }
+
+  /** Whether it was sent something that it has not answered. */
+  get pending(): boolean {
+    return this.#open !== undefined;
+  }
+
+  /** What is to be sent now that this view is its own; undefined where nothing is. */
+  offer(view: View, nowMs: number): Offer | undefined {
+    if (this.#open !== undefined || view.version === this.version) return undefined;
+    const digest = digestOf(view.version);
+    const refused = this.#refused;
+    if (refused !== undefined && refused.contents === contentsOf(view.version) && nowMs - refused.atMs < refusedAgainMs)
+      return undefined;
+    const had = !this.#whole && this.version !== "" && digestOf(this.version) === digest;
+    this.#open = { version: view.version, nonce: String(++this.#count), snapshot: had ? undefined : view.bytes };
+    return this.#open;
+  }
+
+  /** The sidecar's answer. @returns false where it answers nothing that it was sent last, and changes nothing. */
+  answer(nonce: string, problems: readonly Problem[], nowMs: number): boolean {
+    const open = this.#open;
+    if (open === undefined || nonce !== open.nonce) return false;
+    this.#open = undefined;
+    this.problems = problems;
+    if (problems.length === 0) {
+      this.version = open.version;
+      this.#refused = undefined;
+      this.#whole = false;
+    } else if (open.snapshot === undefined) this.#whole = true;
+    else this.#refused = { contents: contentsOf(open.version), atMs: nowMs };
+    return true;
+  }
+}
+
+const digestOf = (version: string): string | undefined => parseVersion(version)?.digest;
+
+/** What a refusal holds for. A store that was restored may have the same contents, and they are no step back any more. */
+function contentsOf(version: string): string {
+  const { store, digest } = parseVersion(version) ?? {};
+  return `${store}/${digest}`;
+}

@@ -1,0 +1,241 @@
+/**
+ * The routes in force, kept up with the store.
+ *
+ * What is read is taken whole or not at all: where the store holds something that is no route, or routes that don't go together, the
+ * last good ones stay in force and the problem is told, until the store is well again. A store that can't be reached changes
+ * nothing either.
+ */
+import type { Chance } from "../base/chance.ts";
+import type { Clock } from "../base/clock.ts";
+import { ContenderError } from "../base/errors.ts";
+import { type Problem, problemLine } from "../base/parsed.ts";
+import { headText, idText, keys, readHead, readId, readRecord } from "./records.ts";
+import { judgeTogether, type RouteSet, type StoredRoute, storedRoute } from "./route-set.ts";
+import type { Change, Commit, Store } from "./store.ts";
+
+export interface RegistryPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  /** New routes are in force. */
+  changed(routes: RouteSet): void;
+  /** What is in the store can't be served; what was before it stays. Empty: it is well again. */
+  damaged(problems: readonly Problem[]): void;
+  /** The watch ended, and everything is read anew. */
+  reread(why: string): void;
+}
+
+/** After a failed reading of the store. */
+const retryMs = 1_000;
+
+interface Raw {
+  readonly value: string;
+  /** Of the store. */
+  readonly revision: number;
+}
+
+export class Registry {
+  readonly #ports: RegistryPorts;
+  /** Everything under `state/`, and up to which revision of the store. */
+  #raw = new Map<string, Raw>();
+  #seen = 0;
+  #routes: RouteSet | undefined = undefined;
+  /** Routes by what they were read from, so that a change reads its own only. */
+  #read = new Map<string, { readonly value: string; readonly route: StoredRoute }>();
+  #watch: { close(): void } | undefined = undefined;
+  #problems: readonly Problem[] = [];
+  #closed = false;
+  #cancelRetry: () => void = () => undefined;
+
+  constructor(ports: RegistryPorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * Reads the store, which is given an id where it has none, and follows it.
+   * @throws ContenderError STORE_UNAVAILABLE, or STORE_DAMAGED where what is in it can't be served.
+   */
+  async open(): Promise<RouteSet> {
+    await this.#initialise();
+    await this.#readAll();
+    if (this.#routes === undefined) {
+      throw new ContenderError(
+        "STORE_DAMAGED",
+        `what is in the store can't be served:\n${this.#problems.map(problemLine).join("\n")}`,
+      );
+    }
+    return this.#routes;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#watch?.close();
+    this.#cancelRetry();
+  }
+
+  /** @throws where it is not open. */
+  get routes(): RouteSet {
+    if (this.#routes === undefined) throw new ContenderError("STORE_UNAVAILABLE", "the store was not read yet");
+    return this.#routes;
+  }
+
+  /** What is wrong with the store's contents; empty where nothing is. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  /** What `head` must be for a change that is based on what is in force: the guard of a commit. */
+  get guard(): Commit["when"][number] {
+    return { key: keys.head, revision: this.#raw.get(keys.head)?.revision ?? 0 };
+  }
+
+  /**
+   * Writes changes of routes with the count of changes that they make; `changes` is a function of it.
+   * @returns false where somebody else was faster: what is in force by now is that.
+   * @throws ContenderError STORE_UNAVAILABLE.
+   */
+  async commit(revision: number, changes: readonly Change[]): Promise<boolean> {
+    const all = [{ key: keys.head, value: headText(revision) }, ...changes];
+    const committed = await this.#ports.store.commit({ when: [this.guard], changes: all });
+    if (committed.ok) this.#take(committed.revision, all);
+    else await this.refresh();
+    return committed.ok;
+  }
+
+  /** Reads what is in force now, whatever the watch has told so far. @throws ContenderError STORE_UNAVAILABLE. */
+  async refresh(): Promise<void> {
+    const { revision, entries } = await this.#ports.store.get(keys.state);
+    if (revision === this.#seen) return;
+    // A store that has gone back was put back: what a watch would tell of it comes much later, or never.
+    if (revision < this.#seen) return await this.#readAll();
+    this.#seen = revision;
+    this.#raw = new Map(entries.map((entry) => [entry.key, entry]));
+    this.#rebuild();
+  }
+
+  /**
+   * A sidecar has a later revision of this store than there is: it was restored from a backup, or put back. It becomes another store,
+   * so that what is in it now is taken by sidecars that have seen more.
+   * @returns whether that was so.
+   * @throws ContenderError STORE_UNAVAILABLE.
+   */
+  async restored(claimed: { readonly store: string; readonly revision: number }): Promise<boolean> {
+    await this.refresh();
+    const { id, revision } = this.routes;
+    if (claimed.store !== id || claimed.revision <= revision) return false;
+    const key = keys.id;
+    const value = idText(this.#newId(), this.#ports.clock.wallMs());
+    const committed = await this.#ports.store.commit({
+      when: [{ key, revision: this.#raw.get(key)?.revision ?? 0 }, this.guard],
+      changes: [{ key, value }],
+    });
+    if (committed.ok) this.#take(committed.revision, [{ key, value }]);
+    else await this.refresh();
+    return true;
+  }
+
+  async #initialise(): Promise<void> {
+    const { store, clock } = this.#ports;
+    await store.commit({
+      when: [
+        { key: keys.id, revision: 0 },
+        { key: keys.head, revision: 0 },
+      ],
+      changes: [
+        { key: keys.id, value: idText(this.#newId(), clock.wallMs()) },
+        { key: keys.head, value: headText(0) },
+      ],
+    });
+  }
+
+  #newId(): string {
+    const half = (): string =>
+      Math.trunc(this.#ports.chance.next() * 2 ** 24)
+        .toString(16)
+        .padStart(6, "0");
+    return half() + half();
+  }
+
+  async #readAll(): Promise<void> {
+    const { store } = this.#ports;
+    const { revision, entries } = await store.get(keys.state);
+    if (this.#closed) return;
+    this.#seen = revision;
+    this.#raw = new Map(entries.map((entry) => [entry.key, entry]));
+    this.#watch?.close();
+    this.#watch = store.watch(keys.state, revision, {
+      changed: (at, changes) => this.#take(at, changes),
+      lost: (why) => {
+        this.#ports.reread(why);
+        void this.#readAgain();
+      },
+    });
+    this.#rebuild();
+  }
+
+  async #readAgain(): Promise<void> {
+    try {
+      await this.#readAll();
+    } catch (reason) {
+      this.#ports.reread(String(reason));
+      if (!this.#closed) this.#cancelRetry = this.#ports.clock.after(retryMs, () => void this.#readAgain());
+    }
+  }
+
+  /** Our own commits come twice: from here, and by the watch. */
+  #take(revision: number, changes: readonly Change[]): void {
+    if (this.#closed || revision <= this.#seen) return;
+    this.#seen = revision;
+    for (const { key, value } of changes) {
+      if (value === undefined) this.#raw.delete(key);
+      else this.#raw.set(key, { value, revision });
+    }
+    this.#rebuild();
+  }
+
+  #rebuild(): void {
+    const problems: Problem[] = [];
+    const routes = this.#readState(problems);
+    if (routes !== undefined && problems.length === 0) problems.push(...judgeTogether(routes.routes).problems);
+    const were = this.#problems;
+    this.#problems = problems;
+    if (problems.length > 0 || were.length > 0) this.#ports.damaged(problems);
+    if (routes === undefined || problems.length > 0) return;
+    const before = this.#routes;
+    this.#routes = routes;
+    this.#ports.changed(routes);
+    if (before?.id === routes.id && routes.revision < before.revision) {
+      this.restored({ store: before.id, revision: before.revision }).catch((reason) =>
+        this.#ports.reread(String(reason)),
+      );
+    }
+  }
+
+  #readState(problems: Problem[]): RouteSet | undefined {
+    const read = new Map<string, { readonly value: string; readonly route: StoredRoute }>();
+    let id: string | undefined;
+    let revision: number | undefined;
+    for (const [key, { value }] of this.#raw) {
+      try {
+        if (key === keys.id) id = readId(value);
+        else if (key === keys.head) revision = readHead(value);
+        else if (key.startsWith(keys.routes)) {
+          const known = this.#read.get(key);
+          const route =
+            known?.value === value ? known.route : storedRoute(key.slice(keys.routes.length), readRecord(key, value));
+          if ("spec" in route) read.set(key, { value, route });
+          else problems.push(...route);
+        }
+      } catch (reason) {
+        problems.push({ path: key, message: (reason as Error).message });
+      }
+    }
+    if (id === undefined || revision === undefined) {
+      problems.push({ path: keys.state, message: "the store has lost its id or its revision: it was emptied" });
+      return undefined;
+    }
+    this.#read = read;
+    const routes = [...read.values()].map(({ route }) => route).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { id, revision, routes };
+  }
+}

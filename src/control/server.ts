@@ -1,0 +1,97 @@
+/**
+ * The gRPC port of a config service: its services, health and reflection, with every limit named.
+ *
+ * The listener is our own, and hands its connections on: the library's has a queue of 511 for connections that are not accepted yet, and
+ * when ten thousand sidecars come back at once, the kernel drops what does not fit, to be sent again after 1, 3 and 7 s.
+ */
+import { createServer, type Server as Listener } from "node:net";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { HealthImplementation } from "grpc-health-check";
+import { definitions } from "../api/protos.ts";
+import { reflectionOf } from "../api/reflection.ts";
+import { type Address, formatAddress } from "../base/address.ts";
+import type { Clock } from "../base/clock.ts";
+import { ContenderError } from "../base/errors.ts";
+import type { Control } from "./control.ts";
+
+export interface ServerOptions {
+  /** How long a stream may be silent before its peer is asked whether it is there, and how long it has to answer. */
+  readonly keepaliveMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** Age at which a connection is ended gracefully, so that sidecars spread over replicas that came later. */
+  readonly maxConnectionAgeMs: number;
+  /** Largest message that is taken. */
+  readonly maxMessageBytes: number;
+}
+
+export const serverDefaults: ServerOptions = {
+  /** A sidecar that lost its machine is shown as gone within a minute and a half. */
+  keepaliveMs: 60_000,
+  keepaliveTimeoutMs: 20_000,
+  maxConnectionAgeMs: 3_600_000,
+  /** A report of 64 versions and a dozen variants is a few hundred kilobytes. */
+  maxMessageBytes: 4_194_304,
+};
+
+/** Connections that the kernel holds until they are accepted; it takes the least of this and net.core.somaxconn. */
+const backlog = 16_384;
+
+export class ControlServer {
+  readonly #server: Server;
+  readonly #health = new HealthImplementation({ "": "NOT_SERVING" });
+  readonly #clock: Clock;
+  #listener: Listener | undefined = undefined;
+
+  constructor(control: Control, clock: Clock, options: ServerOptions = serverDefaults) {
+    this.#clock = clock;
+    this.#server = new Server({
+      "grpc.keepalive_time_ms": options.keepaliveMs,
+      "grpc.keepalive_timeout_ms": options.keepaliveTimeoutMs,
+      "grpc.keepalive_permit_without_calls": 1,
+      "grpc.max_connection_age_ms": options.maxConnectionAgeMs,
+      "grpc.max_receive_message_length": options.maxMessageBytes,
+      // Its bookkeeping is for people with a debugger, and costs a kilobyte and more for each of thousands of connections.
+      "grpc.enable_channelz": 0,
+    });
+    for (const [definition, implementation] of control.services()) this.#server.addService(definition, implementation);
+    this.#health.addToServer(this.#server);
+    reflectionOf(definitions()).addToServer(this.#server);
+  }
+
+  /** @returns the address bound. @throws ContenderError ADDRESS_IN_USE. */
+  listen(address: Address, credentials: ServerCredentials = ServerCredentials.createInsecure()): Promise<string> {
+    const injector = this.#server.createConnectionInjector(credentials);
+    const listener = createServer({ noDelay: true }, (socket) => injector.injectConnection(socket));
+    this.#listener = listener;
+    return new Promise((resolve, reject) => {
+      const refused = (reason: Error): void => {
+        const text = `CONTENDER_CONTROL_LISTEN: cannot listen on ${formatAddress(address)}: ${reason.message}`;
+        reject(new ContenderError("ADDRESS_IN_USE", text, { cause: reason }));
+      };
+      listener.once("error", refused);
+      const where = address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port };
+      listener.listen({ ...where, backlog }, () => {
+        listener.off("error", refused);
+        // A single connection that can't be accepted, no descriptor left say, is its peer's to try again.
+        listener.on("error", () => undefined);
+        this.#health.setStatus("", "SERVING");
+        const bound = listener.address();
+        const port = typeof bound === "object" && bound !== null ? bound.port : 0;
+        resolve(formatAddress(address.kind === "tcp" ? { ...address, port } : address));
+      });
+    });
+  }
+
+  /** Stops accepting; streams were ended by then, and what is open still after a while is cut. */
+  close(graceMs: number): Promise<void> {
+    this.#health.setStatus("", "NOT_SERVING");
+    this.#listener?.close();
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(graceMs, () => this.#server.forceShutdown());
+      this.#server.tryShutdown(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+}

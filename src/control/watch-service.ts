@@ -1,0 +1,259 @@
+/**
+ * `ConfigService`: every sidecar's stream, each told of its own view of the routes and asked what became of it.
+ *
+ * Ten thousand streams are walked through in slices, a turn of the event loop each, so that acknowledgements and reports are read in
+ * between; bytes of a snapshot are shared by all that get it.
+ */
+import { type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import {
+  durationMessage,
+  durationMs,
+  type FetchRequest,
+  type NodeMessage,
+  type WatchRequest,
+} from "../api/messages.ts";
+import { messageType } from "../api/protos.ts";
+import { parseVersion } from "../api/version.ts";
+import type { Clock } from "../base/clock.ts";
+import type { AnyCall, Callers, SidecarCaller } from "./callers.ts";
+import type { Fleet, SidecarInfo, SidecarState } from "./fleet.ts";
+import { Member } from "./member.ts";
+import { refusal } from "./refusal.ts";
+import type { RouteSet } from "./route-set.ts";
+import { type View, Viewer, Views } from "./views.ts";
+import { watchResponse } from "./watch-response.ts";
+
+export interface WatchPorts {
+  readonly clock: Clock;
+  readonly callers: Callers;
+  readonly fleet: Fleet;
+  /** How often a stream hears of us at least. */
+  readonly heartbeatMs: number;
+  readonly reportIntervalMs: number;
+  /** A sidecar has a later revision of this store than there is. */
+  ahead(version: { readonly store: string; readonly revision: number }): void;
+  /** For the metrics. */
+  counted(event: "snapshot" | "label" | "ack" | "nack"): void;
+}
+
+type Stream = ServerDuplexStream<WatchRequest, Buffer>;
+
+interface Watcher {
+  readonly stream: Stream;
+  readonly node: NodeMessage;
+  readonly caller: SidecarCaller;
+  readonly member: Member;
+  readonly viewer: Viewer;
+  view: View;
+  /** The `Views` that its view is one of. */
+  views: Views;
+}
+
+/**
+ * Streams that are looked at in one turn of the event loop. A round through all of them in one turn would hold up acknowledgements and
+ * changes for a fifth of a second; with rounds that are interrupted, a hundred changes in a row come to a few rounds.
+ */
+const slice = 250;
+/** A tick of heartbeats reaches one in so many streams. */
+const beats = 10;
+
+export class WatchService {
+  readonly #ports: WatchPorts;
+  /** By instance: a sidecar that comes back before its old stream is seen to be dead takes its place. */
+  readonly #watchers = new Map<string, Watcher>();
+  #views: Views;
+  #set: RouteSet;
+  #walking: Iterator<Watcher> | undefined = undefined;
+  #walkAgain = false;
+  #beat = 0;
+  #cancelBeat: () => void;
+
+  constructor(ports: WatchPorts, set: RouteSet) {
+    this.#ports = ports;
+    this.#set = set;
+    this.#views = new Views(set);
+    this.#cancelBeat = this.#nextBeat();
+  }
+
+  /** Other routes are in force. */
+  use(set: RouteSet): void {
+    this.#set = set;
+    this.#views = new Views(set);
+    this.walk();
+  }
+
+  /** Others may be among the first of a route now. */
+  reorder(): void {
+    this.use(this.#set);
+  }
+
+  /** Looks at every stream, and sends what it has not got. */
+  walk(): void {
+    this.#walkAgain = true;
+    if (this.#walking === undefined) this.#walk();
+  }
+
+  close(): void {
+    this.#cancelBeat();
+    this.#walking = undefined;
+    for (const { stream } of this.#watchers.values()) stream.end();
+  }
+
+  readonly watch = (stream: Stream): void => {
+    let watcher: Watcher | undefined;
+    stream.on("data", (request: WatchRequest) => {
+      if (watcher !== undefined) this.#answered(watcher, request);
+      else watcher = this.#joined(stream, request);
+    });
+    // A reset is no news: the end says it.
+    stream.on("error", () => undefined);
+    stream.on("end", () => stream.end());
+    stream.on("cancelled", () => watcher && this.#left(watcher));
+    stream.on("close", () => watcher && this.#left(watcher));
+    stream.on("finish", () => watcher && this.#left(watcher));
+  };
+
+  readonly fetch = (call: ServerUnaryCall<FetchRequest, object>, answer: sendUnaryData<object>): void => {
+    try {
+      const { node } = call.request;
+      const asked = node ?? emptyNode;
+      const { labels } = this.#ports.callers.sidecar(call as AnyCall, "fetch", asked);
+      const { version, bytes } = this.#viewOf(new Viewer(labels, asked.instance, asked.capabilities));
+      answer(null, { version, snapshot: messageType("Snapshot").decode(bytes) });
+    } catch (reason) {
+      answer(refusal(reason));
+    }
+  };
+
+  #joined(stream: Stream, { node, version }: WatchRequest): Watcher | undefined {
+    if (node === null || node.instance === "") {
+      fail(stream, status.INVALID_ARGUMENT, "contender: the first message of a stream says which instance it is");
+      return undefined;
+    }
+    let caller: SidecarCaller;
+    try {
+      caller = this.#ports.callers.sidecar(stream as unknown as AnyCall, "watch", node);
+    } catch (reason) {
+      const { code, details } = refusal(reason);
+      fail(stream, code, details);
+      return undefined;
+    }
+    const { instance } = node;
+    const before = this.#watchers.get(instance);
+    const member = new Member(version);
+    const viewer = new Viewer(caller.labels, instance, node.capabilities);
+    const view = this.#viewOf(viewer);
+    const watcher: Watcher = { stream, node, caller, member, viewer, view, views: this.#views };
+    this.#watchers.set(instance, watcher);
+    if (before !== undefined) before.stream.end();
+    const had = parseVersion(version);
+    if (had !== undefined && had.store === this.#set.id && had.revision > this.#set.revision) this.#ports.ahead(had);
+    if (!this.#send(watcher)) this.#heartbeat(watcher);
+    this.#note(watcher);
+    return watcher;
+  }
+
+  #answered(watcher: Watcher, { nonce, problems }: WatchRequest): void {
+    if (!watcher.member.answer(nonce, problems, this.#ports.clock.nowMs())) return;
+    this.#ports.counted(problems.length === 0 ? "ack" : "nack");
+    this.#note(watcher);
+    // Not at once: while changes go on, the newest goes out with the next round.
+    if (watcher.views !== this.#views || watcher.member.version !== watcher.view.version) this.walk();
+  }
+
+  #left(watcher: Watcher): void {
+    const { instance } = watcher.node;
+    if (this.#watchers.get(instance) !== watcher) return;
+    this.#watchers.delete(instance);
+    this.#note(watcher, "gone");
+  }
+
+  #viewOf(viewer: Viewer): View {
+    return this.#views.of(viewer, (route) => this.#ports.fleet.amongFirst(route, viewer.instance));
+  }
+
+  /** @returns whether there was something to send. */
+  #send(watcher: Watcher): boolean {
+    const offer = watcher.member.offer(watcher.view, this.#ports.clock.nowMs());
+    if (offer === undefined) return false;
+    this.#ports.counted(offer.snapshot === undefined ? "label" : "snapshot");
+    watcher.stream.write(watchResponse(offer, this.#rhythm()));
+    return true;
+  }
+
+  #heartbeat({ stream, member }: Watcher): void {
+    stream.write(watchResponse({ version: member.version, nonce: "", snapshot: undefined }, this.#rhythm()));
+  }
+
+  #rhythm() {
+    const { heartbeatMs, reportIntervalMs } = this.#ports;
+    return { heartbeat: durationMessage(heartbeatMs), reportInterval: durationMessage(reportIntervalMs) };
+  }
+
+  #nextBeat(): () => void {
+    return this.#ports.clock.after(this.#ports.heartbeatMs / beats, () => {
+      this.#cancelBeat = this.#nextBeat();
+      const turn = this.#beat++ % beats;
+      let index = 0;
+      for (const watcher of this.#watchers.values()) {
+        if (index++ % beats !== turn) continue;
+        if (!this.#send(watcher)) this.#heartbeat(watcher);
+      }
+    });
+  }
+
+  #walk(): void {
+    if (this.#walking === undefined) {
+      if (!this.#walkAgain) return;
+      this.#walkAgain = false;
+      this.#walking = this.#watchers.values();
+    }
+    for (let count = 0; count < slice; count++) {
+      const next = this.#walking.next();
+      if (next.done === true) {
+        this.#walking = undefined;
+        break;
+      }
+      const watcher = next.value;
+      if (watcher.views !== this.#views) {
+        watcher.views = this.#views;
+        watcher.view = this.#viewOf(watcher.viewer);
+      }
+      if (this.#send(watcher)) this.#note(watcher);
+    }
+    if (this.#walking !== undefined || this.#walkAgain) this.#ports.clock.after(0, () => this.#walk());
+  }
+
+  #note({ node, caller, member, view }: Watcher, gone?: "gone"): void {
+    const state: SidecarState =
+      gone ?? (member.problems.length > 0 ? "rejected" : member.version === view.version ? "current" : "pending");
+    const sidecar: SidecarInfo = {
+      instance: node.instance,
+      labels: caller.labels,
+      identity: caller.identity,
+      release: node.release,
+      startedAtMs: durationMs(node.startedAt) ?? 0,
+      state,
+      version: member.version,
+      revision: 0,
+      problems: member.problems,
+      withheld: view.withheld,
+      lastSeenMs: this.#ports.clock.wallMs(),
+    };
+    this.#ports.fleet.note(sidecar);
+  }
+}
+
+const emptyNode: NodeMessage = {
+  instance: "",
+  startedAt: null,
+  namespace: "",
+  workload: "",
+  pod: "",
+  release: "",
+  capabilities: [],
+};
+
+function fail(stream: Stream, code: number, details: string): void {
+  stream.emit("error", { code, details });
+}

@@ -1,0 +1,384 @@
+import assert from "node:assert/strict";
+import type { WatchResponse } from "../../../src/api/messages.ts";
+import { parseVersion } from "../../../src/api/version.ts";
+import { startControl, type TestControl } from "../../support/control.ts";
+import { TempFolder } from "../../support/temp-folder.ts";
+
+const document = (name = "fraud", weights = "{ v41: 90, v42: 10 }", more = "") => `# who: the fraud team
+apiVersion: contender.dev/v1alpha1
+kind: ModelRoute
+metadata: { name: ${name} }
+spec:
+  match: { models: [${name}] }
+  ${more}
+  variants:
+    v41: { address: local } # the pod's own
+    v42: { address: "10.0.0.2:8500" }
+    v43: { address: "10.0.0.3:8500" }
+  champion: v41
+  weights: ${weights}
+`;
+
+interface Change {
+  readonly name: string;
+  readonly kind: string;
+  readonly revision: number;
+  readonly moves: readonly { readonly from: string; readonly to: string; readonly slots: number }[];
+}
+
+describe("a config service", () => {
+  const folder = new TempFolder();
+  let count = 0;
+  const fresh = () => folder.at(String(count++));
+  let control: TestControl;
+  after(() => folder.close());
+
+  beforeEach(async () => {
+    control = await startControl(fresh());
+  });
+  afterEach(() => control.close());
+
+  const apply = (texts: readonly string[], intent: object = {}) =>
+    control.call<{ changes: readonly Change[]; revision: number }>("AdminService", "ApplyRoutes", {
+      texts: texts.map((text, index) => ({ name: `${index}.yaml`, text })),
+      intent,
+    });
+  const weights = (name: string, given: Readonly<Record<string, number>>, intent: object = {}) =>
+    control.call<{ change: Change; revision: number }>("AdminService", "SetWeights", {
+      name,
+      weights: Object.entries(given).map(([variant, weight]) => ({ variant, weight })),
+      intent,
+    });
+  const get = (name: string) =>
+    control.call<{ route: { document: string; revision: number; table: { variant: string; slots: number }[] } }>(
+      "AdminService",
+      "GetRoute",
+      { name },
+    );
+
+  it("keeps a document as it was written, and gives each variant its slots", async () => {
+    const { changes, revision } = await apply([document()]);
+    assert.equal(revision, 1);
+    assert.deepEqual([changes[0]?.kind, changes[0]?.revision], ["CHANGE_KIND_CREATED", 1]);
+    const { route } = await get("fraud");
+    assert.equal(route.document, document());
+    assert.deepEqual(route.table, [
+      { variant: "v41", slots: 58_982 },
+      { variant: "v42", slots: 6_554 },
+    ]);
+  });
+
+  it("changes weights alone, and leaves comments where they are", async () => {
+    await apply([document()]);
+    const { change } = await weights("fraud", { v41: 50, v42: 50 });
+    assert.deepEqual(change.moves, [{ from: "v41", to: "v42", slots: 26_214 }]);
+    const { route } = await get("fraud");
+    assert.match(route.document, /^# who: the fraud team$/m);
+    assert.match(route.document, /# the pod's own$/m);
+    assert.match(route.document, /^ {2}weights: \{ v41: 50, v42: 50 \}$/m);
+  });
+
+  it("sends a sidecar the routes whole, and again when they change", async () => {
+    await apply([document()]);
+    const watch = control.watch({ instance: "a" });
+    const first = await watch.snapshot();
+    assert.deepEqual(
+      first.snapshot?.routes.map(({ name }) => name),
+      ["fraud"],
+    );
+    watch.ack(first);
+    await weights("fraud", { v41: 100 });
+    const second = await watch.snapshot();
+    assert.deepEqual(second.snapshot?.routes[0]?.table, { variants: [0], lengths: [65_536] });
+    assert.ok((parseVersion(second.version)?.revision ?? 0) > (parseVersion(first.version)?.revision ?? 0));
+  });
+
+  it("sends nothing to a sidecar that comes back with the version in force", async () => {
+    await apply([document()]);
+    const before = control.watch({ instance: "a" });
+    const { version } = await before.snapshot();
+    const after = control.watch({ instance: "b" }, version);
+    const { nonce, snapshot } = await after.next();
+    assert.deepEqual([nonce, snapshot], ["", null]);
+  });
+
+  it("sends a name alone where only that is new", async () => {
+    await apply([document("fraud", undefined, "selector: { namespace: ml }")]);
+    const watch = control.watch({ instance: "a", namespace: "ml" });
+    const first = await watch.snapshot();
+    watch.ack(first);
+    await apply([document("credit", undefined, "selector: { namespace: other }")]);
+    const second = await watch.snapshot();
+    assert.equal(second.snapshot, null);
+    assert.equal(parseVersion(second.version)?.revision, 2);
+    assert.equal(parseVersion(second.version)?.digest, parseVersion(first.version)?.digest);
+  });
+
+  it("sends the contents where a sidecar turns out not to have them", async () => {
+    await apply([document()]);
+    const { version } = await control.watch({ instance: "a" }).snapshot();
+    const older = version.replace(/-1-/, "-0-");
+    const watch = control.watch({ instance: "b" }, older);
+    const named = await watch.snapshot();
+    assert.equal(named.snapshot, null);
+    watch.nack(named, [{ path: "snapshot", message: "want one" }]);
+    const whole = await watch.snapshot();
+    assert.equal(whole.snapshot?.routes.length, 1);
+  });
+
+  it("has one snapshot on its way to a sidecar, and the newest after it", async () => {
+    await apply([document()]);
+    const watch = control.watch({ instance: "a" });
+    const first = await watch.snapshot();
+    for (const v42 of [20, 30, 40]) await weights("fraud", { v41: 100 - v42, v42 });
+    watch.ack(first);
+    const second = await watch.snapshot();
+    assert.deepEqual(
+      second.snapshot?.routes[0]?.weights.map(({ weight }) => weight),
+      [60, 40],
+    );
+    assert.equal(watch.received.filter(({ nonce }) => nonce !== "").length, 2);
+  });
+
+  it("knows what each sidecar has, and why one has it not", async () => {
+    await apply([document()]);
+    const good = control.watch({ instance: "good", pod: "fraud-0", release: "1.0.0" });
+    const bad = control.watch({ instance: "bad", pod: "fraud-1" });
+    const silent = control.watch({ instance: "silent", pod: "fraud-2" });
+    good.ack(await good.snapshot());
+    bad.nack(await bad.snapshot(), [{ path: "spec.weights.v42", message: "no" }]);
+    await silent.snapshot();
+    const { sidecars } = await control.call<{
+      sidecars: { pod: string; state: string; problems: { path: string }[] }[];
+    }>("AdminService", "ListSidecars", { route: "fraud" });
+    assert.deepEqual(
+      sidecars.map(({ pod, state, problems }) => [pod, state, problems.map(({ path }) => path)]),
+      [
+        ["fraud-0", "SIDECAR_STATE_CURRENT", []],
+        ["fraud-1", "SIDECAR_STATE_REJECTED", ["spec.weights.v42"]],
+        ["fraud-2", "SIDECAR_STATE_PENDING", []],
+      ],
+    );
+  });
+
+  it("answers who waits when every sidecar has a change or refused it", async () => {
+    await apply([document()]);
+    const watch = control.watch({ instance: "a", pod: "fraud-0" });
+    watch.ack(await watch.snapshot());
+    const { revision } = await weights("fraud", { v41: 80, v42: 20 });
+    const waiting = control.call<{ sidecars: { revision: number }[] }>("AdminService", "ListSidecars", {
+      route: "fraud",
+      waitForRevision: revision,
+      waitAtMost: { seconds: 60, nanos: 0 },
+    });
+    watch.ack(await watch.snapshot());
+    assert.deepEqual(
+      (await waiting).sidecars.map((sidecar) => sidecar.revision),
+      [revision],
+    );
+  });
+
+  it("does not give a route to a sidecar that can't serve it rightly, and names it", async () => {
+    const more = document().replace("address: local }", "address: local, warmup: { copies: 5 } }");
+    await apply([more]);
+    const old = control.watch({ instance: "old", pod: "fraud-0", capabilities: ["insured"] });
+    const first = await old.snapshot();
+    assert.deepEqual(first.snapshot?.routes, []);
+    assert.deepEqual(first.snapshot?.withheld, [{ route: "fraud", missingCapabilities: ["warmup"] }]);
+    const able = control.watch({ instance: "able", capabilities: ["warmup"] });
+    assert.equal((await able.snapshot()).snapshot?.routes.length, 1);
+    const changed = await control.call<{ change: { withheldFrom: string[] } }>("AdminService", "SetWeights", {
+      name: "fraud",
+      weights: [{ variant: "v41", weight: 1 }],
+    });
+    assert.deepEqual(changed.change.withheldFrom, ["fraud-0"]);
+  });
+
+  it("takes the whole request or nothing, and tells everything that is wrong with its path", async () => {
+    await apply([document()]);
+    const broken = document("credit", "{ v41: -1, v42: 0 }").replace("champion: v41", "champion: v4");
+    const reason = await apply([document("fraud", "{ v41: 1 }"), broken]).then(
+      () => assert.fail(),
+      (error) => error,
+    );
+    assert.equal(reason.code, 3);
+    assert.match(reason.details, /1\.yaml:12: spec\.champion: no variant is named "v4"/);
+    assert.match(reason.details, /1\.yaml:13: spec\.weights\.v41: want a number, at least 0/);
+    assert.equal((await get("fraud")).route.revision, 1);
+  });
+
+  it("refuses a second route for the same calls, and takes it for other sidecars", async () => {
+    await apply([document("fraud", undefined, "selector: { namespace: ml }")]);
+    const twin = (selector: string) =>
+      document("twin", undefined, selector).replace("models: [twin]", "models: [fraud]");
+    const reason = await apply([twin("selector: { namespace: ml }")]).then(
+      () => assert.fail(),
+      (error) => error,
+    );
+    assert.match(reason.details, /the route "fraud" matches the model "fraud" too/);
+    await apply([twin("selector: { namespace: shop }")]);
+    const shop = await control.watch({ instance: "s", namespace: "shop" }).snapshot();
+    assert.deepEqual(
+      shop.snapshot?.routes.map(({ name }) => name),
+      ["twin"],
+    );
+  });
+
+  it("does not overwrite what somebody else has changed meanwhile", async () => {
+    await apply([document()]);
+    await weights("fraud", { v41: 80, v42: 20 });
+    const reason = await weights("fraud", { v41: 1 }, { expectedRevision: 1 }).then(
+      () => assert.fail(),
+      (error) => error,
+    );
+    assert.equal(reason.code, 10);
+    assert.match(reason.details, /based on revision 1, but "fraud" is at revision 2, changed by tester\?/);
+  });
+
+  it("keeps who, when, why and the whole document of each change, and takes changes back", async () => {
+    await apply([document()], { reason: "first try" });
+    await weights("fraud", { v41: 50, v42: 50 }, { reason: "more" });
+    await control.call("AdminService", "UndoRoute", { name: "fraud", intent: { reason: "too much" } });
+    const { entries } = await control.call<{
+      entries: { revision: number; kind: string; document: string; author: { name: string; reason: string } }[];
+    }>("AdminService", "GetHistory", { name: "fraud" });
+    assert.deepEqual(
+      entries.map(({ revision, kind, author }) => [revision, kind, author.name, author.reason]),
+      [
+        [3, "CHANGE_KIND_UNDONE", "tester?", "too much"],
+        [2, "CHANGE_KIND_WEIGHTS", "tester?", "more"],
+        [1, "CHANGE_KIND_CREATED", "tester?", "first try"],
+      ],
+    );
+    assert.equal(entries[0]?.document, document());
+    assert.equal((await get("fraud")).route.document, document());
+  });
+
+  it("brings back what was deleted", async () => {
+    await apply([document()]);
+    await control.call("AdminService", "DeleteRoute", { name: "fraud" });
+    await assert.rejects(get("fraud"), { code: 5 });
+    await control.call("AdminService", "UndoRoute", { name: "fraud" });
+    assert.equal((await get("fraud")).route.document, document());
+  });
+
+  it("says what would happen, and leaves everything as it is", async () => {
+    await apply([document()]);
+    const { change } = await weights("fraud", { v42: 1 }, { dryRun: true });
+    assert.deepEqual(change.moves, [{ from: "v41", to: "v42", slots: 58_982 }]);
+    assert.equal((await get("fraud")).route.revision, 1);
+  });
+
+  it("writes nothing where nothing is new", async () => {
+    await apply([document()]);
+    const { changes, revision } = await apply([document()]);
+    assert.deepEqual([changes[0]?.kind, revision], ["CHANGE_KIND_UNCHANGED", 1]);
+  });
+
+  it("tells what a route was at a moment", async () => {
+    await apply([document()]);
+    const [{ author } = assert.fail()] = (
+      await control.call<{ entries: { author: { at: { seconds: number; nanos: number } } }[] }>(
+        "AdminService",
+        "GetHistory",
+        {
+          name: "fraud",
+        },
+      )
+    ).entries;
+    await weights("fraud", { v41: 1 });
+    const { route } = await control.call<{ route: { revision: number } }>("AdminService", "GetRoute", {
+      name: "fraud",
+      at: author.at,
+    });
+    assert.ok(route.revision <= 2);
+    await assert.rejects(control.call("AdminService", "GetRoute", { name: "fraud", at: { seconds: 1, nanos: 0 } }), {
+      code: 5,
+    });
+  });
+
+  it("goes on where it was after a restart, and its sidecars have nothing to do", async () => {
+    const path = fresh();
+    const before = await startControl(path);
+    await before.call("AdminService", "ApplyRoutes", { texts: [{ name: "x", text: document() }] });
+    const { version } = await before.watch({ instance: "a" }).snapshot();
+    await before.close();
+    const after = await startControl(path);
+    const answer: WatchResponse = await after.watch({ instance: "a" }, version).next();
+    assert.deepEqual([answer.version, answer.nonce], [version, ""]);
+    await after.close();
+  });
+
+  it("is another store once it turns out to be older than what sidecars have", async () => {
+    await apply([document()]);
+    const { version } = await control.watch({ instance: "a" }).snapshot();
+    const { store = "" } = parseVersion(version) ?? {};
+    const later = control.watch({ instance: "b" }, `${store}-99-00000000`);
+    for (;;) {
+      const offered = await later.snapshot();
+      if (parseVersion(offered.version)?.store !== store) break;
+      later.nack(offered, [{ path: "version", message: "it goes back" }]);
+    }
+    assert.ok(control.events.some(({ kind }) => kind === "store_restored"));
+  });
+
+  it("refuses a stream that does not say who it is", async () => {
+    const { code } = await control.watch({ instance: "" }).status();
+    assert.equal(code, 3);
+  });
+
+  it("tells by health and reflection what it is", async () => {
+    const { snapshot } = await control.call<{ snapshot: { routes: object[] } }>("ConfigService", "Fetch", {});
+    assert.deepEqual(snapshot.routes, []);
+  });
+
+  it("adds up what sidecars report, whatever comes twice", async () => {
+    await apply([document()]);
+    const report = (instance: string, sequence: number, count: number) =>
+      control.call("ReportService", "Report", {
+        instance,
+        startedAt: { seconds: 1, nanos: 0 },
+        sequence,
+        bounds: [{ upper: [0.1] }],
+        series: [
+          {
+            route: "fraud",
+            variant: "v41",
+            traffic: "live",
+            version: "v",
+            keyed: true,
+            codes: [
+              { code: 0, count },
+              { code: 14, count: 1 },
+            ],
+            latency: { bounds: 0, counts: [count, 1], sum: count / 100 },
+          },
+        ],
+      });
+    await report("a", 1, 10);
+    await report("a", 2, 15);
+    await report("a", 1, 10);
+    await report("b", 1, 5);
+    const { series, instances } = await control.call<{ series: object[]; instances: number }>(
+      "AdminService",
+      "GetCounts",
+      {
+        route: "fraud",
+      },
+    );
+    assert.equal(instances, 2);
+    assert.deepEqual(series, [
+      {
+        variant: "v41",
+        traffic: "live",
+        version: "v",
+        keyed: true,
+        requests: 22,
+        errors: 2,
+        seconds: 0.2,
+        scores: 0,
+        scoreSum: 0,
+      },
+    ]);
+  });
+});

@@ -1,0 +1,165 @@
+/** A config service in this process: the real one, on a directory of its own, listening on loopback. */
+import { Client, type ClientDuplexStream, credentials } from "@grpc/grpc-js";
+import type { WatchRequest, WatchResponse } from "../../src/api/messages.ts";
+import { method, type ServiceName } from "../../src/api/protos.ts";
+import { systemChance } from "../../src/base/chance.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import type { Callers } from "../../src/control/callers.ts";
+import { Control, type ControlEvent, type ControlOptions } from "../../src/control/control.ts";
+import { openEmbeddedStore } from "../../src/control/embedded/open.ts";
+import { ControlServer } from "../../src/control/server.ts";
+import type { Store } from "../../src/control/store.ts";
+
+export const controlOptions: ControlOptions = {
+  historyLimit: 1000,
+  heartbeatMs: 30_000,
+  reportIntervalMs: 10_000,
+  leaseMs: 10_000,
+};
+
+/** Everybody may do everything, under the name that they claim: what loopback in plain text is. */
+export const openCallers: Callers = {
+  sidecar: (_, __, { namespace, workload, pod }) => ({
+    identity: "",
+    labels: { namespace: said(namespace), workload: said(workload), pod: said(pod) },
+  }),
+  person: () => ({ name: "tester?", sees: () => true, mayChange: () => undefined }),
+  replica: () => undefined,
+};
+
+const said = (text: string): string | undefined => (text === "" ? undefined : text);
+
+export interface TestControl {
+  readonly address: string;
+  readonly control: Control;
+  readonly events: ControlEvent[];
+  /** One unary call. @throws the gRPC error. */
+  call<Response = Record<string, unknown>>(service: ServiceName, name: string, request: object): Promise<Response>;
+  /** A stream of a sidecar that says who it is. */
+  watch(node: object, version?: string): TestWatch;
+  close(): Promise<void>;
+}
+
+export async function startControl(
+  path: string,
+  given: Partial<ControlOptions> & { readonly callers?: Callers; readonly store?: Store } = {},
+): Promise<TestControl> {
+  const { callers = openCallers, store: givenStore, ...options } = given;
+  const store = givenStore ?? (await openEmbeddedStore(path, { clock: systemClock, chance: systemChance }));
+  const events: ControlEvent[] = [];
+  const control = new Control(
+    {
+      store,
+      clock: systemClock,
+      chance: systemChance,
+      callers,
+      self: { name: "alone", address: "" },
+      dial: () => assertNever(),
+      onEvent: (event) => void events.push(event),
+    },
+    { ...controlOptions, ...options },
+  );
+  await control.open();
+  const server = new ControlServer(control, systemClock);
+  const address = await server.listen({ kind: "tcp", host: "127.0.0.1", port: 0 });
+  const client = new Client(address, credentials.createInsecure());
+  const watches: TestWatch[] = [];
+  return {
+    address,
+    control,
+    events,
+    call: (service, name, request) => unary(client, service, name, request),
+    watch(node, version = "") {
+      const watch = new TestWatch(client, node, version);
+      watches.push(watch);
+      return watch;
+    },
+    async close() {
+      for (const watch of watches) watch.end();
+      await control.close();
+      client.close();
+      await server.close(1_000);
+      await store.close();
+    },
+  };
+}
+
+function assertNever(): never {
+  throw new Error("there are no other replicas");
+}
+
+/** @throws the gRPC error. */
+export function unary<Response>(
+  client: Client,
+  service: ServiceName,
+  name: string,
+  request: object,
+): Promise<Response> {
+  const { path, requestSerialize, responseDeserialize } = method<object, object>(service, name);
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (reason, value) =>
+      reason === null ? resolve(value as Response) : reject(reason),
+    );
+  });
+}
+
+/** A sidecar's stream, held by hand. */
+export class TestWatch {
+  readonly received: WatchResponse[] = [];
+  readonly #stream: ClientDuplexStream<object, WatchResponse>;
+  readonly #waiting: ((response: WatchResponse) => void)[] = [];
+  readonly #unread: WatchResponse[] = [];
+  ended: { readonly code: number; readonly details: string } | undefined = undefined;
+
+  constructor(client: Client, node: object, version: string) {
+    const { path, requestSerialize, responseDeserialize } = method<WatchRequest, WatchResponse>(
+      "ConfigService",
+      "Watch",
+    );
+    this.#stream = client.makeBidiStreamRequest(path, requestSerialize as never, responseDeserialize);
+    this.#stream.on("data", (response: WatchResponse) => {
+      this.received.push(response);
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) this.#unread.push(response);
+      else waiting(response);
+    });
+    this.#stream.on("error", () => undefined);
+    this.#stream.on("status", (status) => {
+      this.ended = status;
+    });
+    this.#stream.write({ node, version });
+  }
+
+  /** The next message that is not read yet. */
+  next(): Promise<WatchResponse> {
+    const unread = this.#unread.shift();
+    if (unread !== undefined) return Promise.resolve(unread);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The next message with a nonce. */
+  async snapshot(): Promise<WatchResponse> {
+    for (;;) {
+      const response = await this.next();
+      if (response.nonce !== "") return response;
+    }
+  }
+
+  ack({ nonce }: WatchResponse): void {
+    this.#stream.write({ nonce });
+  }
+
+  nack({ nonce }: WatchResponse, problems: readonly object[]): void {
+    this.#stream.write({ nonce, problems });
+  }
+
+  status(): Promise<{ readonly code: number; readonly details: string }> {
+    if (this.ended !== undefined) return Promise.resolve(this.ended);
+    return new Promise((resolve) => this.#stream.on("status", resolve));
+  }
+
+  end(): void {
+    this.#stream.end();
+    this.#stream.cancel();
+  }
+}
