@@ -75,8 +75,10 @@ async function snapshotFrom(options: WhyOptions, handlers: Handlers, io: Io): Pr
   const { config } = settings.value;
   const beside = routeSettingsBesideFile(settings.value);
   if (beside.length > 0) return good({ ok: false, problems: beside, warnings: [] });
-  const around = surroundings(settings.value);
-  return good(config === undefined ? environmentSnapshot(settings.value) : await loadPath(config, around));
+  if (config === undefined) return good(environmentSnapshot(settings.value));
+  if (config.kind === "path") return good(await loadPath(config.path, surroundings(settings.value)));
+  const text = `CONTENDER_CONFIG is no path: ask a sidecar that has its routes from there with --admin, or save them and name the file with --file`;
+  throw new ContenderError("SETTINGS_INVALID", text);
 }
 
 async function fromSidecar(given: string, handlers: Handlers, io: Io): Promise<Loaded> {

@@ -8,8 +8,9 @@ import type { Problem } from "../base/parsed.ts";
 import type { Path } from "./decode.ts";
 import type { RouteDraft, VariantDraft } from "./route-draft.ts";
 import { judgeRoute, type Surroundings, tlsScheme } from "./route-rules.ts";
+import type { Setting } from "./setting.ts";
 import type { Settings } from "./settings.ts";
-import { type Setting, settingsTable } from "./settings-table.ts";
+import { settingsTable } from "./settings-table.ts";
 import { assemble, type Loaded } from "./snapshot.ts";
 
 /** What the settings say about where routes are read, and against what. */

@@ -7,7 +7,7 @@
 import { formatDuration, readDurationMs } from "../base/duration.ts";
 import { type Reading, read, unreadable } from "../base/parsed.ts";
 import { type LimitDeclaration, type LimitGroup, limitTable } from "./limit-table.ts";
-import type { Setting } from "./settings-table.ts";
+import type { Setting } from "./setting.ts";
 
 export interface LimitSetting extends Setting<number> {
   readonly group: LimitGroup;

@@ -20,7 +20,8 @@ export async function openRoutes(settings: Settings, clock: Clock, deliver: Deli
   const problems = routeSettingsBesideFile(settings);
   if (problems.length > 0) return fixed({ ok: false, problems, warnings: [] });
   if (settings.config === undefined) return fixed(environmentSnapshot(settings));
-  return await openFileSource({ path: settings.config, around: surroundings(settings), clock }, deliver);
+  if (settings.config.kind !== "path") throw new Error(`no source for ${settings.config.kind} yet`);
+  return await openFileSource({ path: settings.config.path, around: surroundings(settings), clock }, deliver);
 }
 
 const fixed = (first: Loaded): RouteSource => ({ first, close: () => Promise.resolve() });

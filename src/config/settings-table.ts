@@ -23,23 +23,11 @@ import {
   readWeights,
 } from "./environment-words.ts";
 import { nameRule } from "./route-document.ts";
+import { oneOf, optional, readBoolean, type Setting, setting } from "./setting.ts";
+import { sourceSettings } from "./source-settings.ts";
 
 /** A machine with more cores has better uses for them than one pod's sidecar. */
 const mostWorkers = 64;
-
-export interface Setting<T> {
-  readonly env: string;
-  /** In the words of the environment; "" where nothing is set. */
-  readonly default: string;
-  /** What stands for the value in `--help`. */
-  readonly placeholder: string;
-  readonly doc: string;
-  /** Shapes the route made from the environment: refused beside a route file, which says it itself. */
-  readonly shapesRoute?: true;
-  read(text: string): Reading<T>;
-}
-
-const setting = <T>(declared: Setting<T>): Setting<T> => declared;
 
 export const settingsTable = {
   listen: setting<Address>({
@@ -112,13 +100,7 @@ export const settingsTable = {
     doc: "The pod's own model server: what the address `local` means, and the champion where no route is given at all.",
     read: readAddress,
   }),
-  config: setting<string | undefined>({
-    env: "CONTENDER_CONFIG",
-    default: "",
-    placeholder: "PATH",
-    doc: "A route file, or a directory of them (*.yaml, *.yml, *.json); watched, ConfigMap swaps included. Excludes the settings that shape a route from the environment.",
-    read: optional(read),
-  }),
+  ...sourceSettings,
   champion: setting<EnvironmentVariant | undefined>({
     env: "CONTENDER_CHAMPION",
     default: "",
@@ -303,27 +285,8 @@ export type SettingValues = {
   readonly [K in keyof typeof settingsTable]: (typeof settingsTable)[K] extends Setting<infer T> ? T : never;
 };
 
-function optional<T>(reader: (text: string) => Reading<T>): (text: string) => Reading<T | undefined> {
-  return (text) => (text === "" ? read(undefined) : reader(text));
-}
-
-function oneOf<const T extends string>(...words: readonly T[]): (text: string) => Reading<T> {
-  return (text) => {
-    const found = words.find((word) => word === text);
-    return found === undefined
-      ? unreadable(`want one of ${words.join(", ")}, got ${JSON.stringify(text)}`)
-      : read(found);
-  };
-}
-
 function readRouteName(text: string): Reading<string> {
   return nameRule.pattern.test(text) ? read(text) : unreadable(`want ${nameRule.wants}, got ${JSON.stringify(text)}`);
-}
-
-function readBoolean(text: string): Reading<boolean> {
-  if (text === "true" || text === "1") return read(true);
-  if (text === "false" || text === "0") return read(false);
-  return unreadable(`want true or false, got ${JSON.stringify(text)}`);
 }
 
 function readCount(text: string): Reading<number> {

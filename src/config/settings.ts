@@ -7,9 +7,13 @@
  */
 import convict from "convict";
 import type { Parsed, Problem } from "../base/parsed.ts";
+import { type ControlClient, controlClientOf } from "./control-client.ts";
 import { type LimitValues, limitSettings, limitsOf } from "./limits.ts";
 import { unknownNames } from "./names.ts";
-import { type Setting, type SettingValues, settingsTable } from "./settings-table.ts";
+import { otherCommandsNames } from "./other-commands.ts";
+import type { Setting } from "./setting.ts";
+import { type SettingValues, settingsTable } from "./settings-table.ts";
+import { sourceProblems } from "./source-settings.ts";
 
 /** An environment: `process.env` is one, a test writes its own. */
 export type Strings = Readonly<Record<string, string | undefined>>;
@@ -17,6 +21,8 @@ export type Strings = Readonly<Record<string, string | undefined>>;
 export interface Settings extends SettingValues {
   /** Limits of the data plane that were set; what is absent keeps the default of the module that owns it. */
   readonly limits: LimitValues;
+  /** The config service and how it is spoken to; undefined where none is named. */
+  readonly controlClient: ControlClient | undefined;
   /** Names of the settings that the environment sets, defaults left out. */
   readonly given: ReadonlySet<string>;
 }
@@ -27,15 +33,20 @@ export const allSettings: readonly Setting<unknown>[] = [...Object.values(settin
 /** Reads the settings; every problem is told under the name of its variable. An empty variable counts as not set. */
 export function parseSettings(env: Strings): Parsed<Settings> {
   const names = allSettings.map((setting) => setting.env);
-  const problems = unknownNames(env, names);
+  const problems = unknownNames(env, [...names, ...otherCommandsNames]);
   const set: Record<string, string> = {};
   for (const name of names) {
     const text = env[name]?.trim();
     if (text !== undefined && text !== "") set[name] = text;
   }
   const values = readAll(set, problems);
+  let controlClient: ControlClient | undefined;
   if (problems.length === 0) {
-    problems.push(...acrossSettings(values as unknown as SettingValues));
+    const all = values as unknown as SettingValues;
+    problems.push(...acrossSettings(all), ...sourceProblems(all));
+    const client = controlClientOf(all);
+    if (client.ok) controlClient = client.value;
+    else problems.push(...client.problems);
   }
   if (problems.length > 0) return { ok: false, problems };
   const settings = Object.fromEntries(Object.keys(settingsTable).map((key) => [key, values[key]]));
@@ -43,6 +54,7 @@ export function parseSettings(env: Strings): Parsed<Settings> {
     ok: true,
     value: Object.freeze({
       ...(settings as unknown as SettingValues),
+      controlClient,
       limits: limitsOf(set, values),
       given: new Set(Object.keys(set)),
     }),

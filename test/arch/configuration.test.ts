@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs";
 import { environmentSnapshot } from "../../src/config/environment-route.ts";
 import { loadTexts } from "../../src/config/files.ts";
 import { limitSettings } from "../../src/config/limits.ts";
+import type { Setting } from "../../src/config/setting.ts";
 import { parseSettings } from "../../src/config/settings.ts";
-import { type Setting, settingsTable } from "../../src/config/settings-table.ts";
+import { settingsTable } from "../../src/config/settings-table.ts";
 import { tableRows } from "../support/markdown.ts";
 import { parsedValue } from "../support/parsed.ts";
 
