@@ -1,0 +1,63 @@
+/** What a call to the config service came to, as an error that people and scripts know. */
+import { status as codes, type Metadata } from "@grpc/grpc-js";
+import { ContenderError, type ErrorCode } from "../base/errors.ts";
+import { type Problem, problemLine } from "../base/parsed.ts";
+import type { ProblemMessage } from "./messages.ts";
+import { messageType } from "./protos.ts";
+
+/** Of a refusal: every problem of what was sent. */
+export const problemsKey = "contender-problems-bin";
+
+/** What the service, or the way to it, answered in place of what was asked for. */
+export class ControlFailure extends ContenderError {
+  /** By their paths in what was sent; empty where the service named none. */
+  readonly problems: readonly Problem[];
+  /** gRPC's own code. */
+  readonly grpcCode: number;
+
+  constructor(code: ErrorCode, text: string, grpcCode: number, problems: readonly Problem[], cause: unknown) {
+    super(code, text, { cause });
+    this.grpcCode = grpcCode;
+    this.problems = problems;
+  }
+}
+
+const errorCodes: Readonly<Partial<Record<number, ErrorCode>>> = {
+  [codes.UNAUTHENTICATED]: "FORBIDDEN",
+  [codes.PERMISSION_DENIED]: "FORBIDDEN",
+  [codes.ABORTED]: "CONFLICT",
+  [codes.ALREADY_EXISTS]: "CONFLICT",
+  [codes.INVALID_ARGUMENT]: "CONFIG_INVALID",
+  [codes.NOT_FOUND]: "ROUTE_UNKNOWN",
+};
+
+/** @param where as the setting has it: `127.0.0.1:7410`, `tls://control.ml:7410` */
+export function controlFailure(reason: unknown, where: string): ContenderError {
+  if (reason instanceof ContenderError) return reason;
+  const { code, details = "", metadata } = reason as { code?: unknown; details?: string; metadata?: Metadata };
+  if (typeof code !== "number") return ContenderError.from(reason);
+  const problems = problemsOf(metadata);
+  const errorCode = errorCodes[code];
+  if (errorCode === undefined) {
+    const text = `${where} does not answer as a config service: ${codes[code] ?? code}: ${details}. Does contender control run there, and speak TLS where CONTENDER_CONTROL begins with tls://?`;
+    return new ControlFailure("CONTROL_UNREACHABLE", text, code, problems, reason);
+  }
+  const text = [details, ...problems.map(problemLine)].filter((line) => line !== "").join("\n");
+  return new ControlFailure(errorCode, text === "" ? `${where} says ${codes[code]}` : text, code, problems, reason);
+}
+
+function problemsOf(metadata: Metadata | undefined): Problem[] {
+  const [bytes] = metadata?.get(problemsKey) ?? [];
+  if (!(bytes instanceof Buffer)) return [];
+  try {
+    const { problems } = messageType<{ problems: readonly ProblemMessage[] }>("Problems").decode(bytes);
+    return problems.map(readProblem);
+  } catch {
+    return []; // what the refusal's own text says has to do
+  }
+}
+
+/** A problem as it came over the wire, where what is not said is empty. */
+export function readProblem({ path, message, where }: ProblemMessage): Problem {
+  return where === "" ? { path, message } : { path, message, where };
+}
