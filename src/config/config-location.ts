@@ -20,7 +20,7 @@ export const etcdPrefixByDefault = "contender/";
 const etcdScheme = "etcd:";
 
 export function readConfigLocation(text: string): Reading<ConfigLocation> {
-  if (text.startsWith(etcdScheme)) return readEtcd(text.slice(etcdScheme.length), text);
+  if (text.startsWith(etcdScheme)) return readEtcdLocation(text, "CONTENDER_CONFIG");
   if (/^https?:\/\//i.test(text)) return readHttp(text);
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1];
   if (scheme === undefined) return read({ kind: "path", path: text });
@@ -51,15 +51,23 @@ function readHttp(text: string): Reading<ConfigLocation> {
   return read({ kind: "http", url: url.href, host: hostOf(url), secure: url.protocol === "https:" });
 }
 
-/** `http://a:2379,http://b:2379/prefix`: what follows the last member's port is the prefix. */
-function readEtcd(list: string, text: string): Reading<ConfigLocation> {
+/**
+ * `etcd:http://a:2379,http://b:2379/prefix`: what follows the last member's port is the prefix.
+ *
+ * @param env of the setting, with which the names of those begin that say who asks
+ */
+export function readEtcdLocation(
+  text: string,
+  env: string,
+): Reading<Extract<ConfigLocation, { readonly kind: "etcd" }>> {
+  const list = text.slice(etcdScheme.length);
   const wants = `want etcd:http://HOST:PORT,…[/PREFIX], got ${JSON.stringify(text)}`;
   const urls = list.split(",").map((part) => urlOf(part.trim()));
   const found = urls.filter((url) => url !== undefined);
   const last = found.at(-1);
   if (last === undefined || found.length !== urls.length) return unreadable(wants);
   if (found.some(({ username, password, search, hash }) => `${username}${password}${search}${hash}` !== "")) {
-    return unreadable(`${wants}; CONTENDER_CONFIG_USER and CONTENDER_CONFIG_PASSWORD_FILE say who asks`);
+    return unreadable(`${wants}; ${env}_USER and ${env}_PASSWORD_FILE say who asks`);
   }
   if (found.slice(0, -1).some(({ pathname }) => pathname !== "/")) return unreadable(wants);
   if (found.some(({ protocol }) => protocol !== last.protocol)) {

@@ -22,6 +22,7 @@ import {
   readShadows,
   readWeights,
 } from "./environment-words.ts";
+import { logLevelSetting } from "./log-level.ts";
 import { nameRule } from "./route-document.ts";
 import { oneOf, optional, readBoolean, type Setting, setting } from "./setting.ts";
 import { sourceSettings } from "./source-settings.ts";
@@ -248,13 +249,7 @@ export const settingsTable = {
     doc: "Whether /readyz waits until the default route's champion accepts connections.",
     read: readBoolean,
   }),
-  logLevel: setting<LogLevel>({
-    env: "CONTENDER_LOG_LEVEL",
-    default: "info",
-    placeholder: "LEVEL",
-    doc: "The least that is logged: trace, debug, info, warn, error, fatal or silent.",
-    read: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
-  }),
+  logLevel: logLevelSetting,
   accessLog: setting<number>({
     env: "CONTENDER_ACCESS_LOG",
     default: "0",
@@ -277,8 +272,6 @@ export const settingsTable = {
     read: readRatio,
   }),
 } satisfies Record<string, Setting<unknown>>;
-
-export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
 /** Every setting's value, by its name in the table. */
 export type SettingValues = {

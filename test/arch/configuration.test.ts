@@ -1,6 +1,8 @@
 /** docs/configuration.md is held to the code and to the JSON Schema, both ways. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { controlClientSettings } from "../../src/config/control-client.ts";
+import { controlSettings } from "../../src/config/control-settings.ts";
 import { environmentSnapshot } from "../../src/config/environment-route.ts";
 import { loadTexts } from "../../src/config/files.ts";
 import { limitSettings } from "../../src/config/limits.ts";
@@ -13,12 +15,16 @@ import { parsedValue } from "../support/parsed.ts";
 const root = new URL("../../", import.meta.url);
 const page = readFileSync(new URL("docs/configuration.md", root), "utf8");
 const rows = tableRows(page);
+/** What stands under a heading, up to the next one of its kind. */
+const section = (heading: string) => page.split("\n## ").find((each) => each.startsWith(`${heading}\n`)) ?? "";
 const bare = (cell: string | undefined) => (cell ?? "").replaceAll("`", "");
 
 type Row = readonly [name: string, byDefault: string, doc: string];
 
-const documented = (is: (name: string) => boolean): Row[] =>
-  rows.flatMap(([name, byDefault, doc = ""]) => (is(bare(name)) ? [[bare(name), bare(byDefault), doc] as const] : []));
+const documented = (heading: string, is: (name: string) => boolean): Row[] =>
+  tableRows(section(heading)).flatMap(([name, byDefault, doc = ""]) =>
+    is(bare(name)) ? [[bare(name), bare(byDefault), doc] as const] : [],
+  );
 const declared = (settings: readonly Setting<unknown>[]): Row[] =>
   settings.map((setting) => [setting.env, setting.default, setting.doc]);
 
@@ -52,16 +58,28 @@ function pathsOf(given: Node, path: string): [path: string, required: boolean, b
 }
 
 const isLimit = (name: string): boolean => /^CONTENDER_(LIMIT|OVERLOAD)_/.test(name);
+const isSetting = (name: string): boolean => name.startsWith("CONTENDER_") && !isLimit(name);
 
 describe("docs/configuration.md", () => {
-  it("has every setting with its default and meaning, and no other", () => {
-    const inDocs = documented((name) => name.startsWith("CONTENDER_") && !isLimit(name));
-    const inCode = declared(Object.values(settingsTable));
-    assert.deepEqual(inDocs, inCode);
+  const tables: readonly (readonly [heading: string, settings: readonly Setting<unknown>[]])[] = [
+    ["Settings", Object.values(settingsTable)],
+    ["Settings of the config service", controlSettings],
+    ["Settings of its clients", Object.values(controlClientSettings)],
+  ];
+  for (const [heading, settings] of tables) {
+    it(`has under "${heading}" every setting with its default and meaning, and no other`, () => {
+      assert.deepEqual(documented(heading, isSetting), declared(settings));
+    });
+  }
+
+  it("has settings in those tables alone", () => {
+    const inTables = tables.flatMap(([heading]) => documented(heading, isSetting));
+    const anywhere = rows.filter(([name]) => isSetting(bare(name)));
+    assert.equal(inTables.length, anywhere.length);
   });
 
   it("has every limit with its default and meaning, and no other", () => {
-    const inDocs = documented(isLimit);
+    const inDocs = [...documented("Limits", isLimit), ...documented("Overload", isLimit)];
     const inCode = declared(limitSettings);
     assert.deepEqual(inDocs, inCode);
   });
@@ -74,7 +92,8 @@ describe("docs/configuration.md", () => {
   });
 
   it("names no setting in its text that there is not", () => {
-    const known = new Set([...Object.values(settingsTable), ...limitSettings].map(({ env }) => env));
+    const settings = [...Object.values<Setting<unknown>>(settingsTable), ...controlSettings, ...limitSettings];
+    const known = new Set(settings.map(({ env }) => env));
     const links = new Set(["CONTENDER_SERVICE_HOST", "CONTENDER_PORT", "CONTENDER_PORT_7400_TCP"]);
     const named = [...page.matchAll(/CONTENDER_[A-Z0-9_]*[A-Z0-9]/g)].map(([name]) => name);
     assert.deepEqual(
