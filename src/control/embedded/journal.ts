@@ -187,11 +187,10 @@ export class Journal {
 
   /** What is left over takes room and does no harm: lower numbers don't count, so this may fail. */
   async #clear(current: string): Promise<void> {
-    // Never a higher number: it would be a successor's.
-    const stale = (await this.#disk.list()).filter(
-      (name) => isJournalName(name) && name.slice(0, current.length) <= current,
-    );
-    for (const name of stale) if (name !== current) await this.#disk.remove(name);
+    const own = `${current}.${this.#token}`;
+    // Never a higher number, nor another's draft of this one: they would be a successor's.
+    const stale = (name: string) => name === own || (isJournalName(name) && name.slice(0, current.length) < current);
+    for (const name of (await this.#disk.list()).filter(stale)) await this.#disk.remove(name);
   }
 }
 

@@ -198,7 +198,7 @@ export class EmbeddedStore implements Store {
         await this.#afterWrite();
       }
     } catch (reason) {
-      const error = this.#unavailable(reason, "write");
+      const error = await this.#whyNotWritten(reason);
       // All of them, also those that wrote nothing: they were judged by what has come to nothing.
       for (const { reject } of group) reject(error);
       this.#retryEndings();
@@ -208,6 +208,16 @@ export class EmbeddedStore implements Store {
     this.#state.apply(draft);
     for (const each of settle) each();
     this.#watches.tell(draft.effects);
+  }
+
+  /** A successor removes files from under a former holder: that is then the reason, and not what the disk says. */
+  async #whyNotWritten(reason: unknown): Promise<ContenderError> {
+    try {
+      await this.#lock.check();
+    } catch (lost) {
+      if (lost instanceof ContenderError) return lost;
+    }
+    return this.#unavailable(reason, "write");
   }
 
   /** Whether the lock was ours all along. */
