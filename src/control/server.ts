@@ -82,6 +82,11 @@ export class ControlServer {
     });
   }
 
+  /** Cuts a `close` short. */
+  force(): void {
+    this.#server.forceShutdown();
+  }
+
   /** Stops accepting; streams were ended by then, and what is open still after a while is cut. */
   close(graceMs: number): Promise<void> {
     this.#health.setStatus("", "NOT_SERVING");

@@ -57,7 +57,7 @@ const rpc = { homes: ["src/api/", "src/etcd/", "src/sync/", "src/control/", "src
 const demo = { homes: ["src/demo/"] };
 
 export const homes: Homes = {
-  "@grpc/grpc-js": rpc,
+  "@grpc/grpc-js": { homes: [...rpc.homes, "src/processes/control.ts"] },
   "@grpc/proto-loader": rpc,
   "@grpc/reflection": { homes: ["src/api/"] },
   commander: { homes: ["src/cli/"] },
@@ -76,9 +76,9 @@ export const homes: Homes = {
   // A socket's descriptor is written like a file's.
   "node:fs": { homes: [...files.homes, "src/transport/direct-write.ts", "src/transport/unix-socket.ts"] },
   "node:fs/promises": files,
-  "node:http": { homes: ["src/admin/", "src/demo/"] },
+  "node:http": { homes: ["src/admin/", "src/control/http.ts", "src/control/http-endpoints.ts", "src/demo/"] },
   "node:http2": demo,
-  "node:https": { homes: [] },
+  "node:https": { homes: ["src/control/http.ts"] },
   "node:module": { homes: [] },
   // Addresses are only told apart by the free names; what opens a socket stays at home.
   "node:net": { homes: sockets, free: ["BlockList", "SocketAddress", "isIP", "isIPv4", "isIPv6"] },
