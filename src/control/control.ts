@@ -141,7 +141,16 @@ export class Control {
       },
       routes,
     );
+  }
+
+  /** Takes part with the other replicas, from when it can be reached. */
+  async join(): Promise<void> {
     await this.#leadership.open();
+  }
+
+  /** Other replicas that have been told everything that this one knows. */
+  get caughtUp(): number {
+    return this.#peers.caughtUp;
   }
 
   get leadership(): LeadershipState {

@@ -82,6 +82,7 @@ export class ControlProcess {
     });
     web.serve(endpoints);
     const grpcAddress = await server.listen(listen, ServerCredentials.createInsecure());
+    await control.join();
     const ended = new Promise<string>((resolve) => {
       this.#ports.onStop((signal) => {
         if (this.#draining) server.force();

@@ -7,6 +7,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { Callers } from "../../src/control/callers.ts";
 import { Control, type ControlEvent, type ControlOptions } from "../../src/control/control.ts";
 import { openEmbeddedStore } from "../../src/control/embedded/open.ts";
+import type { ShareResponse } from "../../src/control/peers.ts";
 import { ControlServer } from "../../src/control/server.ts";
 import type { Store } from "../../src/control/store.ts";
 
@@ -40,21 +41,28 @@ export interface TestControl {
   close(): Promise<void>;
 }
 
-export async function startControl(
-  path: string,
-  given: Partial<ControlOptions> & { readonly callers?: Callers; readonly store?: Store } = {},
-): Promise<TestControl> {
-  const { callers = openCallers, store: givenStore, ...options } = given;
-  const store = givenStore ?? (await openEmbeddedStore(path, { clock: systemClock, chance: systemChance }));
+export interface TestControlOptions extends Partial<ControlOptions> {
+  readonly callers?: Callers;
+  /** One that several controls share, and that its owner closes. */
+  readonly store?: Store;
+  readonly name?: string;
+}
+
+/** @param path of its directory, where it has a store of its own */
+export async function startControl(path: string, given: TestControlOptions = {}): Promise<TestControl> {
+  const { callers = openCallers, store: shared, name = "alone", ...options } = given;
+  const store = shared ?? (await openEmbeddedStore(path, { clock: systemClock, chance: systemChance }));
   const events: ControlEvent[] = [];
+  // Replicas find each other by address, which is known once the server listens.
+  const self = { name, address: "" };
   const control = new Control(
     {
       store,
       clock: systemClock,
       chance: systemChance,
       callers,
-      self: { name: "alone", address: "" },
-      dial: () => assertNever(),
+      self,
+      dial,
       onEvent: (event) => void events.push(event),
     },
     { ...controlOptions, ...options },
@@ -62,13 +70,15 @@ export async function startControl(
   await control.open();
   const server = new ControlServer(control, systemClock);
   const address = await server.listen({ kind: "tcp", host: "127.0.0.1", port: 0 });
+  self.address = address;
+  await control.join();
   const client = new Client(address, credentials.createInsecure());
   const watches: TestWatch[] = [];
   return {
     address,
     control,
     events,
-    call: (service, name, request) => unary(client, service, name, request),
+    call: (service, method, request) => unary(client, service, method, request),
     watch(node, version = "") {
       const watch = new TestWatch(client, node, version);
       watches.push(watch);
@@ -79,13 +89,22 @@ export async function startControl(
       await control.close();
       client.close();
       await server.close(1_000);
-      await store.close();
+      if (shared === undefined) await store.close();
     },
   };
 }
 
-function assertNever(): never {
-  throw new Error("there are no other replicas");
+function dial(address: string) {
+  const client = new Client(address, credentials.createInsecure());
+  const { path, requestSerialize, responseDeserialize } = method<object, ShareResponse>("PeerService", "Share");
+  const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+  return {
+    stream,
+    close: () => {
+      stream.cancel();
+      client.close();
+    },
+  };
 }
 
 /** @throws the gRPC error. */

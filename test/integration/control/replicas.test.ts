@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { systemChance } from "../../../src/base/chance.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { openEmbeddedStore } from "../../../src/control/embedded/open.ts";
+import type { Store } from "../../../src/control/store.ts";
+import { startControl, type TestControl } from "../../support/control.ts";
+import { TempFolder } from "../../support/temp-folder.ts";
+import { until } from "../../support/until.ts";
+
+const document = `
+apiVersion: contender.dev/v1alpha1
+kind: ModelRoute
+metadata: { name: fraud }
+spec:
+  variants: { v41: { address: local }, v42: { address: "10.0.0.2:8500" } }
+  champion: v41
+  weights: { v41: 90, v42: 10 }
+`;
+
+const report = (instance: string, sequence: number, count: number) => ({
+  instance,
+  startedAt: { seconds: 1, nanos: 0 },
+  sequence,
+  series: [{ route: "fraud", variant: "v41", traffic: "live", version: "v", codes: [{ code: 0, count }] }],
+});
+
+describe("replicas of a config service", () => {
+  const folder = new TempFolder();
+  let count = 0;
+  let store: Store;
+  let one: TestControl;
+  let two: TestControl;
+  after(() => folder.close());
+
+  beforeEach(async () => {
+    const path = folder.at(String(count++));
+    store = await openEmbeddedStore(path, { clock: systemClock, chance: systemChance });
+    one = await startControl("", { store, name: "one" });
+    two = await startControl("", { store, name: "two" });
+    await until(() => one.control.caughtUp === 1 && two.control.caughtUp === 1, "both have told each other everything");
+  });
+  afterEach(async () => {
+    await two.close();
+    await one.close();
+    await store.close();
+  });
+
+  const apply = (control: TestControl) =>
+    control.call<{ revision: number }>("AdminService", "ApplyRoutes", { texts: [{ name: "x", text: document }] });
+  const counted = async (control: TestControl) => {
+    const { series, instances } = await control.call<{ series: { requests: number }[]; instances: number }>(
+      "AdminService",
+      "GetCounts",
+      { route: "fraud" },
+    );
+    return [instances, ...series.map(({ requests }) => requests)];
+  };
+
+  it("have one leader, and the other leads when it goes", async () => {
+    assert.deepEqual([one.control.leadership.leads, two.control.leadership.leads], [true, false]);
+    assert.equal(two.control.leadership.leader, "one");
+    await one.close();
+    await until(() => two.control.leadership.leads, "the other one leads");
+    one = await startControl("", { store, name: "three" });
+    assert.equal(one.control.leadership.leader, "two");
+  });
+
+  it("all give a change to their sidecars, whoever was asked for it", async () => {
+    const watch = two.watch({ instance: "a" });
+    watch.nack(await watch.snapshot(), [{ path: "routes", message: "no route applies" }]);
+    await apply(one);
+    const { snapshot } = await watch.snapshot();
+    assert.deepEqual(
+      snapshot?.routes.map(({ name }) => name),
+      ["fraud"],
+    );
+  });
+
+  it("all know every sidecar", async () => {
+    await apply(one);
+    const watch = two.watch({ instance: "a", pod: "fraud-0" });
+    watch.ack(await watch.snapshot());
+    await until(() => one.control.fleet.get("a")?.state === "current", "the other replica knows that it is current");
+    watch.end();
+    await until(() => one.control.fleet.get("a")?.state === "gone", "the other replica knows that it is gone");
+  });
+
+  it("all have a report that was acknowledged by one of them, once", async () => {
+    await apply(one);
+    await two.call("ReportService", "Report", report("a", 1, 10));
+    assert.deepEqual(await counted(one), [1, 10]);
+    await one.call("ReportService", "Report", report("a", 2, 15));
+    assert.deepEqual(
+      [await counted(one), await counted(two)],
+      [
+        [1, 15],
+        [1, 15],
+      ],
+    );
+  });
+
+  it("lose nothing that was acknowledged when the leader goes, and count nothing twice when it comes back", async () => {
+    await apply(one);
+    await one.call("ReportService", "Report", report("a", 1, 10));
+    await two.call("ReportService", "Report", report("b", 1, 5));
+    await one.close();
+    assert.deepEqual(await counted(two), [2, 15]);
+    one = await startControl("", { store, name: "three" });
+    await until(() => one.control.caughtUp === 1 && two.control.caughtUp === 1, "they have told each other everything");
+    await one.call("ReportService", "Report", report("a", 1, 10));
+    assert.deepEqual(
+      [await counted(one), await counted(two)],
+      [
+        [2, 15],
+        [2, 15],
+      ],
+    );
+  });
+});
