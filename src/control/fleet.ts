@@ -59,6 +59,7 @@ export class Fleet {
   readonly #waiters = new Set<() => void>();
   readonly #first = new Map<string, ReadonlySet<string>>();
   #cancelReorder: (() => void) | undefined = undefined;
+  #cancelGiveUp: (() => void) | undefined = undefined;
   #cancelWake: (() => void) | undefined = undefined;
 
   constructor(ports: FleetPorts) {
@@ -76,6 +77,7 @@ export class Fleet {
     if (via === undefined) this.#ports.news(sidecar);
     this.#via.set(sidecar.instance, via ?? "");
     if (before === undefined || (before.state === "gone") !== (sidecar.state === "gone")) this.#later();
+    if (sidecar.state === "gone") this.#giveUp();
     this.#forget();
     this.#wake();
   }
@@ -171,6 +173,7 @@ export class Fleet {
   close(): void {
     this.#cancelReorder?.();
     this.#cancelWake?.();
+    this.#cancelGiveUp?.();
     this.#waiters.clear();
   }
 
@@ -186,6 +189,13 @@ export class Fleet {
     const pods = [...places].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
     const chosen = new Set(pods.slice(0, route.selector?.first ?? 0).map(([pod]) => pod));
     return new Set(there.flatMap(({ labels, instance }) => (chosen.has(labels.pod ?? instance) ? [instance] : [])));
+  }
+
+  /** A place that was kept for one that is gone is given to the next one. */
+  #giveUp(): void {
+    if (this.#first.size === 0) return;
+    this.#cancelGiveUp?.();
+    this.#cancelGiveUp = this.#ports.clock.after(goneMs.placeKept, () => this.#later());
   }
 
   /** Who is first is looked at a while after somebody came or went: after a restart, all come at once. */

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { Fleet, goneMs, type SidecarInfo } from "../../../src/control/fleet.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { routeSpec } from "../../support/routes.ts";
+
+function setUp() {
+  const clock = new ManualClock();
+  const told: SidecarInfo[] = [];
+  const seen = { reordered: 0 };
+  const fleet = new Fleet({
+    clock,
+    storeId: () => "0123456789ab",
+    news: (sidecar) => void told.push(sidecar),
+    reordered: () => void seen.reordered++,
+  });
+  const sidecar = (instance: string, given: Partial<SidecarInfo> = {}): SidecarInfo => ({
+    instance,
+    labels: { namespace: undefined, workload: undefined, pod: instance },
+    identity: "",
+    release: "1.0.0",
+    startedAtMs: 0,
+    state: "current",
+    version: "0123456789ab-7-aaaaaaaa",
+    revision: 0,
+    problems: [],
+    withheld: [],
+    lastSeenMs: clock.wallMs(),
+    ...given,
+  });
+  return { clock, fleet, told, seen, sidecar };
+}
+
+const instances = (fleet: Fleet) => fleet.list().map(({ instance }) => instance);
+
+describe("the fleet", () => {
+  it("tells the revision that a sidecar has, of this store alone", () => {
+    const { fleet, sidecar } = setUp();
+    fleet.note(sidecar("a"));
+    fleet.note(sidecar("b", { version: "ffffffffffff-7-aaaaaaaa" }));
+    assert.deepEqual(
+      fleet.list().map(({ revision }) => revision),
+      [7, 0],
+    );
+  });
+
+  it("shows a sidecar that is gone for a while", () => {
+    const { clock, fleet, sidecar } = setUp();
+    fleet.note(sidecar("a", { state: "gone" }));
+    clock.advance(goneMs.shown - 1);
+    assert.deepEqual(instances(fleet), ["a"]);
+    clock.advance(1);
+    assert.deepEqual(instances(fleet), []);
+  });
+
+  it("remembers only so many that are gone, and every one that is there", () => {
+    const { fleet, sidecar } = setUp();
+    fleet.note(sidecar("there"));
+    for (let i = 0; i < 20_005; i++) fleet.note(sidecar(`gone-${i}`, { state: "gone" }));
+    assert.equal(fleet.list().length, 20_001);
+    assert.ok(
+      fleet.get("there") !== undefined && fleet.get("gone-4") === undefined && fleet.get("gone-5") !== undefined,
+    );
+    assert.equal(fleet.connected, 1);
+  });
+
+  it("tells other replicas what it hears itself, and nothing of what they tell", () => {
+    const { fleet, told, sidecar } = setUp();
+    fleet.note(sidecar("a"));
+    fleet.note(sidecar("b"), "two");
+    assert.deepEqual(
+      told.map(({ instance }) => instance),
+      ["a"],
+    );
+    assert.deepEqual(
+      [...fleet.own()].map(({ instance }) => instance),
+      ["a"],
+    );
+  });
+
+  it("does not take another replica's older word for it", () => {
+    const { clock, fleet, sidecar } = setUp();
+    const older = sidecar("a", { state: "gone" });
+    clock.advance(5);
+    fleet.note(sidecar("a"));
+    fleet.note(older, "two");
+    assert.equal(fleet.get("a")?.state, "current");
+  });
+
+  it("takes sidecars of a replica that is lost for gone, but for those that came here", () => {
+    const { fleet, sidecar } = setUp();
+    fleet.note(sidecar("a"), "two");
+    fleet.note(sidecar("b"), "two");
+    fleet.note(sidecar("b"));
+    fleet.lost("two");
+    assert.deepEqual([fleet.get("a")?.state, fleet.get("b")?.state], ["gone", "current"]);
+  });
+
+  it("wakes who waits when what they wait for is so", () => {
+    const { clock, fleet, sidecar } = setUp();
+    let done = 0;
+    fleet.until(
+      () => fleet.get("a") !== undefined,
+      1_000,
+      () => void done++,
+    );
+    fleet.note(sidecar("b"));
+    clock.advance(100);
+    assert.equal(done, 0);
+    fleet.note(sidecar("a"));
+    clock.advance(100);
+    assert.equal(done, 1);
+    clock.advance(1_000);
+    assert.equal(done, 1);
+  });
+
+  it("wakes who waits in vain when their time is over", () => {
+    const { clock, fleet } = setUp();
+    let done = 0;
+    fleet.until(
+      () => false,
+      1_000,
+      () => void done++,
+    );
+    clock.advance(999);
+    assert.equal(done, 0);
+    clock.advance(1);
+    assert.equal(done, 1);
+  });
+});
+
+describe("the first sidecars of a route", () => {
+  const first = (n: number) =>
+    routeSpec({
+      selector: { namespace: undefined, workload: undefined, pod: undefined, first: n, percent: undefined },
+    });
+  const pods = Array.from({ length: 10 }, (_, i) => `fraud-${i}`);
+
+  function full() {
+    const world = setUp();
+    for (const pod of pods) world.fleet.note(world.sidecar(pod));
+    const chosen = (n: number) => pods.filter((pod) => world.fleet.amongFirst(first(n), pod));
+    return { ...world, chosen };
+  }
+
+  it("are as many as it says, and fewer ones lie within more", () => {
+    const { chosen } = full();
+    assert.deepEqual(
+      [0, 3, 10, 20].map((n) => chosen(n).length),
+      [0, 3, 10, 10],
+    );
+    assert.ok(chosen(3).every((pod) => chosen(5).includes(pod)));
+  });
+
+  it("stay the same when one comes that is behind them", () => {
+    const { clock, fleet, sidecar, chosen, seen } = full();
+    const before = chosen(3);
+    const late = Array.from({ length: 50 }, (_, i) => `late-${i}`).find((pod) => {
+      const world = full();
+      world.fleet.note(world.sidecar(pod));
+      return !world.fleet.amongFirst(first(3), pod);
+    });
+    fleet.note(sidecar(late ?? ""));
+    clock.advance(1_000);
+    assert.deepEqual(chosen(3), before);
+    assert.equal(seen.reordered, 1);
+  });
+
+  it("keep their place while a pod starts anew, and give it up after a minute", () => {
+    const { clock, fleet, sidecar, chosen } = full();
+    const before = chosen(3);
+    const [lost = ""] = before;
+    fleet.note(sidecar(lost, { state: "gone" }));
+    clock.advance(1_000);
+    assert.deepEqual(chosen(3), before);
+    clock.advance(goneMs.placeKept);
+    assert.ok(!chosen(3).includes(lost));
+  });
+
+  it("have the process that took the place of one", () => {
+    const { clock, fleet, sidecar, chosen } = full();
+    const [pod = ""] = chosen(1);
+    fleet.note(sidecar(pod, { state: "gone" }));
+    fleet.note(sidecar("new-process", { labels: { namespace: undefined, workload: undefined, pod } }));
+    clock.advance(1_000);
+    assert.ok(fleet.amongFirst(first(1), "new-process"));
+  });
+});
