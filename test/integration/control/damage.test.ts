@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { cpSync } from "node:fs";
+import { parseVersion } from "../../../src/api/version.ts";
+import { systemChance } from "../../../src/base/chance.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { openEmbeddedStore } from "../../../src/control/embedded/open.ts";
+import type { Store } from "../../../src/control/store.ts";
+import { startControl, type TestControl } from "../../support/control.ts";
+import { TempFolder } from "../../support/temp-folder.ts";
+import { until } from "../../support/until.ts";
+
+const document = (v42: number) => `
+apiVersion: contender.dev/v1alpha1
+kind: ModelRoute
+metadata: { name: fraud }
+spec:
+  variants: { v41: { address: local }, v42: { address: "10.0.0.2:8500" } }
+  champion: v41
+  weights: { v41: 90, v42: ${v42} }
+`;
+
+const open = (path: string) => openEmbeddedStore(path, { clock: systemClock, chance: systemChance });
+
+describe("a store that somebody else has written to", () => {
+  const folder = new TempFolder();
+  let count = 0;
+  let path: string;
+  let store: Store;
+  let control: TestControl;
+  after(() => folder.close());
+
+  beforeEach(async () => {
+    path = folder.at(String(count++));
+    store = await open(path);
+    control = await startControl("", { store });
+    await apply(10);
+  });
+  afterEach(async () => {
+    await control.close();
+    await store.close();
+  });
+
+  const apply = (v42: number) =>
+    control.call<{ revision: number }>("AdminService", "ApplyRoutes", { texts: [{ name: "x", text: document(v42) }] });
+  const problems = () => control.control.registry.problems.map(({ path: at, message }) => `${at}: ${message}`);
+  const weights = async () => {
+    const { snapshot } = await control.call<{ snapshot: { routes: { weights: { weight: number }[] }[] } }>(
+      "ConfigService",
+      "Fetch",
+      {},
+    );
+    return snapshot.routes.map((route) => route.weights.map(({ weight }) => weight));
+  };
+
+  const garbage: readonly (readonly [what: string, key: string, value: string | undefined, problem: RegExp])[] = [
+    ["has text that is no record", "state/routes/fraud", "\0garbage", /state\/routes\/fraud: .*no JSON/],
+    ["has a record of something else", "state/routes/fraud", "{}", /no record of a route/],
+    [
+      "has a route that nobody could serve",
+      "state/routes/x",
+      record("x", document(-1)),
+      /spec\.weights\.v42: want a number/,
+    ],
+    [
+      "has a route under another's name",
+      "state/routes/x",
+      record("x", document(1)),
+      /metadata\.name: want "x", got "fraud"/,
+    ],
+    ["has lost its id", "state/id", undefined, /the store has lost its id/],
+    ["has a revision that is none", "state/head", "7", /state\/head: .*no revision/],
+  ];
+  for (const [what, key, value, problem] of garbage) {
+    it(`${what}: what was there before it goes on being served, and is back with the store`, async () => {
+      const before = (await store.get(key)).entries.find((entry) => entry.key === key)?.value;
+      await store.commit({ when: [], changes: [{ key, value }] });
+      await until(() => problems().length > 0, "the service has seen it");
+      assert.match(problems().join("\n"), problem);
+      assert.deepEqual(await weights(), [[90, 10]]);
+      await store.commit({ when: [], changes: [{ key, value: before }] });
+      await until(() => problems().length === 0, "the service has seen that it is mended");
+      await apply(20);
+      assert.deepEqual(await weights(), [[90, 20]]);
+    });
+  }
+
+  it("is not served from at all where it was so from the start", async () => {
+    await control.close();
+    await store.commit({ when: [], changes: [{ key: "state/routes/fraud", value: "x" }] });
+    await assert.rejects(startControl("", { store }), { code: "STORE_DAMAGED" });
+    await store.commit({ when: [], changes: [{ key: "state/routes/fraud", value: undefined }] });
+    control = await startControl("", { store });
+  });
+
+  it("is another store where it was put back, and its sidecars take what is in it", async () => {
+    await control.close();
+    await store.close();
+    const backup = `${path}-backup`;
+    cpSync(path, backup, { recursive: true });
+    store = await open(path);
+    control = await startControl("", { store });
+    await apply(20);
+    const { version } = await control.watch({ instance: "a" }).snapshot();
+    await control.close();
+    await store.close();
+    store = await open(backup);
+    control = await startControl("", { store });
+    const watch = control.watch({ instance: "a" }, version);
+    for (;;) {
+      const offered = await watch.snapshot();
+      if (parseVersion(offered.version)?.store === parseVersion(version)?.store) {
+        watch.nack(offered, [{ path: "version", message: "it goes back" }]);
+        continue;
+      }
+      assert.deepEqual(
+        offered.snapshot?.routes[0]?.weights.map(({ weight }) => weight),
+        [90, 10],
+      );
+      break;
+    }
+  });
+
+  it("keeps changes that are made at the same moment, one after the other", async () => {
+    const done = await Promise.all([11, 12, 13, 14, 15].map((v42) => apply(v42)));
+    assert.deepEqual(
+      done.map(({ revision }) => revision),
+      [2, 3, 4, 5, 6],
+    );
+  });
+
+  it("keeps as many changes of a route as it is told to", async () => {
+    await control.close();
+    control = await startControl("", { store, historyLimit: 3 });
+    for (const v42 of [11, 12, 13, 14, 15]) await apply(v42);
+    const { entries } = await control.call<{ entries: { revision: number }[] }>("AdminService", "GetHistory", {
+      name: "fraud",
+    });
+    assert.deepEqual(
+      entries.map(({ revision }) => revision),
+      [6, 5, 4],
+    );
+  });
+});
+
+function record(name: string, text: string): string {
+  const author = { name: "x", atMs: 0, reason: "" };
+  return JSON.stringify({ name, revision: 9, kind: "created", author, text, table: [[65_536, "v41"]] });
+}
