@@ -67,27 +67,26 @@ export class SlotExchange {
     this.#gains.set(to, (this.#gains.get(to) ?? 0) - slots);
   }
 
-  #give(piece: Piece, to: string): void {
-    this.#owe(piece.owner, to, piece.size);
-    piece.owner = to;
+  /** Whole ranges to gainers that they touch: those between two ranges of one gainer before others. */
+  #giveBeside(): void {
+    const places = this.#smallestFirst();
+    for (const i of places) this.#giveTo(i, this.#takerBeside(i, true));
+    this.#spread(places);
   }
 
-  /** Whole ranges to gainers that they touch. A gift may make the next one possible, so it goes round until there is none. */
-  #giveBeside(): void {
-    let given = true;
-    while (given) {
-      given = false;
-      const places = this.#smallestFirst();
-      for (const bothSides of [true, false]) {
-        for (const i of places) {
-          const to = this.#takerBeside(i, bothSides);
-          const piece = this.#pieces[i];
-          if (to === undefined || piece === undefined) continue;
-          this.#give(piece, to);
-          given = true;
-        }
-      }
+  /** A gift may make the next one possible, so each is followed by a look at its neighbours; thus one pass is enough. */
+  #spread(places: number[]): void {
+    for (const i of places) {
+      if (this.#giveTo(i, this.#takerBeside(i, false))) places.push(i - 1, i + 1);
     }
+  }
+
+  #giveTo(i: number, to: string | undefined): boolean {
+    const piece = this.#pieces[i];
+    if (piece === undefined || to === undefined) return false;
+    this.#owe(piece.owner, to, piece.size);
+    piece.owner = to;
+    return true;
   }
 
   /** Who takes a whole piece and touches it: of two, the one that is to get more. */
@@ -122,16 +121,18 @@ export class SlotExchange {
     return true;
   }
 
-  /** The smallest whole range that somebody can take, to whoever is to get most. */
+  /** Whole ranges that somebody can take, to whoever is to get most, and what comes to touch a gainer by it. */
   #giveApart(): boolean {
-    const [to, gain] = largest(this.#gains);
+    let given = false;
     for (const i of this.#smallestFirst()) {
       const piece = this.#pieces[i];
+      const [to, gain] = largest(this.#gains);
       if (piece === undefined || piece.size > Math.min(this.#loss(piece), gain)) continue;
-      this.#give(piece, to);
-      return true;
+      this.#giveTo(i, to);
+      this.#spread([i - 1, i + 1]);
+      given = true;
     }
-    return false;
+    return given;
   }
 
   /**
