@@ -3,7 +3,7 @@
  * probes out.
  */
 import type { Socket } from "node:net";
-import type { IsNear } from "./local-asker.ts";
+import type { IsNear } from "../base/local-asker.ts";
 
 export class PerPeer {
   readonly #most: number;

@@ -8,8 +8,8 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { type Address, formatAddress } from "../base/address.ts";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
+import { type IsNear, isLocalAsker, isLoopback } from "../base/local-asker.ts";
 import { type AdminPort, type Answer, endpoints, refusalOf, text } from "./endpoints.ts";
-import { type IsNear, isLocalAsker, isLoopback } from "./local-asker.ts";
 import { type AdminOptions, resolveAdminOptions } from "./options.ts";
 import { PerPeer } from "./per-peer.ts";
 

@@ -2,6 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Parsed } from "../base/parsed.ts";
 import type { OpenPem } from "../base/pem.ts";
+import { StrangerLog } from "../base/stranger-log.ts";
 import { compileNames } from "../base/tls-names.ts";
 import type { TlsVersion } from "../base/tls-versions.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -13,7 +14,6 @@ import { reloadResults, TlsFigures, type TlsSide } from "../transport/tls-figure
 import { UpstreamTls } from "../transport/upstream-tls.ts";
 import { Credentials, type CredentialsPorts, type CredentialsSpec } from "./credentials.ts";
 import type { SidecarEvent } from "./events.ts";
-import { StrangerLog } from "./stranger-log.ts";
 import { serverNameOf, UpstreamCredentials } from "./upstream-credentials.ts";
 
 /** How callers are to be spoken to. */

@@ -9,6 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import type { ConnectionFault } from "../base/connection-ends.ts";
 import type { Parsed } from "../base/parsed.ts";
 import type { OpenPem } from "../base/pem.ts";
+import { StrangerLog } from "../base/stranger-log.ts";
 import { TimerWheel } from "../base/timer-wheel.ts";
 import { ByteBudget } from "../http2/byte-budget.ts";
 import { type Http2Options, resolveHttp2Options } from "../http2/options.ts";
@@ -40,7 +41,6 @@ import type { Machine } from "./machine.ts";
 import { OverloadMonitor } from "./overload-monitor.ts";
 import { Pools } from "./pools.ts";
 import { type ListenerTlsSpec, SidecarTls } from "./sidecar-tls.ts";
-import { StrangerLog } from "./stranger-log.ts";
 
 export interface SidecarLimits {
   readonly http2?: Http2Options;

@@ -1,5 +1,5 @@
 /** Keeps strangers from writing the log: of each kind of thing that they do, a line now and then. */
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** Between two lines of one kind. */
 const quietMs = 10_000;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { StrangerLog } from "../../../src/runtime/stranger-log.ts";
+import { StrangerLog } from "../../../src/base/stranger-log.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
 describe("what strangers do", () => {

@@ -1,7 +1,13 @@
 /** Whether a request comes from this machine and from a program rather than a page. */
-import type { IncomingHttpHeaders } from "node:http";
 import { isIPv4, isIPv6 } from "node:net";
-import { trusts } from "../base/trust.ts";
+import { trusts } from "./trust.ts";
+
+/** The headers that tell; of whatever HTTP server. */
+export interface AskerHeaders {
+  readonly origin?: string | undefined;
+  readonly host?: string | undefined;
+  readonly "sec-fetch-site"?: string | string[] | undefined;
+}
 
 /** Whether an address is this machine's own. */
 export type IsNear = (peer: string) => boolean;
@@ -14,7 +20,7 @@ export const isLoopback: IsNear = trusts(["127.0.0.0/8", "::1/128"]);
  */
 export function isLocalAsker(
   peer: string | undefined,
-  headers: IncomingHttpHeaders,
+  headers: AskerHeaders,
   unix: boolean,
   isNear: IsNear = isLoopback,
 ): boolean {

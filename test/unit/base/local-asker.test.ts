@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isLocalAsker } from "../../../src/admin/local-asker.ts";
+import { isLocalAsker } from "../../../src/base/local-asker.ts";
 
 describe("an asker is local", () => {
   for (const peer of ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"]) {
