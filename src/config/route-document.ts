@@ -20,7 +20,7 @@ export const nameRule = {
 } satisfies TextRule;
 
 /** What Kubernetes calls a pod, or a machine is called. */
-const labelRule = {
+export const labelRule = {
   pattern: /^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/,
   wants: "at most 253 letters, digits, dots, dashes and underscores",
 } satisfies TextRule;

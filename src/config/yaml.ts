@@ -33,6 +33,9 @@ export interface ParseError {
   readonly message: string;
 }
 
+/** What is said of a key that a map has twice. */
+export const twiceMessage = "this key is there twice";
+
 /** A ConfigMap holds 1 MiB at most, all keys together: https://kubernetes.io/docs/concepts/configuration/configmap/ */
 export const largestTextBytes = 1_048_576;
 
@@ -66,7 +69,7 @@ function readDocument(text: string, document: Document.Parsed, lines: LineCounte
   };
   const errors = [...document.errors, ...document.warnings].map((error) => {
     const twice = error.code === "DUPLICATE_KEY";
-    return errorAt(error.pos[0], twice ? "this key is there twice" : error.message);
+    return errorAt(error.pos[0], twice ? twiceMessage : error.message);
   });
   visit(document, {
     Alias(_, alias) {
