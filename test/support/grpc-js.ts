@@ -71,17 +71,21 @@ export class GrpcServer {
   readonly address: string;
   readonly #server: Server;
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, address: string) {
     this.#server = server;
-    this.address = `127.0.0.1:${port}`;
+    this.address = address;
   }
 
-  /** @param unaryPaths further unary methods, such as a dialect's, answered by `handlers.unary`. */
+  /**
+   * @param unaryPaths further unary methods, such as a dialect's, answered by `handlers.unary`.
+   * @param at a host without a port, or `unix:PATH`.
+   */
   static start(
     handlers: EchoHandlers = {},
     unaryPaths: readonly string[] = [],
     options: ServerOptions = {},
     security = ServerCredentials.createInsecure(),
+    at = "127.0.0.1",
   ): Promise<GrpcServer> {
     const all = { ...echoing, ...handlers };
     const server = new Server({
@@ -100,8 +104,9 @@ export class GrpcServer {
     );
     for (const path of unaryPaths) server.addService({ unary: definition(path, false, false) }, { unary: all.unary });
     return new Promise((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", security, (error, port) => {
-        if (error === null) resolve(new GrpcServer(server, port));
+      const unix = at.startsWith("unix:");
+      server.bindAsync(unix ? at : `${at}:0`, security, (error, port) => {
+        if (error === null) resolve(new GrpcServer(server, unix ? at : `${at}:${port}`));
         else reject(error);
       });
     });
