@@ -12,6 +12,7 @@ import type { AccessDocument, AccessIdentity } from "../config/access-document.t
 import { certificateName, comparePatterns, matchCertificate, type NodeLabels } from "../config/certificate-pattern.ts";
 import { type AccessFile, openAccessFile } from "../config/sources/access-file.ts";
 import type { PathWatchOptions } from "../config/sources/path-watch.ts";
+import { doubtfulName } from "./claimed-name.ts";
 import type { Identity } from "./permissions.ts";
 
 /** What there is to tell who is asking; `authenticate.ts` gathers it. */
@@ -201,10 +202,10 @@ const stranger = (text: string): Identified => ({ ok: false, code: "UNAUTHENTICA
 /** Without a document everybody on this machine may do everything, and nobody else anything. */
 function unproved({ plaintext, loopback, claimed }: Evidence): Identified {
   if (!plaintext || !loopback) {
-    return stranger(
-      "nobody is known here: without CONTENDER_CONTROL_ACCESS, programs on this machine alone are served",
-    );
+    return stranger("nobody is known here: without CONTENDER_ACCESS, programs on this machine alone are served");
   }
-  const name = /^[\x21-\x7e]{1,64}$/.test(claimed ?? "") ? claimed : "somebody";
-  return { ok: true, value: { name: `${name}?`, role: "admin", namespaces: ["*"], node: {}, how: "loopback" } };
+  return {
+    ok: true,
+    value: { name: doubtfulName(claimed), role: "admin", namespaces: ["*"], node: {}, how: "loopback" },
+  };
 }

@@ -45,7 +45,10 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
   ): Promise<Done> => {
     const person = callers.person(call as AnyCall, "change");
     const intent = intentOf(call.request.intent);
-    return await administration.change(person.name, intent, plan, (routes) => person.mayChange(action, routes));
+    const done = await administration.change(person.name, intent, plan, (routes) => person.mayChange(action, routes));
+    const changed = done.routes.filter(({ kind }) => kind !== "unchanged");
+    if (!intent.dryRun && changed.length > 0) person.changed?.(action, changed, done.revision, intent.reason);
+    return done;
   };
 
   const one = async (call: Call<Named>, ...args: [Parameters<typeof change>[1], Parameters<typeof change>[2]]) => {

@@ -9,9 +9,7 @@ import type { Metadata } from "@grpc/grpc-js";
 import { type AskerHeaders, isLocalAsker, isLoopback } from "../base/local-asker.ts";
 import { namesOf } from "../base/tls-names.ts";
 import type { Evidence } from "./access.ts";
-
-/** What callers call themselves where nobody asks for a proof. */
-export const claimHeader = "contender-author";
+import { actorKey } from "./claimed-name.ts";
 
 /** Of the port that it came by. */
 export interface PortFacts {
@@ -55,7 +53,7 @@ export function evidenceOfCall(call: AskingCall, port: PortFacts, wallMs: number
     // No page in a browser speaks HTTP/2 without TLS.
     loopback: port.unix || (address !== undefined && isLoopback(address)),
     peer: port.unix ? "unix" : peer,
-    claimed: texts(call.metadata, claimHeader)[0],
+    claimed: texts(call.metadata, actorKey)[0],
   };
 }
 
@@ -69,7 +67,7 @@ export function evidenceOfRequest(request: AskingRequest, port: PortFacts, wallM
     plaintext: !port.tls,
     loopback: isLocalAsker(socket.remoteAddress, headers, port.unix),
     peer: port.unix ? "unix" : (socket.remoteAddress ?? "unknown"),
-    claimed: headersDistinct[claimHeader]?.[0],
+    claimed: headersDistinct[actorKey]?.[0],
   };
 }
 

@@ -22,9 +22,13 @@ export interface PersonCaller {
   readonly name: string;
   /** Whether they may see a route. */
   sees(route: Pick<StoredRoute, "spec">): boolean;
-  /** @throws ContenderError FORBIDDEN where they may not make this change; both ways it is put on record. */
-  mayChange(action: "apply" | "weights" | "delete" | "undo", routes: readonly PlannedRoute[]): void;
+  /** @throws ContenderError FORBIDDEN where they may not make this change, which is put on record. */
+  mayChange(action: ChangeAction, routes: readonly PlannedRoute[]): void;
+  /** Puts on record what was written, and why. */
+  changed?(action: ChangeAction, routes: readonly PlannedRoute[], revision: number, reason: string): void;
 }
+
+export type ChangeAction = "apply" | "weights" | "delete" | "undo";
 
 export type ReadAction = "get" | "list" | "history" | "fleet" | "counts";
 

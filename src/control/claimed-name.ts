@@ -7,7 +7,11 @@ const longest = 100;
 
 /** Ends with a question mark, which no name by certificate or token does. */
 export function userName(call: AnyCall): string {
-  const [claimed] = call.metadata.get(actorKey);
+  return doubtfulName(call.metadata.get(actorKey)[0]);
+}
+
+/** The same of the name alone, wherever it came from. */
+export function doubtfulName(claimed: unknown): string {
   const plain = typeof claimed === "string" ? claimed.replace(/[^ -~]/g, "").slice(0, longest) : "";
   return `${plain === "" ? "somebody" : plain}?`;
 }

@@ -3,6 +3,7 @@ import { Metadata, status } from "@grpc/grpc-js";
 import { messageType } from "../api/protos.ts";
 import { ContenderError, type ErrorCode } from "../base/errors.ts";
 import type { Problem } from "../base/parsed.ts";
+import { UnknownCaller } from "./unknown-caller.ts";
 
 export interface Refusal {
   readonly code: number;
@@ -31,7 +32,7 @@ export function refusal(reason: unknown): Refusal {
   if (problems.length > 0)
     metadata.set(problemsKey, messageType<object>("Problems").encode({ problems: problems.slice(0, 20) }));
   return {
-    code: codes[error.code] ?? status.INTERNAL,
+    code: error instanceof UnknownCaller ? status.UNAUTHENTICATED : (codes[error.code] ?? status.INTERNAL),
     details: `contender: ${error.message}`.slice(0, 4_096),
     metadata,
   };

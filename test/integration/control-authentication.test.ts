@@ -286,7 +286,7 @@ describe("where a caller of a gRPC port is", () => {
     it(`is told by its address: ${host}`, async () => {
       const server = await asking(undefined, { tls: false, unix: false }, host);
       const client = open.add(new GrpcClient(server.address));
-      await client.unary(echo.unary, Buffer.of(1), { metadata: metadataOf({ "contender-author": "bob" }) });
+      await client.unary(echo.unary, Buffer.of(1), { metadata: metadataOf({ "contender-actor": "bob" }) });
       const [evidence] = seen;
       assert.deepEqual([evidence?.loopback, evidence?.plaintext, evidence?.claimed], [true, true, "bob"]);
       assert.match(evidence?.peer ?? "", peer);

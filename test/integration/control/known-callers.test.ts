@@ -1,0 +1,86 @@
+/** A whole control that asks who calls: its port, its services, its audit lines. */
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { status } from "@grpc/grpc-js";
+import { systemClock } from "../../../src/base/clock.ts";
+import { Access, type ControlLog } from "../../../src/control/access.ts";
+import { audit } from "../../../src/control/audit.ts";
+import { InstanceOwners } from "../../../src/control/instance-owners.ts";
+import { knownCallers } from "../../../src/control/known-callers.ts";
+import { startControl, type TestControl } from "../../support/control.ts";
+import { Owned } from "../../support/owned.ts";
+import { parsedValue } from "../../support/parsed.ts";
+import { TempFolder } from "../../support/temp-folder.ts";
+
+const route = (address: string): string => `apiVersion: contender.dev/v1alpha1
+kind: ModelRoute
+metadata: { name: fraud, namespace: ml }
+spec:
+  variants: { v1: { address: "${address}:8500" } }
+  champion: v1
+`;
+
+const own = new Owned();
+afterEach(() => own.close());
+
+async function started(document?: string): Promise<{ control: TestControl; lines: Record<string, unknown>[] }> {
+  const folder = own.add(new TempFolder());
+  const path = document === undefined ? undefined : folder.at("access.yaml");
+  if (path !== undefined) await writeFile(path, document ?? "");
+  const lines: Record<string, unknown>[] = [];
+  const add = (line: object): void => void lines.push({ ...line });
+  const log: ControlLog = { info: add, warn: add, error: add };
+  const clock = systemClock;
+  const access = own.add(parsedValue(await Access.open({ path, clock, log })));
+  const port = { tls: false, unix: false };
+  const callers = knownCallers({ access, audit: audit(log, clock), owners: new InstanceOwners(), clock, port });
+  return { control: own.add(await startControl(folder.at("store"), { callers })), lines };
+}
+
+describe("a control that asks who calls", () => {
+  it("puts on record what was written, once, and neither what was only tried nor what changed nothing", async () => {
+    const { control, lines } = await started();
+    const apply = (address: string, dryRun: boolean) =>
+      control.call("AdminService", "ApplyRoutes", {
+        texts: [{ name: "fraud.yaml", text: route(address) }],
+        intent: { reason: "first", dryRun },
+      });
+    await apply("10.0.0.1", true);
+    await apply("10.0.0.1", false);
+    await apply("10.0.0.1", false);
+    const [line, ...more] = lines;
+    assert.deepEqual(more, []);
+    assert.match(String(line?.peer), /^127\.0\.0\.1:[0-9]+$/);
+    assert.deepEqual(
+      { ...line, peer: "", revision: 0 },
+      {
+        event: "audit",
+        verdict: "done",
+        who: "somebody?",
+        how: "loopback",
+        peer: "",
+        action: "apply",
+        routes: ["fraud"],
+        namespaces: ["ml"],
+        revision: 0,
+        reason: "first",
+      },
+    );
+  });
+
+  it("refuses strangers, in each of its services", async () => {
+    const { control } = await started(`apiVersion: contender.dev/v1alpha1
+kind: Access
+spec: { identities: [{ name: ops, role: admin, namespaces: ["*"], certificate: ops.example.com }] }
+`);
+    const calls = [
+      () => control.call("AdminService", "ListRoutes", {}),
+      () => control.call("AdminService", "ListSidecars", {}),
+      () => control.call("AdminService", "ApplyRoutes", { texts: [{ name: "x", text: route("10.0.0.1") }] }),
+      () => control.call("ConfigService", "Fetch", { node: { instance: "i" } }),
+      () => control.call("ReportService", "Report", { instance: "i" }),
+    ];
+    for (const call of calls) await assert.rejects(call(), { code: status.UNAUTHENTICATED });
+    assert.deepEqual(control.control.routes.routes, []);
+  });
+});
