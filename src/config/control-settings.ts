@@ -106,6 +106,10 @@ function listenProblems(values: ControlSettings): Problem[] {
     const message = `is missing: by ${names} other machines reach the service, and without the file nobody knows who may do what`;
     problems.push({ path: table.access.env, message });
   }
+  if (beyond.length === 0 && tlsCert !== undefined && access === undefined) {
+    const message = `is missing: with ${table.tlsCert.env} callers are asked who they are, and without the file nobody is known; to serve this machine alone, leave both out`;
+    problems.push({ path: table.access.env, message });
+  }
   if (store.kind === "etcd" && advertise === undefined && isEverywhere(listen.host)) {
     const message = `is missing: other replicas can't connect to ${formatAddress(listen)}; want this machine's or pod's own address`;
     problems.push({ path: table.advertise.env, message });

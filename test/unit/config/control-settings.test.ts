@@ -86,6 +86,14 @@ describe("settings of the config service", () => {
     assert.equal(text.split("\n").length, 3);
   });
 
+  it("do not ask for certificates of callers whom nobody knows", () => {
+    assert.match(
+      problems({ ...dir, ...files }),
+      /^CONTENDER_ACCESS: is missing: with CONTENDER_CONTROL_TLS_CERT callers/,
+    );
+    assert.ok(parseControlSettings({ ...dir, ...files, CONTENDER_ACCESS: "access.yaml" }).ok);
+  });
+
   it("never do without that file, whether TLS is spoken or plain text is asked for", () => {
     for (const more of [files, { CONTENDER_CONTROL_PLAINTEXT: "true" }]) {
       assert.match(problems({ ...dir, ...everywhere, ...more }), /^CONTENDER_ACCESS: is missing/);
