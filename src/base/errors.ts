@@ -47,6 +47,8 @@ export const errorTable = {
   STORE_LOCKED: { exitCode: exits.unavailable },
   /** A store whose contents were written by something else, or damaged. */
   STORE_DAMAGED: { exitCode: exits.config },
+  /** A store that answers, of a version known to lose what it has confirmed. */
+  STORE_UNSUPPORTED: { exitCode: exits.protocol },
   /** Found by the launcher, before this file can be read; stands here for the page's sake. */
   NODE_UNSUPPORTED: { exitCode: exits.config },
   /** A bug: anything thrown that nobody foresaw. */
