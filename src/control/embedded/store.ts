@@ -14,11 +14,11 @@
 import type { Chance } from "../../base/chance.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ContenderError } from "../../base/errors.ts";
+import { checkedCommit, lengthOf } from "../request.ts";
 import type { Commit, Committed, Entries, Lease, Store, Watcher } from "../store.ts";
 import type { Disk } from "./disk.ts";
 import type { Journal } from "./journal.ts";
 import type { Lock } from "./lock.ts";
-import { checkedCommit, lengthOf } from "./request.ts";
 import { Draft, type LeaseToken, type State } from "./state.ts";
 import { type HistoryOptions, Watches } from "./watches.ts";
 

@@ -4,8 +4,9 @@
  * Each watch has a place in the row of commits and is brought up from there, so a late beginning and a new commit are the
  * same thing, and order and "once" follow from it. What is told has been synced before.
  */
+
+import { lengthOf } from "../request.ts";
 import type { Change, Watcher } from "../store.ts";
-import { lengthOf } from "./request.ts";
 
 export interface Told {
   readonly revision: number;

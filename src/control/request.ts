@@ -1,6 +1,6 @@
 /** What is asked of a store before anything is done: a wrong request is a bug of whoever calls, and would be one anywhere. */
-import { ContenderError } from "../../base/errors.ts";
-import { type Change, type Commit, storeBounds } from "../store.ts";
+import { ContenderError } from "../base/errors.ts";
+import { type Change, type Commit, storeBounds } from "./store.ts";
 
 /** @returns one of our own: the caller's may change before its turn. @throws ContenderError INTERNAL. */
 export function checkedCommit({ when, changes }: Commit): Commit {
