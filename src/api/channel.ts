@@ -6,7 +6,6 @@
  * clock; those of the library go by the wall clock.
  */
 import { ChannelCredentials, Client, type ClientDuplexStream, type ClientOptions, Metadata } from "@grpc/grpc-js";
-import type { MethodDefinition } from "@grpc/proto-loader";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { type Parsed, problemLine } from "../base/parsed.ts";
@@ -14,6 +13,13 @@ import type { OpenPem, PemSource, PemTexts } from "../base/pem.ts";
 import { type ControlClient, controlClientSettings, formatControl } from "../config/control-client.ts";
 import { readSecret } from "../config/sources/secret-file.ts";
 import { controlFailure } from "./control-failure.ts";
+
+/** What of a method a call takes. */
+export interface Callable<Request, Response> {
+  readonly path: string;
+  readonly requestSerialize: (request: Request) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => Response;
+}
 
 export interface ChannelPorts {
   readonly clock: Clock;
@@ -74,7 +80,7 @@ export class ControlChannel {
 
   /** @throws ControlFailure, ContenderError SETTINGS_INVALID where a file of ours is no good. */
   async call<Request extends object, Response extends object>(
-    method: MethodDefinition<Request, Response>,
+    method: Callable<Request, Response>,
     request: Request,
     timeoutMs = callTimeoutMs,
   ): Promise<Response> {
@@ -104,7 +110,7 @@ export class ControlChannel {
 
   /** @throws ContenderError SETTINGS_INVALID where a file of ours is no good; whatever else fails is the stream's. */
   stream<Request extends object, Response extends object>(
-    method: MethodDefinition<Request, Response>,
+    method: Callable<Request, Response>,
   ): ClientDuplexStream<Request, Response> {
     const metadata = this.#metadata();
     return this.#connected().makeBidiStreamRequest(

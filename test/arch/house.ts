@@ -44,6 +44,7 @@ const files = {
     "src/config/",
     "src/compare/",
     "src/control/embedded/",
+    "src/sync/last-good.ts",
     "src/demo/",
     "src/cli/",
     "src/processes/",
@@ -76,7 +77,15 @@ export const homes: Homes = {
   // A socket's descriptor is written like a file's.
   "node:fs": { homes: [...files.homes, "src/transport/direct-write.ts", "src/transport/unix-socket.ts"] },
   "node:fs/promises": files,
-  "node:http": { homes: ["src/admin/", "src/control/http.ts", "src/control/http-endpoints.ts", "src/demo/"] },
+  "node:http": {
+    homes: [
+      "src/admin/",
+      "src/config/sources/http.ts",
+      "src/control/http.ts",
+      "src/control/http-endpoints.ts",
+      "src/demo/",
+    ],
+  },
   "node:http2": demo,
   "node:https": { homes: ["src/control/http.ts"] },
   "node:module": { homes: [] },

@@ -1,0 +1,151 @@
+/**
+ * The last good routes of the config service, on disk: a sidecar that starts while the service is away serves what it served.
+ *
+ * They are kept as JSON and not as the message's bytes: reading those takes a library that takes a tenth of a second to load, in a
+ * process that is to serve in less than half of one. A checksum tells a file that was torn, or edited; the temporary file, its
+ * fsync, the rename and the directory's fsync keep a crash from leaving one.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdir, open, rename, rm, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import type { SnapshotMessage } from "../api/messages.ts";
+
+/** Whose routes: a file of another's is of no use. */
+export interface LastGoodOwner {
+  readonly service: string;
+  readonly namespace: string;
+  readonly workload: string;
+}
+
+export interface LastGood {
+  readonly version: string;
+  readonly snapshot: SnapshotMessage;
+}
+
+export type Found =
+  | { readonly kind: "none" }
+  | { readonly kind: "ignored"; readonly detail: string }
+  /** `contactWallMs`: when the service was heard last, to a minute. */
+  | { readonly kind: "good"; readonly lastGood: LastGood; readonly contactWallMs: number };
+
+const format = "contender-last-good/1";
+
+/** Ten thousand routes; beyond it is no file of ours. */
+const largestBytes = 268_435_456;
+
+/** A change of the file's time is cheap, but thousands of sidecars may share a disk. */
+const touchEveryMs = 60_000;
+
+export class LastGoodFile {
+  readonly path: string;
+  readonly #directory: string;
+  readonly #aside: string;
+  readonly #owner: LastGoodOwner;
+  readonly #done: (version: string, failed: string | undefined) => void;
+  #wanted: LastGood | undefined = undefined;
+  #writing: Promise<void> | undefined = undefined;
+  #touchedWallMs = Number.NEGATIVE_INFINITY;
+
+  /** @param done is told of each write, with why it failed where it did */
+  constructor(directory: string, owner: LastGoodOwner, done: (version: string, failed: string | undefined) => void) {
+    this.#directory = directory;
+    this.path = join(directory, "last-good.json");
+    this.#aside = join(directory, `.last-good.json.${process.pid}`);
+    this.#owner = owner;
+    this.#done = done;
+  }
+
+  /** Read at once: nothing is served before it is known. */
+  read(): Found {
+    let text: string;
+    let contactWallMs: number;
+    try {
+      mkdirSync(this.#directory, { recursive: true });
+      const { size, mtimeMs } = statSync(this.path);
+      if (size > largestBytes) return { kind: "ignored", detail: `it has ${size} bytes` };
+      contactWallMs = mtimeMs;
+      text = readFileSync(this.path, "utf8");
+    } catch (reason) {
+      const { code, message } = reason as NodeJS.ErrnoException;
+      return code === "ENOENT" ? { kind: "none" } : { kind: "ignored", detail: message };
+    }
+    const end = text.indexOf("\n");
+    if (text.slice(0, end) !== checksum(text.slice(end + 1))) {
+      return { kind: "ignored", detail: "it was not written whole, or changed since" };
+    }
+    // What passed the checksum was written by us.
+    const { owner, version, snapshot, ...rest } = JSON.parse(text.slice(end + 1)) as Written;
+    if (rest.format !== format) return { kind: "ignored", detail: `another release wrote it: ${rest.format}` };
+    const { service, namespace, workload } = this.#owner;
+    if (owner.service !== service || owner.namespace !== namespace || owner.workload !== workload) {
+      return { kind: "ignored", detail: `it is of ${ownerText(owner)}, and this is ${ownerText(this.#owner)}` };
+    }
+    return { kind: "good", lastGood: { version, snapshot }, contactWallMs };
+  }
+
+  /** Writes this, or what is wanted when the write before it is done. */
+  write(lastGood: LastGood): void {
+    this.#wanted = lastGood;
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  /** The service was heard: the file's time says so, every minute at most. */
+  touch(wallMs: number): void {
+    if (wallMs - this.#touchedWallMs < touchEveryMs) return;
+    this.#touchedWallMs = wallMs;
+    const time = new Date(wallMs);
+    utimes(this.path, time, time).catch(() => undefined); // a file that is not there has no time
+  }
+
+  /** Resolves once nothing is being written. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#wanted !== undefined) {
+      const { version, snapshot } = this.#wanted;
+      this.#wanted = undefined;
+      const body = JSON.stringify({ format, owner: this.#owner, version, snapshot } satisfies Written);
+      try {
+        await this.#replace(`${checksum(body)}\n${body}`);
+        this.#done(version, undefined);
+      } catch (reason) {
+        await rm(this.#aside, { force: true }).catch(() => undefined);
+        this.#done(version, reason instanceof Error ? reason.message : String(reason));
+      }
+    }
+  }
+
+  async #replace(text: string): Promise<void> {
+    await mkdir(this.#directory, { recursive: true });
+    // Routes may hold tokens in their metadata.
+    const file = await open(this.#aside, "w", 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(this.#aside, this.path);
+    const directory = await open(this.#directory, "r");
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  }
+}
+
+interface Written extends LastGood {
+  readonly format: string;
+  readonly owner: LastGoodOwner;
+}
+
+const ownerText = ({ service, namespace, workload }: LastGoodOwner): string =>
+  `${workload === "" ? "no workload" : workload} in ${namespace === "" ? "no namespace" : namespace} at ${service}`;
+
+const checksum = (text: string): string => createHash("sha256").update(text).digest("hex");
