@@ -27,3 +27,9 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Keeps the process alive until what it gives is called: for a wait whose every timer is a clock's, which don't. */
+export function stayAlive(): () => void {
+  const timer = setInterval(() => undefined, 1_000_000);
+  return () => clearInterval(timer);
+}

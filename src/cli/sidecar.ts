@@ -19,7 +19,8 @@ exports latency and score histograms on its admin port. SIGTERM drains it; a sec
 one core, serves all calls; --workers has several do so, behind the same ports.
 
 Every flag has a variable in the environment, which the flag overrides. Routes come from the environment, for one route,
-or from route files (--config), for any number; not from both. Without any, all calls go to --local.`),
+or from route files, an HTTP server or etcd (--config), for any number; not from both. Without any, all calls go to --local.
+A config service (--control) goes before both, which serve until it has given routes.`),
     )
     .addHelpText("after", `${limitsText()}\n`)
     .addHelpText(

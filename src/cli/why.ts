@@ -4,8 +4,8 @@ import { formatAddress } from "../base/address.ts";
 import { ContenderError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { problemLine } from "../base/parsed.ts";
+import { effectiveRoutes, loadEffective } from "../config/effective-routes.ts";
 import { environmentSnapshot, routeSettingsBesideFile, surroundings } from "../config/environment-route.ts";
-import { loadTexts } from "../config/files.ts";
 import { parseSettings } from "../config/settings.ts";
 import type { Loaded } from "../config/snapshot.ts";
 import { loadPath } from "../config/sources/file.ts";
@@ -85,28 +85,17 @@ async function fromSidecar(given: string, handlers: Handlers, io: Io): Promise<L
   const address = adminAddress(given, io.env);
   const where = formatAddress(address);
   const { status, body } = await handlers.askAdmin(address, "GET", "/config", adminTimeoutMs);
-  const texts = routeTexts(body);
-  if (status !== 200 || texts === undefined) {
+  const effective = effectiveRoutes(body);
+  if (status !== 200 || effective === undefined) {
     const hint = status === 403 ? `; it shows its routes to its own machine only: run this in the container` : "";
     const text = `${where} answers /config with ${status}, and without routes${hint}`;
     throw new ContenderError("UPSTREAM_UNREACHABLE", text);
   }
-  const loaded = loadTexts(`admin:${where}`, texts, surroundingsFrom({}));
+  const loaded = loadEffective(`admin:${where}`, effective, surroundingsFrom({}));
   // The sidecar's version, where it tells one: the routes that came over the wire have lost what is secret in them.
-  const version: unknown = (JSON.parse(body) as { version?: unknown }).version;
-  if (!loaded.ok || typeof version !== "string") return loaded;
+  const { version } = effective;
+  if (!loaded.ok || version === undefined) return loaded;
   return { ...loaded, value: { ...loaded.value, version } };
-}
-
-/** The route documents of `/config`, as texts for the reader of route files. */
-function routeTexts(body: string): { name: string; text: string }[] | undefined {
-  try {
-    const { routes } = JSON.parse(body) as { routes?: unknown };
-    if (!Array.isArray(routes)) return undefined;
-    return routes.map((route, index) => ({ name: `routes[${index}]`, text: JSON.stringify(route) }));
-  } catch {
-    return undefined;
-  }
 }
 
 function good(loaded: Loaded): Snapshot {

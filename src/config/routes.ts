@@ -1,27 +1,96 @@
-/** Where a sidecar's routes come from, by its settings: a watched path, or the environment, which never changes. */
+/** Where a sidecar's routes come from, by its settings, where no config service is asked. */
+import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
+import type { Problem } from "../base/parsed.ts";
+import { locationName } from "./config-location.ts";
 import { environmentSnapshot, routeSettingsBesideFile, surroundings } from "./environment-route.ts";
+import type { Apply, RouteSource } from "./route-source.ts";
 import type { Settings } from "./settings.ts";
 import type { Loaded } from "./snapshot.ts";
-import { type Deliver, openFileSource } from "./sources/file.ts";
+import { type SourceEvent, SourceStatus } from "./source-status.ts";
+import { type FileSource, openFileSource } from "./sources/file.ts";
+import { HttpSource } from "./sources/http.ts";
 
-export interface RouteSource {
-  /** What there was at the start; later contents go to `deliver`. */
-  readonly first: Loaded;
-  close(): Promise<void>;
+export interface RoutePorts {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly apply: Apply;
+  onEvent(event: SourceEvent): void;
 }
 
-/**
- * Opens the routes that the settings name. `deliver` is told of each later change, good or bad, one after the other.
- *
- * A lone sidecar that starts with bad routes has nothing to serve: whoever calls this ends the process then.
- */
-export async function openRoutes(settings: Settings, clock: Clock, deliver: Deliver): Promise<RouteSource> {
+/** A source that is built elsewhere, for it takes what only its caller may load. */
+export type EtcdRoutes = (ports: RoutePorts) => RouteSource;
+
+/** The routes that the settings name beside a config service, or in its absence. */
+export function routesOf(settings: Settings, ports: RoutePorts, etcd: EtcdRoutes): RouteSource {
+  const { config } = settings;
   const problems = routeSettingsBesideFile(settings);
-  if (problems.length > 0) return fixed({ ok: false, problems, warnings: [] });
-  if (settings.config === undefined) return fixed(environmentSnapshot(settings));
-  if (settings.config.kind !== "path") throw new Error(`no source for ${settings.config.kind} yet`);
-  return await openFileSource({ path: settings.config.path, around: surroundings(settings), clock }, deliver);
+  if (problems.length > 0) return new FixedRoutes({ ok: false, problems, warnings: [] }, ports.apply);
+  if (config === undefined) return new FixedRoutes(environmentSnapshot(settings), ports.apply);
+  if (config.kind === "path") return new FileRoutes(config.path, settings, ports);
+  if (config.kind === "etcd") return etcd(ports);
+  const name = locationName(config);
+  return new HttpSource({
+    ...ports,
+    url: config.url,
+    name,
+    pollMs: settings.configPollMs,
+    pem: { ca: settings.configCa, cert: settings.configCert, key: settings.configKey },
+    tokenFile: settings.configTokenFile,
+    around: surroundings(settings),
+    status: new SourceStatus(name, ports.clock, (event) => ports.onEvent(event)),
+  });
 }
 
-const fixed = (first: Loaded): RouteSource => ({ first, close: () => Promise.resolve() });
+/** Routes that never change. */
+class FixedRoutes implements RouteSource {
+  readonly status = undefined;
+  readonly #loaded: Loaded;
+  readonly #apply: Apply;
+
+  constructor(loaded: Loaded, apply: Apply) {
+    this.#loaded = loaded;
+    this.#apply = apply;
+  }
+
+  async open(): Promise<readonly Problem[]> {
+    return await this.#apply(this.#loaded, true);
+  }
+
+  begin(): void {
+    // Nothing comes after the first.
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class FileRoutes implements RouteSource {
+  readonly status = undefined;
+  readonly #path: string;
+  readonly #settings: Settings;
+  readonly #ports: RoutePorts;
+  #source: FileSource | undefined = undefined;
+
+  constructor(path: string, settings: Settings, ports: RoutePorts) {
+    this.#path = path;
+    this.#settings = settings;
+    this.#ports = ports;
+  }
+
+  async open(): Promise<readonly Problem[]> {
+    const { apply, clock } = this.#ports;
+    const options = { path: this.#path, around: surroundings(this.#settings), clock };
+    this.#source = await openFileSource(options, async (loaded) => (await apply(loaded, false)).length === 0);
+    return await apply(this.#source.first, true);
+  }
+
+  begin(): void {
+    // It is watched already.
+  }
+
+  async close(): Promise<void> {
+    await this.#source?.close();
+  }
+}

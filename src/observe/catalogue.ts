@@ -191,6 +191,31 @@ export const catalogue = {
     labels: [],
     help: "When the configuration in force was applied, in seconds since the Unix epoch.",
   },
+  contender_config_source_connected: {
+    type: "gauge",
+    labels: [],
+    help: "1 while the source of routes answers, 0 while it does not; absent where nobody is asked over a network.",
+  },
+  contender_config_source_contact_timestamp_seconds: {
+    type: "gauge",
+    labels: [],
+    help: "When the source of routes was heard last, in seconds since the Unix epoch.",
+  },
+  contender_config_source_failures_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "Times that the source of routes was of no use, by why.",
+  },
+  contender_config_expired_routes: {
+    type: "gauge",
+    labels: [],
+    help: "Routes left to their champions, for the config service has not been heard for longer than their ttl.",
+  },
+  contender_config_last_good_writes_total: {
+    type: "counter",
+    labels: ["result"],
+    help: "Times that the last good routes were to be kept on disk.",
+  },
   contender_tls_handshakes_total: {
     type: "counter",
     labels: ["side", "version", "resumed"],
@@ -251,6 +276,11 @@ export const scrapedNames = [
   "contender_tls_reloads_total",
   "contender_tls_certificate_not_after_timestamp_seconds",
   "contender_prediction_log_dropped_total",
+  "contender_config_source_connected",
+  "contender_config_source_contact_timestamp_seconds",
+  "contender_config_source_failures_total",
+  "contender_config_expired_routes",
+  "contender_config_last_good_writes_total",
   "contender_workers",
   "contender_worker_restarts_total",
   "contender_overload_level",

@@ -4,11 +4,13 @@ import { readinessOf } from "../admin/readiness.ts";
 import { AdminServer } from "../admin/server.ts";
 import { formatAddress } from "../base/address.ts";
 import { systemClock } from "../base/clock.ts";
+import type { Problem } from "../base/parsed.ts";
 import type { LineWriter } from "../compare/line-writer.ts";
 import { descriptorLimit } from "../config/descriptor-limit.ts";
-import { openRoutes } from "../config/routes.ts";
+import type { RouteSource } from "../config/route-source.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Loaded } from "../config/snapshot.ts";
+import type { Snapshot } from "../model/route.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Records } from "../runtime/records.ts";
 import type { Sidecar } from "../runtime/sidecar.ts";
@@ -19,11 +21,13 @@ import {
   listenAdmin,
   listening,
   logCloseMs,
+  opened,
   type ProcessPorts,
   refuseStart,
 } from "./ports.ts";
 import { logReload, logWarnings } from "./process-log.ts";
 import { Refused } from "./refused.ts";
+import { routeSource } from "./route-source.ts";
 import { listenerTlsOf, refuseTls, tlsWord } from "./tls.ts";
 
 export class SidecarProcess {
@@ -35,6 +39,8 @@ export class SidecarProcess {
   readonly #metrics: Metrics;
   readonly #sidecar: Sidecar;
   readonly #refused = new Refused();
+  readonly #source: RouteSource;
+  #snapshot: Snapshot | undefined = undefined;
   #ended: (code: number) => void = () => undefined;
 
   constructor(settings: Settings, ports: ProcessPorts) {
@@ -46,6 +52,13 @@ export class SidecarProcess {
     this.#metrics = plane.metrics;
     this.#records = plane.records;
     this.#sidecar = plane.sidecar;
+    this.#source = routeSource(settings, {
+      log: plane.log,
+      metrics: plane.metrics,
+      version: ports.version,
+      apply: (loaded, first) => this.#apply(loaded, first),
+      adopt: (version) => this.#adopt(version),
+    });
   }
 
   async run(): Promise<number> {
@@ -57,12 +70,9 @@ export class SidecarProcess {
   }
 
   async #run(): Promise<number> {
-    const source = await openRoutes(this.#settings, systemClock, (loaded) => this.#reload(loaded));
-    const { first } = source;
-    if (!first.ok) return refuseStart(first.problems);
-    logWarnings(this.#log, first);
-    const applied = this.#sidecar.apply(first.value);
-    if (!applied.ok) return refuseStart(applied.problems);
+    const problems = await opened(this.#source);
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return refuseStart(problems);
     const tls = listenerTlsOf(this.#settings);
     const secured = tls === undefined ? undefined : this.#sidecar.secure(tls);
     if (secured?.ok === false) return refuseTls(secured.problems);
@@ -81,37 +91,47 @@ export class SidecarProcess {
       if (++signals === 1) this.#drain(signal);
       else this.#sidecar.force();
     });
-    const { version, source: from } = first.value;
     this.#log.info({
       event: "ready",
       listen,
       tls: tlsWord(tls),
       admin: formatAddress(adminAddress),
-      config: version,
-      source: from,
+      config: snapshot.version,
+      source: snapshot.source,
       version: this.#ports.version,
     });
 
+    this.#source.begin();
     keepYoungGenerationSmall();
     const code = await done;
     stopWatching();
-    await source.close();
+    await this.#source.close();
     await admin.close();
     await this.#records.close(logCloseMs);
     this.#log.info({ event: "stopped", clean: code === 0 });
     return code;
   }
 
-  /** @returns whether it is in force. */
-  #reload(loaded: Loaded): boolean {
+  /** @returns why it is not in force; empty where it is. */
+  #apply(loaded: Loaded, first: boolean): readonly Problem[] {
     const plan = loaded.ok ? this.#sidecar.prepare(loaded.value) : loaded;
     const problems = plan.ok ? [] : plan.problems;
-    if (!this.#refused.note(loaded, problems)) return false;
+    if (first && !plan.ok) return problems;
+    if (!this.#refused.note(loaded, problems)) return problems;
     logWarnings(this.#log, loaded);
-    if (plan.ok) this.#sidecar.use(plan.value);
-    else this.#metrics.configRejected();
-    logReload(this.#log, problems, this.#sidecar.generation?.version);
-    return plan.ok;
+    const before = this.#snapshot;
+    if (plan.ok) {
+      this.#sidecar.use(plan.value);
+      this.#snapshot = plan.value.snapshot;
+    } else this.#metrics.configRejected();
+    if (before !== undefined || !plan.ok) logReload(this.#log, problems, this.#snapshot?.version);
+    return problems;
+  }
+
+  #adopt(version: string): void {
+    if (this.#snapshot === undefined) return;
+    this.#snapshot = Object.freeze({ ...this.#snapshot, version });
+    this.#metrics.setGeneration(this.#snapshot);
   }
 
   #drain(why: string): void {
@@ -144,8 +164,7 @@ export class SidecarProcess {
   }
 
   #effective(): unknown {
-    const snapshot = this.#sidecar.generation?.plan.snapshot;
-    if (snapshot === undefined) return undefined;
-    return effective(snapshot, this.#refused.problems);
+    if (this.#snapshot === undefined) return undefined;
+    return effective(this.#snapshot, this.#refused.problems, this.#source.status);
   }
 }

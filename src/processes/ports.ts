@@ -2,9 +2,13 @@
 import { setFlagsFromString } from "node:v8";
 import type { AdminServer } from "../admin/server.ts";
 import { type Address, formatAddress } from "../base/address.ts";
+import { stayAlive } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
+import { tablesOf } from "../config/effective-routes.ts";
+import type { RouteSource } from "../config/route-source.ts";
 import type { Strings } from "../config/settings.ts";
+import type { SourceStatus } from "../config/source-status.ts";
 import { toDocument } from "../config/to-document.ts";
 import type { Screen } from "../demo/progress.ts";
 import type { Snapshot } from "../model/route.ts";
@@ -38,13 +42,29 @@ export function refuseStart(problems: readonly Problem[]): never {
   throw new ContenderError("CONFIG_INVALID", `the routes are wrong, so nothing is served:\n${lines}`);
 }
 
-/** A configuration as the admin port shows it. */
-export function effective(snapshot: Snapshot, refused: readonly Problem[]): Readonly<Record<string, unknown>> {
+/** Opens a source and waits for it. @returns why nothing is in force; empty where something is. */
+export async function opened(source: RouteSource): Promise<readonly Problem[]> {
+  const rest = stayAlive();
+  try {
+    return await source.open();
+  } finally {
+    rest();
+  }
+}
+
+/** A configuration as the admin port shows it, and what is known of where it comes from. */
+export function effective(
+  snapshot: Snapshot,
+  refused: readonly Problem[],
+  status: SourceStatus | undefined,
+): Readonly<Record<string, unknown>> {
   return {
     version: snapshot.version,
     source: snapshot.source,
     rejected: refused.length === 0 ? undefined : refused,
+    ...status?.state,
     routes: snapshot.routes.map(toDocument),
+    tables: tablesOf(snapshot),
   };
 }
 

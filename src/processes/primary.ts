@@ -13,7 +13,7 @@ import type { Problem } from "../base/parsed.ts";
 import type { LineWriter } from "../compare/line-writer.ts";
 import type { PredictionLog } from "../compare/prediction-log.ts";
 import { descriptorLimit } from "../config/descriptor-limit.ts";
-import { openRoutes } from "../config/routes.ts";
+import type { RouteSource } from "../config/route-source.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Loaded } from "../config/snapshot.ts";
 import type { Snapshot } from "../model/route.ts";
@@ -38,11 +38,13 @@ import {
   listenAdmin,
   listening,
   logCloseMs,
+  opened,
   type ProcessPorts,
   refuseStart,
 } from "./ports.ts";
 import { logReload, logWarnings } from "./process-log.ts";
 import { Refused } from "./refused.ts";
+import { routeSource } from "./route-source.ts";
 import { checkListener, checkUpstreams, listenerTlsOf, refuseTls, tlsWord } from "./tls.ts";
 
 /** How long a scrape waits for a worker. Prometheus gives up after 10 s by default; a worker takes milliseconds. */
@@ -67,6 +69,7 @@ export class PrimaryProcess {
   readonly #tls: ListenerTlsSpec | undefined;
   /** Of each process: a worker has its own, as many as this one. */
   readonly #descriptors = descriptorLimit();
+  readonly #source: RouteSource;
   #snapshot: Snapshot | undefined = undefined;
   /** The workers have been started. */
   readonly #begun = Promise.withResolvers<void>();
@@ -87,6 +90,15 @@ export class PrimaryProcess {
     this.#log = log;
     this.#metrics = metrics;
     this.#records = this.#openRecords();
+    this.#source = routeSource(settings, {
+      log,
+      metrics,
+      version: ports.version,
+      apply: (loaded, first) => this.#apply(loaded, first),
+      adopt: (version) => {
+        if (this.#snapshot !== undefined) this.#inForce(Object.freeze({ ...this.#snapshot, version }));
+      },
+    });
     const limits = resolveTransportOptions(settings.limits.transport);
     const perWorker = affordableConnections(this.#descriptors);
     this.#group = new Group(
@@ -134,17 +146,11 @@ export class PrimaryProcess {
   }
 
   async #run(): Promise<number> {
-    const source = await openRoutes(this.#settings, systemClock, (loaded) => this.#reload(loaded));
-    const { first } = source;
-    if (!first.ok) return refuseStart(first.problems);
-    logWarnings(this.#log, first);
-    const plan = planSnapshot(first.value);
-    if (!plan.ok) return refuseStart(plan.problems);
-    const usable = checkUpstreams(plan.value);
-    if (!usable.ok) return refuseStart(usable.problems);
+    const problems = await opened(this.#source);
+    const first = this.#snapshot;
+    if (first === undefined) return refuseStart(problems);
     const wrong = this.#tls === undefined ? [] : checkListener(this.#tls);
     if (wrong.length > 0) return refuseTls(wrong);
-    this.#inForce(first.value);
 
     const admin = this.#admin();
     const adminAddress = await listenAdmin(admin, this.#settings.admin);
@@ -154,13 +160,14 @@ export class PrimaryProcess {
       if (++signals === 1) this.#drain(signal);
       else this.#forceEnd();
     });
-    await this.#startWorkers(first.value);
+    await this.#startWorkers(first);
     this.#begun.resolve();
-    if (!this.#draining) await this.#open(first.value, formatAddress(adminAddress));
+    if (!this.#draining) await this.#open(first, formatAddress(adminAddress));
+    this.#source.begin();
     keepYoungGenerationSmall();
     const code = await this.#done.promise;
     stopWatching();
-    await source.close();
+    await this.#source.close();
     await admin.close();
     await this.#records?.file?.close(logCloseMs);
     this.#log.info({ event: "stopped", clean: code === 0 });
@@ -205,26 +212,27 @@ export class PrimaryProcess {
     this.#metrics.setGeneration(snapshot);
   }
 
-  /** @returns whether it is in force. */
-  async #reload(loaded: Loaded): Promise<boolean> {
+  /** @returns why it is not in force; empty where it is, in every worker, or will be in those that are yet to begin. */
+  async #apply(loaded: Loaded, first: boolean): Promise<readonly Problem[]> {
+    const before = this.#snapshot;
     // Workers that are being started get what there was first: what comes meanwhile is for them, too.
-    await this.#begun.promise;
-    const problems = await this.#apply(loaded);
-    if (!this.#refused.note(loaded, problems)) return false;
+    if (before !== undefined) await this.#begun.promise;
+    const problems = await this.#switch(loaded);
+    if (first && problems.length > 0) return problems;
+    if (!this.#refused.note(loaded, problems)) return problems;
     logWarnings(this.#log, loaded);
     if (problems.length > 0) this.#metrics.configRejected();
-    logReload(this.#log, problems, this.#snapshot?.version);
-    return problems.length === 0;
+    if (before !== undefined || problems.length > 0) logReload(this.#log, problems, this.#snapshot?.version);
+    return problems;
   }
 
-  /** @returns why it can't be had; empty where it is in force in every worker. */
-  async #apply(loaded: Loaded): Promise<readonly Problem[]> {
+  async #switch(loaded: Loaded): Promise<readonly Problem[]> {
     if (!loaded.ok) return loaded.problems;
     const plan = planSnapshot(loaded.value);
     if (!plan.ok) return plan.problems;
     const usable = checkUpstreams(plan.value);
     if (!usable.ok) return usable.problems;
-    const problems = await this.#switchover.apply(loaded.value, this.#snapshot as Snapshot);
+    const problems = this.#snapshot === undefined ? [] : await this.#switchover.apply(loaded.value, this.#snapshot);
     if (problems.length === 0) this.#inForce(loaded.value);
     return problems;
   }
@@ -315,7 +323,10 @@ export class PrimaryProcess {
           this.#listening && this.#group.ready === 0 ? "every worker has ended; they are being replaced" : undefined,
         config: () => {
           if (this.#snapshot === undefined) return undefined;
-          return { ...effective(this.#snapshot, this.#refused.problems), workers: this.#switchover.versions() };
+          return {
+            ...effective(this.#snapshot, this.#refused.problems, this.#source.status),
+            workers: this.#switchover.versions(),
+          };
         },
         drain: () => this.#drain("admin port"),
         failed: (endpoint, reason) => this.#log.error({ event: "admin_failed", endpoint, reason: String(reason) }),

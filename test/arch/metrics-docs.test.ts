@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { connectionFaults, streamFaults } from "../../src/base/connection-ends.ts";
 import { tlsVersions } from "../../src/base/tls-versions.ts";
 import { dropReasons } from "../../src/compare/drop-reason.ts";
+import { lastGoodResults, sourceFailures } from "../../src/config/source-status.ts";
 import {
   assignmentReasons,
   localReplyReasons,
@@ -66,6 +67,8 @@ describe("docs/metrics.md", () => {
     ["`fault` of `contender_stream_faults_total`", streamFaults],
     ["`result`", fallbackResults],
     ["`result` of `contender_tls_reloads_total`", reloadResults],
+    ["`result` of `contender_config_last_good_writes_total`", lastGoodResults],
+    ["`reason` of `contender_config_source_failures_total`", sourceFailures],
     ["`version` of `contender_tls_handshakes_total`", tlsVersions],
     ["`hook`", hooks],
     ["`status`", plainStatuses],

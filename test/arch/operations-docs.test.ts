@@ -36,6 +36,7 @@ describe("docs/operations.md", () => {
       ...[...processes.matchAll(/\bevent: "([a-z_]+)"/g)].map(([, event = ""]) => event),
       ...kindsOf(source("src/runtime/events.ts")),
       ...kindsOf(source("src/runtime/records.ts")),
+      ...kindsOf(source("src/config/source-status.ts")),
       ...kindsOf(/export type GroupEvent =([^;]*;)+?\n\nexport/.exec(source("src/workers/group.ts"))?.[0] ?? ""),
     ];
     const documented = rowsOf("The log").map(([event]) => event);

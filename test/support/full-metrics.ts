@@ -3,6 +3,7 @@ import type { Clock } from "../../src/base/clock.ts";
 import { connectionFaults, retirements, streamFaults } from "../../src/base/connection-ends.ts";
 import { tlsVersions } from "../../src/base/tls-versions.ts";
 import { dropReasons } from "../../src/compare/drop-reason.ts";
+import { lastGoodResults, sourceFailures } from "../../src/config/source-status.ts";
 import {
   assignmentReasons,
   localReplyReasons,
@@ -125,6 +126,15 @@ function registerReaders(metrics: Metrics, snapshot: Snapshot): void {
   metrics.register("contender_overload_stalled_seconds_total", () => [{ labels: [], value: 1 }]);
   metrics.register("contender_overload_pressure_ratio", perWord(watchedResources));
   metrics.register("contender_prediction_log_dropped_total", perWord(dropReasons));
+  for (const name of [
+    "contender_config_source_connected",
+    "contender_config_source_contact_timestamp_seconds",
+    "contender_config_expired_routes",
+  ] as const) {
+    metrics.register(name, () => [{ labels: [], value: 1 }]);
+  }
+  metrics.register("contender_config_source_failures_total", perWord(sourceFailures));
+  metrics.register("contender_config_last_good_writes_total", perWord(lastGoodResults));
   const perSide = (more: readonly (readonly string[])[]) => () =>
     sides.flatMap((side) => more.map((last) => ({ labels: [side, ...last], value: 1 })));
   metrics.register("contender_tls_handshakes_total", perSide(tlsVersions.map((version) => [version, "false"])));

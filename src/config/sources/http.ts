@@ -1,0 +1,225 @@
+/**
+ * Routes from an HTTP server, polled: what is there is asked for by its ETag, so that an answer without news has no body.
+ *
+ * An answer counts where it is whole and says 200 or 304. Redirects are not followed: whoever may change where routes come from
+ * should have to change the setting. What is cut off, too long or no routes changes nothing.
+ */
+import type { IncomingMessage, RequestOptions } from "node:http";
+import type { Chance } from "../../base/chance.ts";
+import type { Clock } from "../../base/clock.ts";
+import { type Problem, problemLine } from "../../base/parsed.ts";
+import type { PemPaths } from "../../base/pem.ts";
+import { effectiveRoutes, loadEffective, redactedProblems } from "../effective-routes.ts";
+import { loadTexts } from "../files.ts";
+import type { Surroundings } from "../route-rules.ts";
+import type { Apply, RouteSource } from "../route-source.ts";
+import type { Loaded } from "../snapshot.ts";
+import type { SourceFailure, SourceStatus } from "../source-status.ts";
+import { largestTextBytes } from "../yaml.ts";
+import { readPem } from "./pem-files.ts";
+import { readSecret } from "./secret-file.ts";
+
+/** What one answer may take: a few hundred KiB at most, from a server that is near. */
+const requestMs = 5_000;
+/** What pauses grow to where nothing comes, unless the poll itself is slower. */
+const longestPauseMs = 60_000;
+
+export interface HttpSourceOptions {
+  readonly url: string;
+  /** As snapshots name it. */
+  readonly name: string;
+  readonly pollMs: number;
+  /** Of TLS; their problems are told by the name of their kind. */
+  readonly pem: PemPaths;
+  readonly tokenFile: string | undefined;
+  readonly around: Surroundings;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly status: SourceStatus;
+  readonly apply: Apply;
+}
+
+interface Answer {
+  readonly etag: string | undefined;
+  /** Undefined where nothing has changed. */
+  readonly text: string | undefined;
+}
+
+class Failure extends Error {
+  readonly reason: SourceFailure;
+
+  constructor(reason: SourceFailure, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+export class HttpSource implements RouteSource {
+  readonly #options: HttpSourceOptions;
+  #etag: string | undefined = undefined;
+  /** Version of the contents that are in force. */
+  #version: string | undefined = undefined;
+  /** Of contents that were refused, so that they are told once. */
+  #refused: string | undefined = undefined;
+  #failures = 0;
+  #cancelPoll: () => void = () => undefined;
+  #abort: (() => void) | undefined = undefined;
+  #polling: Promise<unknown> | undefined = undefined;
+  #closed = false;
+
+  constructor(options: HttpSourceOptions) {
+    this.#options = options;
+  }
+
+  get status(): SourceStatus {
+    return this.#options.status;
+  }
+
+  async open(): Promise<readonly Problem[]> {
+    const problems = await this.#poll(true);
+    if (problems.length === 0) this.#schedule();
+    return problems;
+  }
+
+  begin(): void {
+    // It has begun: what is asked for costs a start nothing more.
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelPoll();
+    this.#abort?.();
+    await this.#polling;
+  }
+
+  #schedule(): void {
+    if (this.#closed) return;
+    const { chance, clock, pollMs } = this.#options;
+    const longest = Math.max(pollMs, longestPauseMs);
+    const pauseMs = Math.min(pollMs * 2 ** Math.min(this.#failures, 20), longest) * (0.9 + 0.2 * chance.next());
+    this.#cancelPoll = clock.after(pauseMs, () => {
+      this.#polling = this.#poll(false).finally(() => this.#schedule());
+    });
+  }
+
+  /** @returns why what is there is not in force. */
+  async #poll(first: boolean): Promise<readonly Problem[]> {
+    const { status } = this.#options;
+    let answer: Answer;
+    try {
+      answer = await this.#ask();
+    } catch (caught) {
+      const { reason = "unreachable", message } = caught as Partial<Failure> & Error;
+      if (this.#closed) return [];
+      this.#failures++;
+      status.lost(reason, message);
+      return [{ path: this.#options.name, message }];
+    }
+    this.#failures = 0;
+    status.contact();
+    return answer.text === undefined ? [] : await this.#take(answer.text, answer.etag, first);
+  }
+
+  async #take(text: string, etag: string | undefined, first: boolean): Promise<readonly Problem[]> {
+    const { apply, status } = this.#options;
+    const loaded = this.#load(text);
+    if (loaded.ok && loaded.value.version === this.#version) {
+      this.#etag = etag;
+      status.rejected = [];
+      return [];
+    }
+    // Contents that can't be read are refused once; those that could not be put in force are tried again.
+    if (!loaded.ok && this.#refused === text) return loaded.problems;
+    const problems = this.#closed ? [] : await apply(loaded, first);
+    status.rejected = problems;
+    this.#refused = loaded.ok ? undefined : text;
+    this.#etag = problems.length === 0 || !loaded.ok ? etag : undefined;
+    if (problems.length === 0 && loaded.ok) this.#version = status.version = loaded.value.version;
+    return problems;
+  }
+
+  #load(text: string): Loaded {
+    const { around, name } = this.#options;
+    const effective = effectiveRoutes(text);
+    if (effective === undefined) return loadTexts(name, [{ name, text }], around);
+    const blanked = redactedProblems(text);
+    return blanked.length > 0 ? { ok: false, problems: blanked, warnings: [] } : loadEffective(name, effective, around);
+  }
+
+  #ask(): Promise<Answer> {
+    const { clock, pem, tokenFile, url } = this.#options;
+    const secure = url.startsWith("https:");
+    const texts = secure ? readPem(pem) : undefined;
+    if (texts?.ok === false) throw new Failure("settings", texts.problems.map(problemLine).join("; "));
+    const token = tokenFile === undefined ? undefined : readSecret(tokenFile);
+    if (token?.ok === false) throw new Failure("settings", token.message);
+    const options: RequestOptions & PemPaths = {
+      agent: false,
+      headers: {
+        accept: "application/yaml, application/json, text/plain, */*",
+        "accept-encoding": "identity",
+        ...(this.#etag === undefined ? {} : { "if-none-match": this.#etag }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token.value}` }),
+      },
+      ...texts?.value,
+    };
+    // Not by `import`, which loads all of Node's fetch too.
+    const { request } = process.getBuiltinModule(secure ? "node:https" : "node:http");
+    let stop: () => void = () => undefined;
+    const answered = new Promise<Answer>((resolve, reject) => {
+      const fail = (reason: unknown): void =>
+        reject(reason instanceof Failure ? reason : new Failure("unreachable", messageOf(reason)));
+      const asked = request(url, options, (answer) => readAnswer(answer, resolve, fail));
+      this.#abort = () => asked.destroy(new Error("the sidecar ends"));
+      stop = clock.after(requestMs, () =>
+        asked.destroy(new Failure("silent", `no whole answer within ${requestMs} ms`)),
+      );
+      asked.on("error", fail);
+      asked.end();
+    });
+    return answered.finally(() => stop());
+  }
+}
+
+function readAnswer(answer: IncomingMessage, resolve: (answer: Answer) => void, fail: (reason: unknown) => void): void {
+  const { headers, statusCode = 0 } = answer;
+  const wrong = refusalOf(statusCode, headers["content-encoding"], headers.location);
+  if (wrong !== undefined) {
+    answer.destroy();
+    fail(wrong);
+    return;
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  answer.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= largestTextBytes) chunks.push(chunk);
+    else answer.destroy(new Failure("garbage", `want at most ${largestTextBytes} bytes`));
+  });
+  answer.on("error", (reason) => fail(answer.complete || reason instanceof Failure ? reason : cutOff()));
+  answer.on("end", () => {
+    if (!answer.complete) fail(cutOff());
+    else {
+      const text = statusCode === 304 ? undefined : Buffer.concat(chunks).toString("utf8");
+      resolve({ etag: headers.etag, text });
+    }
+  });
+}
+
+const cutOff = (): Failure => new Failure("garbage", "the answer was cut off");
+
+function refusalOf(status: number, encoding: string | undefined, location: string | undefined): Failure | undefined {
+  if (status === 304) return undefined;
+  if (status === 401 || status === 403) return new Failure("forbidden", `it answers ${status}`);
+  if (status >= 300 && status < 400) {
+    return new Failure("garbage", `it answers ${status}, and redirects are not followed: ${location ?? ""}`);
+  }
+  if (status >= 500) return new Failure("unreachable", `it answers ${status}`);
+  if (status !== 200) return new Failure("garbage", `it answers ${status}`);
+  if (encoding !== undefined && encoding !== "identity") {
+    return new Failure("garbage", `want no content-encoding, got ${encoding}`);
+  }
+  return undefined;
+}
+
+const messageOf = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason));

@@ -1,0 +1,153 @@
+/**
+ * Where a process has its routes from, put together: the one place that knows both the sources which need a gRPC library and the
+ * ones which don't. What only one source needs is loaded when that source is first asked, so that a sidecar serves its last good
+ * routes before the library is there.
+ */
+import { hostname } from "node:os";
+import type { Logger } from "pino";
+import { ownCapabilities } from "../api/capabilities.ts";
+import type { ControlChannel } from "../api/channel.ts";
+import { durationMessage, type NodeMessage } from "../api/messages.ts";
+import { type Chance, systemChance } from "../base/chance.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { type ControlClient, formatControl } from "../config/control-client.ts";
+import { surroundings } from "../config/environment-route.ts";
+import type { Apply, RouteSource } from "../config/route-source.ts";
+import { routesOf } from "../config/routes.ts";
+import type { Settings } from "../config/settings.ts";
+import { type SourceEvent, SourceStatus } from "../config/source-status.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { LastGoodFile } from "../sync/last-good.ts";
+import { ServiceSource } from "../sync/service-source.ts";
+import { openPem } from "./tls.ts";
+
+export interface RouteSourcePorts {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Contender's own. */
+  readonly version: string;
+  readonly apply: Apply;
+  /** What is in force goes by another version from now on. */
+  adopt(version: string): void;
+}
+
+/** What is no trouble; everything else is. */
+const news: ReadonlySet<string> = new Set<SourceEvent["kind"]>([
+  "config_source_connected",
+  "config_unexpired",
+  "last_good_used",
+]);
+
+/** The channel to the config service, opened when it is first wanted: what else reports there takes the same. */
+export class ControlLink {
+  readonly #control: ControlClient;
+  #channel: Promise<ControlChannel> | undefined = undefined;
+
+  constructor(control: ControlClient) {
+    this.#control = control;
+  }
+
+  channel(): Promise<ControlChannel> {
+    this.#channel ??= import("../api/channel.ts").then(
+      ({ ControlChannel }) => new ControlChannel(this.#control, { clock: systemClock, openPem }),
+    );
+    return this.#channel;
+  }
+
+  async close(): Promise<void> {
+    (await this.#channel)?.close();
+  }
+}
+
+/** Nothing is read or asked before `open`. */
+export function routeSource(settings: Settings, ports: RouteSourcePorts): RouteSource {
+  const source = sourceOf(settings, ports);
+  if (source.status !== undefined) registerStatus(source.status, ports.metrics);
+  return source;
+}
+
+function sourceOf(settings: Settings, ports: RouteSourcePorts): RouteSource {
+  const { controlClient, stateDir } = settings;
+  const { adopt, log } = ports;
+  const onEvent = ({ kind, ...event }: SourceEvent): void => {
+    log[news.has(kind) ? "info" : "warn"]({ event: kind, ...event });
+  };
+  const shared = { clock: systemClock, chance: systemChance, onEvent };
+  const fallback = (apply: Apply): RouteSource => routesOf(settings, { ...shared, apply }, etcdRoutes);
+  if (controlClient === undefined) return fallback(ports.apply);
+  const address = formatControl(controlClient.target);
+  const node = nodeOf(settings, ports.version, systemClock, systemChance);
+  const status = new SourceStatus(address, systemClock, onEvent);
+  const link = new ControlLink(controlClient);
+  const owner = { service: address, namespace: node.namespace, workload: node.workload };
+  const lastGood =
+    stateDir === undefined
+      ? undefined
+      : new LastGoodFile(stateDir, owner, (version, failed) => {
+          status.wrote(lastGood?.path ?? stateDir, version, failed);
+        });
+  const source = new ServiceSource({
+    ...shared,
+    status,
+    open: async (listener) => {
+      const [channel, { watchOver }] = await Promise.all([link.channel(), import("../sync/watch-stream.ts")]);
+      return await watchOver(channel)(listener);
+    },
+    node,
+    around: { ...surroundings(settings), alone: false },
+    apply: ports.apply,
+    adopt,
+    lastGood,
+    fallback,
+    waitMs: settings.controlWaitMs,
+  });
+  return closing(source, link);
+}
+
+/** As `source`, and the link closes with it. */
+function closing(source: RouteSource, link: ControlLink): RouteSource {
+  return {
+    status: source.status,
+    open: () => source.open(),
+    begin: () => source.begin(),
+    close: async () => {
+      await source.close();
+      await link.close();
+    },
+  };
+}
+
+/** Who this sidecar is, where nothing better says so. */
+function nodeOf(
+  { namespace = "", workload = "", pod }: Settings,
+  release: string,
+  clock: Clock,
+  chance: Chance,
+): NodeMessage {
+  const digits = Array.from({ length: 16 }, () => Math.trunc(chance.next() * 16).toString(16));
+  return {
+    instance: digits.join(""),
+    startedAt: durationMessage(clock.wallMs()),
+    namespace,
+    workload,
+    pod: pod ?? hostname(),
+    release,
+    capabilities: ownCapabilities,
+  };
+}
+
+function etcdRoutes(): RouteSource {
+  throw new Error("no routes from etcd yet");
+}
+
+function registerStatus(status: SourceStatus, metrics: Metrics): void {
+  const one = (value: number) => [{ labels: [], value }];
+  const counts = (map: ReadonlyMap<string, number>) => Array.from(map, ([word, value]) => ({ labels: [word], value }));
+  metrics.register("contender_config_source_connected", () => one(status.connected ? 1 : 0));
+  metrics.register("contender_config_source_contact_timestamp_seconds", () =>
+    status.contactWallMs === undefined ? [] : one(status.contactWallMs / 1_000),
+  );
+  metrics.register("contender_config_source_failures_total", () => counts(status.failures));
+  metrics.register("contender_config_expired_routes", () => one(status.expired.length));
+  metrics.register("contender_config_last_good_writes_total", () => counts(status.writes));
+}
