@@ -70,8 +70,10 @@ export class AnswerFlow {
   }
 
   /** The call ended well: its score is read into `sink`. */
-  read(sink: VariantSink): void {
-    this.#tap?.read(sink);
+  read({ counts, keyed }: Call, sink: VariantSink): void {
+    if (this.#tap === undefined) return;
+    sink.answers(counts, keyed);
+    this.#tap.read(sink);
   }
 
   /** Whether there is an answer to read a score from. */

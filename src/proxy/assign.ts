@@ -183,9 +183,13 @@ function decide(call: Call, route: BoundRoute, key: string | undefined, undrawn:
   }
   let variant = route.variants[assignment.variant] as BoundVariant;
   call.reason = assignment.reason;
-  if (drawn(call.reason) && isCold(variant, route, call.startMs)) {
-    variant = route.champion;
-    call.reason = "warming";
+  if (drawn(call.reason)) {
+    // Whoever answers, and for what reason, it is this one's for good: else what a challenger fails would be nobody's.
+    call.counts = variant.counts;
+    if (isCold(variant, route, call.startMs)) {
+      variant = route.champion;
+      call.reason = "warming";
+    }
   }
   call.assigned = variant;
   call.target = variant;

@@ -15,6 +15,7 @@ import { HeaderBlock, type HeaderField } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import type { AssignmentReason, LocalReplyReason } from "../model/call.ts";
 import { outcomeIndex, trafficIndex } from "../observe/labels.ts";
+import { type ReportCells, reportRow } from "../observe/report-cells.ts";
 import type { Waiter } from "../transport/call-queue.ts";
 import { AnswerFlow } from "./answer-flow.ts";
 import { isGrpcAnswer, passOn, replyHttp, replyStatus, statusOf, wantsBody } from "./answers.ts";
@@ -45,6 +46,8 @@ export class Call extends CallHead implements StreamUser, Waiter {
   target: BoundVariant;
   reason: AssignmentReason = "not_prediction";
   keyed = false;
+  /** Of the variant that was drawn, which a cold one's champion is not; undefined for what gates leave out. */
+  counts: ReportCells | undefined = undefined;
   /** Value of `x-contender-pin`. */
   pin: string | undefined = undefined;
   /** Whether the message forbids that it is copied, and why. */
@@ -367,8 +370,9 @@ export class Call extends CallHead implements StreamUser, Waiter {
       const counted = insured ? this.insuredCode : code;
       const how = insured ? outcomeIndex.error : outcome;
       assigned.cells.request(trafficIndex.live, this.method.index, counted, how, nowMs - this.startMs, upstreamMs);
+      this.counts?.request(reportRow(trafficIndex.live, this.keyed), counted, nowMs - this.startMs);
       // A score belongs to the variant that gave it: the champion's, where it answered in another's place.
-      if (code === grpcStatus.OK) this.answer.read(this.target.sink);
+      if (code === grpcStatus.OK) this.answer.read(this, this.target.sink);
       proxy.insurance.settle(this, code, outcome);
     }
     if (this.state !== callState.peeking) proxy.records?.add(this, code, nowMs);

@@ -8,6 +8,7 @@ import { HeaderField } from "../http2/header-block.ts";
 import type { ScoreInvalidReason, Traffic } from "../model/call.ts";
 import type { DialectName, RouteSpec, ShadowSpec } from "../model/route.ts";
 import { scoreInvalidIndex, trafficIndex } from "../observe/labels.ts";
+import { type ReportCells, reportRow } from "../observe/report-cells.ts";
 import type { VariantCells } from "../observe/variant-cells.ts";
 import type { MethodPlan, Plan } from "../plan/plan.ts";
 import type { RoutePlan, VariantPlan } from "../plan/route-plan.ts";
@@ -28,20 +29,35 @@ export class VariantSink implements ScoreSink {
   lastModel: string | undefined = undefined;
   lastVersion: string | undefined = undefined;
   lastScore: number | undefined = undefined;
+  readonly #counts: ReportCells | undefined;
+  /** Where the answer that is read counts for the config service; -1 where gates leave it out. */
+  #row = -1;
 
-  constructor(cells: VariantCells, traffic: number, expected: string | undefined) {
+  constructor(cells: VariantCells, counts: ReportCells | undefined, traffic: number, expected: string | undefined) {
     this.#cells = cells;
+    this.#counts = counts;
     this.#traffic = traffic;
     this.#expected = expected;
   }
 
+  /**
+   * Says whose the answer is that is read next.
+   * @param counts what its call counts in: where these are another variant's, for which ours stepped in, its scores are not ours
+   *   either, as only what that one failed would come here.
+   */
+  answers(counts: ReportCells | undefined, keyed: boolean): void {
+    this.#row = counts !== undefined && counts === this.#counts ? reportRow(this.#traffic, keyed) : -1;
+  }
+
   score(value: number): void {
     this.#cells.score(this.#traffic, value);
+    if (this.#row >= 0) this.#counts?.score(this.#row, value);
     this.lastScore ??= value;
   }
 
   invalid(reason: ScoreInvalidReason): void {
     this.#cells.scoreInvalid(this.#traffic, scoreInvalidIndex[reason]);
+    if (this.#row >= 0) this.#counts?.invalid(this.#row);
   }
 
   effective(model: string | undefined, version: string | undefined): void {
@@ -64,6 +80,8 @@ export interface BoundVariant {
   readonly name: string;
   readonly pool: Pool;
   readonly cells: VariantCells;
+  /** What the config service is told; undefined where there is none. */
+  readonly counts: ReportCells | undefined;
   readonly sink: VariantSink;
   readonly authority: HeaderField;
   readonly scheme: HeaderField;
@@ -120,6 +138,8 @@ export type CopyTraffic = Exclude<Traffic, "live">;
 export interface Bindings {
   pool(route: string, variant: VariantPlan, traffic: Traffic): Pool;
   cells(route: RouteSpec, variant: string): VariantCells;
+  /** Of this generation alone; undefined where nobody wants reports. */
+  counts(route: RouteSpec, variant: string): ReportCells | undefined;
   methodIndex(name: string): number;
   /** Undefined where the variant is not insured. */
   breaker(route: RouteSpec, variant: VariantPlan): CallBreaker | undefined;
@@ -229,7 +249,7 @@ function bindCopies(route: RoutePlan, spec: ShadowSpec, traffic: CopyTraffic, bi
   return {
     gate: bindings.shadow(route.spec, spec, variant.cells, traffic, plan),
     variant,
-    sink: new VariantSink(variant.cells, trafficIndex[traffic], plan.spec.expectVersion),
+    sink: new VariantSink(variant.cells, variant.counts, trafficIndex[traffic], plan.spec.expectVersion),
     traffic: trafficIndex[traffic],
     mark: new HeaderField("x-contender-traffic", traffic),
   };
@@ -241,12 +261,14 @@ const schemeHttps = new HeaderField(":scheme", "https");
 function bindVariant(route: RoutePlan, plan: VariantPlan, traffic: Traffic, bindings: Bindings): BoundVariant {
   const { spec } = plan;
   const cells = bindings.cells(route.spec, spec.name);
+  const counts = bindings.counts(route.spec, spec.name);
   return {
     plan,
     name: spec.name,
     pool: bindings.pool(route.spec.name, plan, traffic),
     cells,
-    sink: new VariantSink(cells, trafficIndex.live, spec.expectVersion),
+    counts,
+    sink: new VariantSink(cells, counts, trafficIndex.live, spec.expectVersion),
     authority: new HeaderField(":authority", authorityOf(plan)),
     scheme: spec.tls === undefined ? schemeHttp : schemeHttps,
     answeredBy: route.spec.variantHeader ? new HeaderField("x-contender-variant", keyFromText(spec.name)) : undefined,

@@ -16,6 +16,7 @@ import { errorCode } from "../http2/constants.ts";
 import { HeaderBlock, HeaderField, headerId } from "../http2/header-block.ts";
 import type { H2Stream } from "../http2/stream.ts";
 import { outcomeIndex } from "../observe/labels.ts";
+import { reportRow } from "../observe/report-cells.ts";
 import { breakerVerdict, isFairTimeout, type TransportEnd } from "../resilience/classify.ts";
 import type { Overload } from "../resilience/overload.ts";
 import { AnswerTap } from "./answer-tap.ts";
@@ -40,16 +41,21 @@ export interface CopyPorts {
 const block = new HeaderBlock();
 const credentials: readonly number[] = [headerId.authorization, headerId.cookie];
 
-/** Sends a copy that has been admitted, or drops it and counts why. */
-export function sendCopy(
-  ports: CopyPorts,
-  shadow: BoundShadow,
-  route: BoundRoute,
-  fields: readonly HeaderField[],
-  method: BoundMethod,
-  body: Buffer,
-  permit: number,
-): void {
+/** A copy that has been admitted. */
+export interface CopyJob {
+  readonly shadow: BoundShadow;
+  readonly route: BoundRoute;
+  readonly fields: readonly HeaderField[];
+  readonly method: BoundMethod;
+  /** Whether the call has a key that it is a copy of. */
+  readonly keyed: boolean;
+  readonly body: Buffer;
+  readonly permit: number;
+}
+
+/** Sends a copy, or drops it and counts why. */
+export function sendCopy(ports: CopyPorts, job: CopyJob): void {
+  const { shadow, route, fields, method, body, permit } = job;
   const { gate, variant } = shadow;
   const connection = variant.pool.pick();
   if (connection === undefined) {
@@ -69,7 +75,7 @@ export function sendCopy(
   const { spec } = gate;
   const kept = spec.forwardAuthorization ? fields : fields.filter((field) => !credentials.includes(field.id));
   const timeout = new HeaderField("grpc-timeout", formatTimeout(spec.timeoutMs), false, headerId["grpc-timeout"]);
-  const copy = new ShadowCopy(ports, shadow, route, method, permit, body.length);
+  const copy = new ShadowCopy(ports, job);
   copy.up = connection.openStream(copy);
   writeRequestHead(block, kept, kept.length, variant, route.hop, timeout);
   block.add(shadow.mark);
@@ -95,6 +101,7 @@ class ShadowCopy extends WheelEntry implements StreamUser {
   readonly #shadow: BoundShadow;
   readonly #route: BoundRoute;
   readonly #method: BoundMethod;
+  readonly #keyed: boolean;
   readonly #permit: number;
   readonly #bytes: number;
   readonly #startMs: number;
@@ -104,23 +111,19 @@ class ShadowCopy extends WheelEntry implements StreamUser {
   #tap: AnswerTap | undefined = undefined;
   #done = false;
 
-  constructor(
-    ports: CopyPorts,
-    shadow: BoundShadow,
-    route: BoundRoute,
-    method: BoundMethod,
-    permit: number,
-    bytes: number,
-  ) {
+  constructor(ports: CopyPorts, { shadow, route, method, keyed, body, permit }: CopyJob) {
     super();
     this.#ports = ports;
     this.#shadow = shadow;
     this.#route = route;
     this.#method = method;
+    this.#keyed = keyed;
     this.#permit = permit;
-    this.#bytes = bytes;
+    this.#bytes = body.length;
     this.#startMs = ports.clock.nowMs();
     this.#stalledMs = ports.overload.stalledMs;
+    const { counts } = shadow.variant;
+    if (counts !== undefined) counts.copies++;
     ports.wheel.arm(this, this.#startMs, shadow.gate.spec.timeoutMs);
   }
 
@@ -191,10 +194,12 @@ class ShadowCopy extends WheelEntry implements StreamUser {
 
   #finish(code: number, outcome: number, end: TransportEnd): void {
     if (!this.#end()) return;
-    const { gate, variant } = this.#shadow;
+    const { gate, sink, traffic, variant } = this.#shadow;
     const tookMs = this.#ports.clock.nowMs() - this.#startMs;
-    variant.cells.request(this.#shadow.traffic, this.#method.index, code, outcome, tookMs, tookMs);
-    if (code === grpcStatus.OK) this.#tap?.read(this.#shadow.sink);
+    variant.cells.request(traffic, this.#method.index, code, outcome, tookMs, tookMs);
+    variant.counts?.request(reportRow(traffic, this.#keyed), code, tookMs);
+    sink.answers(variant.counts, this.#keyed);
+    if (code === grpcStatus.OK) this.#tap?.read(sink);
     else this.#tap?.drop();
     const fair = isFairTimeout(gate.spec.timeoutMs, this.#ports.overload.stalledMs - this.#stalledMs);
     gate.settle(this.#permit, this.#bytes, breakerVerdict(code, end, fair));
@@ -208,6 +213,8 @@ class ShadowCopy extends WheelEntry implements StreamUser {
   #end(): boolean {
     if (this.#done) return false;
     this.#done = true;
+    const { counts } = this.#shadow.variant;
+    if (counts !== undefined) counts.copies--;
     this.#ports.wheel.cancel(this);
     return true;
   }

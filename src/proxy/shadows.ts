@@ -6,27 +6,18 @@ import type { HeaderField } from "../http2/header-block.ts";
 import { overloadLevel } from "../resilience/overload.ts";
 import type { Flushable, FlushLoop } from "../transport/flush-loop.ts";
 import type { Call } from "./call.ts";
-import type { BoundRoute, BoundShadow } from "./generation.ts";
-import { type CopyPorts, sendCopy } from "./shadow-copy.ts";
+import type { BoundShadow } from "./generation.ts";
+import { type CopyJob, type CopyPorts, sendCopy } from "./shadow-copy.ts";
 
 /** Calls copied to shadows: those that were drawn, so that what is compared is what the gates compare. */
 const copiedReasons = new Set(["weight", "no_key"]);
 /** Calls copied to warm a variant up: also those that it would have got by now. */
 const warmingReasons = new Set([...copiedReasons, "warming"]);
 
-interface Job {
-  readonly shadow: BoundShadow;
-  readonly route: BoundRoute;
-  readonly fields: readonly HeaderField[];
-  readonly method: Call["method"];
-  readonly body: Buffer;
-  readonly permit: number;
-}
-
 export class Shadows implements Flushable {
   readonly #ports: CopyPorts;
   readonly #loop: FlushLoop;
-  #jobs: Job[] = [];
+  #jobs: CopyJob[] = [];
   #scheduled = false;
   #draining = false;
 
@@ -111,9 +102,9 @@ export class Shadows implements Flushable {
   #admit(shadow: BoundShadow, call: Call, bytes: number): void {
     const permit = shadow.gate.admit(bytes);
     if (permit === 0) return;
-    const { request, route, method } = call;
+    const { request, route, method, keyed } = call;
     const body = request.copy(); // it is sent at the end of the turn, and held until it is answered
-    this.#jobs.push({ shadow, route, fields: call.fields as HeaderField[], method, body, permit });
+    this.#jobs.push({ shadow, route, fields: call.fields as HeaderField[], method, keyed, body, permit });
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#loop.addLate(this);
@@ -124,9 +115,7 @@ export class Shadows implements Flushable {
     this.#scheduled = false;
     const jobs = this.#jobs;
     this.#jobs = [];
-    for (const { shadow, route, fields, method, body, permit } of jobs) {
-      sendCopy(this.#ports, shadow, route, fields, method, body, permit);
-    }
+    for (const job of jobs) sendCopy(this.#ports, job);
   }
 }
 

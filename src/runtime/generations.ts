@@ -11,6 +11,7 @@ import type { ShadowDropReason } from "../model/call.ts";
 import type { RouteSpec, Snapshot, VariantSpec } from "../model/route.ts";
 import { shadowDropIndex } from "../observe/labels.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { ReportStore } from "../observe/report-store.ts";
 import { type Plan, planSnapshot } from "../plan/plan.ts";
 import type { VariantPlan } from "../plan/route-plan.ts";
 import { dialects } from "../protocol/index.ts";
@@ -43,6 +44,8 @@ export interface GenerationPorts {
   onWarmup(event: { route: string; variant: string; end: WarmupEnd; left: number }): void;
   /** Gives a breaker that is kept elsewhere; by default each is kept here. */
   readonly makeBreaker?: ((need: BreakerNeed) => CallBreaker) | undefined;
+  /** Counts by version of the configuration; undefined where nobody wants reports. */
+  readonly counts?: ReportStore | undefined;
   /** Is told of each copy that counts for a variant's warm-up. */
   readonly onWarmupCopy?: ((key: string, answered: boolean) => void) | undefined;
   /** This process' share of what shadows and fallbacks may cost, above 0 up to 1; see `SidecarPorts.share`. */
@@ -140,7 +143,8 @@ export class Generations {
     const warmups = new Map<string, WarmupEntry>();
     const before = new Set(this.#breakers.keys());
     const used = new Set<string>();
-    const generation = new Generation(plan, this.#bindings(used, warmups, shadows));
+    const { version } = plan.snapshot;
+    const generation = new Generation(plan, this.#bindings(version, used, warmups, shadows));
     const previous = this.#current;
     for (const [key, entry] of this.#warmups) entry.gone = !warmups.has(key);
     this.#warmups = warmups;
@@ -148,6 +152,7 @@ export class Generations {
     this.#current = generation;
     this.#retire(previous, pools.commit());
     metrics.setGeneration(plan.snapshot);
+    this.#ports.counts?.begin(version, generation);
     for (const key of before) if (!used.has(key)) this.#forget(key);
     const routes = new Set(plan.routes.map(({ spec }) => spec.name));
     for (const route of this.#budgets.keys()) if (!routes.has(route)) this.#budgets.delete(route);
@@ -199,12 +204,18 @@ export class Generations {
     for (const key of [...this.#breakers.keys()]) this.#forget(key);
   }
 
-  #bindings(used: Set<string>, warmups: Map<string, WarmupEntry>, shadows: Map<string, Shadow>): Bindings {
-    const { pools, metrics, local } = this.#ports;
+  #bindings(
+    version: string,
+    used: Set<string>,
+    warmups: Map<string, WarmupEntry>,
+    shadows: Map<string, Shadow>,
+  ): Bindings {
+    const { counts, pools, metrics, local } = this.#ports;
     return {
       localAddress: formatAddress(local),
       pool: (route, variant, traffic) => pools.want(route, variant, traffic),
       cells: (route, variant) => metrics.routeVariant(route, variant, predictMethods),
+      counts: (route, variant) => counts?.cells(version, route, variant),
       methodIndex: (name) => metrics.methodIndex(name),
       breaker: (route, { spec }) => {
         const need = liveBreaker(route, spec.name, this.#ports.breaker);
