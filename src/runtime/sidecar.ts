@@ -15,6 +15,7 @@ import { ByteBudget } from "../http2/byte-budget.ts";
 import { type Http2Options, resolveHttp2Options } from "../http2/options.ts";
 import type { Snapshot } from "../model/route.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { ReportStore } from "../observe/report-store.ts";
 import { type Plan, planSnapshot } from "../plan/plan.ts";
 import { Admission } from "../proxy/admission.ts";
 import { downstreamHandler } from "../proxy/downstream-handler.ts";
@@ -60,6 +61,8 @@ export interface SidecarPorts {
   trustsHop(peer: string | undefined): boolean;
   /** Gets some of the calls that ended; undefined where nobody wants a record. */
   readonly records?: CallRecords | undefined;
+  /** Counts by version of the configuration; undefined where nobody wants reports. */
+  readonly counts?: ReportStore | undefined;
   onEvent(event: SidecarEvent): void;
   /** What becomes of requests that are no gRPC calls. Default `refuse`: this port's callers speak gRPC. */
   readonly nonGrpc?: "refuse" | "forward";
@@ -133,6 +136,7 @@ export class Sidecar {
       onBreaker: (event) => ports.onEvent({ kind: "breaker", ...event }),
       onWarmupCopy: ports.onWarmupCopy,
       makeBreaker: ports.makeBreaker,
+      counts: ports.counts,
       share: ports.share ?? 1,
       onWarmup: (event) => ports.onEvent({ kind: "warmup", ...event }),
     });

@@ -14,6 +14,7 @@ import { parseSettings, type Strings } from "../../src/config/settings.ts";
 import { pemFiles } from "../../src/config/sources/pem-files.ts";
 import type { Snapshot } from "../../src/model/route.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
+import type { ReportStore } from "../../src/observe/report-store.ts";
 import type { TrafficSnapshot, VariantSnapshot } from "../../src/observe/snapshot.ts";
 import type { CallRecords } from "../../src/proxy/ports.ts";
 import type { SidecarEvent } from "../../src/runtime/events.ts";
@@ -52,6 +53,8 @@ export interface SidecarOptions {
   readonly at?: Address;
   /** Files of the listener's certificate. */
   readonly tls?: ListenerTlsSpec;
+  /** What is counted for a config service. */
+  readonly counts?: ReportStore;
   /** Makes whoever records calls. */
   readonly records?: (metrics: Metrics) => CallRecords | undefined;
 }
@@ -105,6 +108,7 @@ export class TestSidecar {
       local: addressOf(options.local ?? "127.0.0.1:8500"),
       trustsHop: trusts(networks.value),
       records: options.records?.(this.metrics),
+      counts: options.counts,
       onEvent: (event) => this.events.push(event),
       nonGrpc: options.nonGrpc ?? "refuse",
       openPem: pemFiles(clock),
