@@ -251,6 +251,16 @@ export const catalogue = {
     labels: [],
     help: "Workers that ended unasked and were replaced.",
   },
+  contender_reports_total: {
+    type: "counter",
+    labels: ["result"],
+    help: "Reports of counts to the config service.",
+  },
+  contender_report_lost_versions_total: {
+    type: "counter",
+    labels: [],
+    help: "Versions of the configuration whose counts were given up before all of them was reported.",
+  },
   contender_build_info: {
     type: "gauge",
     labels: ["version", "node"],
@@ -283,6 +293,8 @@ export const scrapedNames = [
   "contender_config_last_good_writes_total",
   "contender_workers",
   "contender_worker_restarts_total",
+  "contender_reports_total",
+  "contender_report_lost_versions_total",
   "contender_overload_level",
   "contender_overload_pressure_ratio",
   "contender_overload_stalled_seconds_total",

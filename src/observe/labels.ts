@@ -64,6 +64,9 @@ export const fallbackResults = ["ok", "error", "over_budget", "over_size"] as co
 export type FallbackResult = (typeof fallbackResults)[number];
 export const fallbackIndex = indexesOf(fallbackResults);
 
+/** What became of a report to the config service. */
+export const reportResults = ["taken", "failed"] as const;
+
 /** The places where something beside the call may fail without hurting it. */
 export const hooks = ["override", "log", "scrape"] as const;
 export type Hook = (typeof hooks)[number];

@@ -98,7 +98,10 @@ export class Generations {
 
   constructor(ports: GenerationPorts) {
     this.#ports = ports;
-    const { metrics } = ports;
+    const { counts, metrics } = ports;
+    if (counts !== undefined) {
+      metrics.register("contender_report_lost_versions_total", () => [{ labels: [], value: counts.lost }]);
+    }
     metrics.register("contender_warmup_remaining_copies", () =>
       [...this.#warmups.values()].map(({ labels, warmup }) => ({ labels, value: warmup.left })),
     );

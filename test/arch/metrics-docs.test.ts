@@ -21,6 +21,7 @@ import {
   hooks,
   overloadEntries,
   plainStatuses,
+  reportResults,
   roles,
   sides,
 } from "../../src/observe/labels.ts";
@@ -69,6 +70,7 @@ describe("docs/metrics.md", () => {
     ["`result` of `contender_tls_reloads_total`", reloadResults],
     ["`result` of `contender_config_last_good_writes_total`", lastGoodResults],
     ["`reason` of `contender_config_source_failures_total`", sourceFailures],
+    ["`result` of `contender_reports_total`", reportResults],
     ["`version` of `contender_tls_handshakes_total`", tlsVersions],
     ["`hook`", hooks],
     ["`status`", plainStatuses],
