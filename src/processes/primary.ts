@@ -32,6 +32,7 @@ import type { WorkerSettings } from "../workers/messages.ts";
 import { shareOf } from "../workers/shares.ts";
 import { Switchover } from "../workers/switchover.ts";
 import { openReports, tellRecords } from "./data-plane.ts";
+import { GroupCounts } from "./group-counts.ts";
 import {
   effective,
   keepYoungGenerationSmall,
@@ -61,6 +62,8 @@ export class PrimaryProcess {
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #totals = new GroupExposition();
+  /** What workers count for a config service; undefined where nobody wants reports. */
+  readonly counts: GroupCounts | undefined;
   /** The prediction log, and its file where it goes to one. */
   readonly #records: { readonly log: PredictionLog; readonly file: LineWriter | undefined } | undefined;
   readonly #group: Group;
@@ -81,7 +84,8 @@ export class PrimaryProcess {
   readonly #done = Promise.withResolvers<number>();
   #collecting: Promise<void> | undefined;
 
-  constructor(settings: Settings, ports: ProcessPorts) {
+  /** @param reports whether somebody wants `counts` */
+  constructor(settings: Settings, ports: ProcessPorts, reports = false) {
     this.#settings = settings;
     this.#ports = ports;
     this.#tls = listenerTlsOf(settings);
@@ -99,6 +103,7 @@ export class PrimaryProcess {
         if (this.#snapshot !== undefined) this.#inForce(Object.freeze({ ...this.#snapshot, version }));
       },
     });
+    this.counts = reports ? new GroupCounts(metrics, () => this.#group.serving) : undefined;
     const limits = resolveTransportOptions(settings.limits.transport);
     const perWorker = affordableConnections(this.#descriptors);
     this.#group = new Group(
@@ -115,9 +120,10 @@ export class PrimaryProcess {
         onBreaker: ({ labels: [route, variant, traffic], from, to }) =>
           log.warn({ event: "breaker", route, variant, traffic, from, to }),
         onRefused: () => this.#metrics.connectionRefused(),
-        onGone: (worker, metrics) => {
-          if (metrics !== undefined) this.#totals.note(worker, metrics);
+        onGone: (worker, last) => {
+          if (last !== undefined) this.#totals.note(worker, last.metrics);
           this.#totals.end(worker);
+          this.counts?.end(worker, last?.counts);
         },
       },
       {
@@ -287,6 +293,7 @@ export class PrimaryProcess {
       accessLog,
       predictionLog: this.#settings.predictionLog !== undefined,
       predictionLogSample,
+      counts: this.counts !== undefined,
       gracePeriodMs,
     };
   }

@@ -5,6 +5,7 @@
 import { systemClock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
+import { ReportStore } from "../observe/report-store.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Sidecar } from "../runtime/sidecar.ts";
 import type { RawHandle } from "../transport/door.ts";
@@ -53,6 +54,7 @@ class Worker {
   readonly #plane: DataPlane;
   readonly #breakers: RemoteBreakers;
   readonly #sidecar: Sidecar;
+  readonly #counts: ReportStore | undefined;
   #prepared: Prepared | undefined = undefined;
   /** Connections that have gone since the primary was told. */
   #gone = 0;
@@ -73,7 +75,9 @@ class Worker {
     const warmups = new WarmupReports((copies) => parent.send({ kind: "warmups", copies }));
     // The file of a prediction log is the primary's, who finds records among the lines.
     const predictionLog = settings.predictionLog ? "stdout" : undefined;
+    this.#counts = settings.counts ? new ReportStore() : undefined;
     this.#plane = openDataPlane({ ...settings, predictionLog }, { worker: settings.worker }, ports, {
+      counts: this.#counts,
       makeBreaker: ({ key }) => this.#breakers.make(key),
       onWarmupCopy: (key, answered) => warmups.note(key, answered),
     });
@@ -135,13 +139,22 @@ class Worker {
     else if (question.kind === "prepare") reply(this.#prepare(question));
     else if (question.kind === "commit") reply(this.#commit());
     else {
-      const text = await this.#plane.metrics.exposition();
+      const text = question.kind === "counts" ? this.#countsSince(question.acknowledged) : await this.#exposition();
       for (let from = 0; from < text.length; from += pieceLength) {
         const more = from + pieceLength < text.length;
         reply(text.slice(from, from + pieceLength), more);
         if (more) await new Promise<void>((resolve) => afterTurns(1, resolve));
       }
     }
+  }
+
+  #exposition(): Promise<string> {
+    return this.#plane.metrics.exposition();
+  }
+
+  #countsSince(acknowledged: number): string {
+    this.#counts?.acknowledge(acknowledged);
+    return JSON.stringify(this.#counts?.read() ?? { id: 0, versions: [], series: [] });
   }
 
   #prepare({ snapshot, breakers }: Question & { kind: "prepare" }): readonly Problem[] {
@@ -167,8 +180,9 @@ class Worker {
     await new Promise<void>((resolve) => afterTurns(2, resolve));
     const clean = await this.#sidecar.drain(0, graceMs);
     await this.#plane.stdout.close(logCloseMs);
-    const metrics = await this.#plane.metrics.exposition();
-    await new Promise<void>((resolve) => this.#parent.send({ kind: "drained", clean, metrics }, resolve));
+    const metrics = await this.#exposition();
+    const counts = this.#counts?.read();
+    await new Promise<void>((resolve) => this.#parent.send({ kind: "drained", clean, metrics, counts }, resolve));
     this.#ended(0);
   }
 }

@@ -27,10 +27,13 @@ export interface GroupPorts {
   onEvent(event: GroupEvent): void;
   onBreaker(change: BreakerChange): void;
   /** A worker has ended; what it counted, where it could still say so. */
-  onGone(worker: number, metrics: string | undefined): void;
+  onGone(worker: number, last: LastWords | undefined): void;
   /** Counts a connection for which there is no room. */
   onRefused(): void;
 }
+
+/** What a worker counted until its end. */
+export type LastWords = Pick<ToPrimary & { kind: "drained" }, "clean" | "metrics" | "counts">;
 
 export type GroupEvent =
   | { readonly kind: "worker_started"; readonly worker: number; readonly pid: number | undefined }
@@ -72,7 +75,7 @@ interface Place {
   startedMs: number;
   missed: number;
   /** Set once it has told of its end. */
-  end: { readonly clean: boolean; readonly metrics: string } | undefined;
+  end: LastWords | undefined;
 }
 
 export class Group {
@@ -280,7 +283,7 @@ export class Group {
     const { number, pid } = worker;
     const place = this.#places[number - 1];
     this.breakers.forget(number);
-    this.#ports.onGone(number, place?.end?.metrics);
+    this.#ports.onGone(number, place?.end);
     if (place === undefined) return;
     if (this.#draining) {
       if (worker.begun) this.#clean &&= place.end?.clean === true;

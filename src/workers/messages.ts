@@ -6,6 +6,7 @@
  */
 import type { Address } from "../base/address.ts";
 import type { Problem } from "../base/parsed.ts";
+import type { CountsReading } from "../model/counts.ts";
 import type { Snapshot } from "../model/route.ts";
 import type { BreakerState } from "../resilience/breaker.ts";
 import type { ListenerTlsSpec } from "../runtime/sidecar-tls.ts";
@@ -32,6 +33,8 @@ export interface WorkerSettings {
   readonly accessLog: number;
   readonly predictionLog: boolean;
   readonly predictionLogSample: number;
+  /** Whether somebody asks for counts by version of the configuration. */
+  readonly counts: boolean;
   /** For calls in flight where the primary is gone and can't say when to end. */
   readonly gracePeriodMs: number;
 }
@@ -73,6 +76,8 @@ export type Question =
   | { readonly kind: "ping" }
   | { readonly kind: "metrics" }
   | { readonly kind: "readiness" }
+  /** Of the worker's readings, the one that has been reported since; 0 where none has. */
+  | { readonly kind: "counts"; readonly acknowledged: number }
   /** Plans a configuration and keeps it at hand. */
   | { readonly kind: "prepare"; readonly snapshot: Snapshot; readonly breakers: readonly BreakerWord[] }
   /** Puts what was prepared in force. */
@@ -84,6 +89,8 @@ export interface Answers {
   readonly metrics: string;
   /** Routes whose champion this worker can't reach now. */
   readonly readiness: readonly string[];
+  /** A `CountsReading` as JSON, in pieces. */
+  readonly counts: string;
   /** What is wrong with it; empty where nothing is. */
   readonly prepare: readonly Problem[];
   /** The version in force. */
@@ -119,7 +126,13 @@ export type ToPrimary =
   | { readonly kind: "warmups"; readonly copies: readonly WarmupCopies[] }
   | { readonly kind: "answer"; readonly id: number; readonly value: Answers[Question["kind"]]; readonly more: boolean }
   /** Its last word, with all that it counted. */
-  | { readonly kind: "drained"; readonly clean: boolean; readonly metrics: string };
+  | {
+      readonly kind: "drained";
+      readonly clean: boolean;
+      readonly metrics: string;
+      /** Undefined where nobody asks for them. */
+      readonly counts?: CountsReading | undefined;
+    };
 
 /** A worker's end of the channel. */
 export interface ParentPort {
