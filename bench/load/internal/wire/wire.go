@@ -127,20 +127,25 @@ func (r *Reader) Take(n int) ([]byte, bool) {
 
 // Next cuts the next frame off what has been read; false when it is not complete yet.
 func (r *Reader) Next(f *Frame) bool {
-	b := r.buf[r.from:r.to]
+	n := Cut(r.buf[r.from:r.to], f)
+	r.from += n
+	return n > 0
+}
+
+// Cut reads the frame at the front of b and tells how long it is with its head; 0 when it is not complete.
+func Cut(b []byte, f *Frame) int {
 	if len(b) < HeadLen {
-		return false
+		return 0
 	}
-	n := int(b[0])<<16 | int(b[1])<<8 | int(b[2])
-	if len(b) < HeadLen+n {
-		return false
+	n := HeadLen + (int(b[0])<<16 | int(b[1])<<8 | int(b[2]))
+	if len(b) < n {
+		return 0
 	}
 	f.Type = b[3]
 	f.Flags = b[4]
 	f.Stream = binary.BigEndian.Uint32(b[5:]) & 0x7fffffff
-	f.Payload = b[HeadLen : HeadLen+n]
-	r.from += HeadLen + n
-	return true
+	f.Payload = b[HeadLen:n]
+	return n
 }
 
 // AppendHead appends a frame head for a payload of n bytes.
