@@ -3,27 +3,15 @@
  *
  * `node bench/run.mjs --help` tells the options; bench/README.md what is measured, and what is not.
  */
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { execFileSync } from "node:child_process";
+import { readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { Child, freePort, killAll } from "./lib/children.mjs";
+import { Child, freePort } from "./lib/children.mjs";
+import { buildPrograms, machine, runBench } from "./lib/machine.mjs";
 import { measure, program, startUpstream } from "./lib/measure.mjs";
-import {
-  benchDir,
-  buildContender,
-  folder,
-  otherRuns,
-  peerPrograms,
-  peers,
-  projectNode,
-  rootDir,
-  runDir,
-  startContender,
-  workDir,
-} from "./lib/peers.mjs";
+import { buildContender, folder, otherRuns, peerPrograms, peers, startContender, workDir } from "./lib/peers.mjs";
 import { profileLines, readProfile, sampleEveryUs } from "./lib/profile.mjs";
 import { Results, scenarioTable, shadowTable, verdicts, windowLine } from "./lib/report.mjs";
 import { bars, scenarios } from "./lib/scenarios.mjs";
@@ -97,51 +85,6 @@ function options() {
     shadowRounds: values.rounds === undefined ? 10 : positive(values.rounds, "rounds"),
     windowMs: (values.seconds === undefined ? (values.quick ? 3 : 4) : positive(values.seconds, "seconds")) * 1000,
   };
-}
-
-/** Builds the load generator where its sources are newer than the program. */
-function build() {
-  const sources = readdirSync(join(benchDir, "load"), { recursive: true })
-    .map((name) => join(benchDir, "load", String(name)))
-    .filter((path) => /\.go$|go\.(mod|sum)$/.test(path));
-  const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
-  const built = ["load", "upstream", "hostile", "certificates"].map(program);
-  if (built.every((path) => existsSync(path) && statSync(path).mtimeMs > newest)) return;
-  say("building the load generator (Go)");
-  mkdirSync(join(workDir, "bin"), { recursive: true });
-  try {
-    execFileSync("go", ["build", "-o", join(workDir, "bin/"), "./cmd/..."], {
-      cwd: join(benchDir, "load"),
-      stdio: ["ignore", "inherit", "inherit"],
-    });
-  } catch (error) {
-    throw new Error("the load generator needs Go 1.26 or later and the Go module proxy", { cause: error });
-  }
-}
-
-/** What a program says first, on either output; some tell their version on standard error. */
-function firstLine(command, args, env = {}) {
-  const { stdout, stderr } = spawnSync(command, args, { encoding: "utf8", env: { ...process.env, ...env } });
-  return `${stdout ?? ""}${stderr ?? ""}`.trim().split("\n")[0].trim();
-}
-
-/** Where and with what: without it no figure means anything. */
-function machine() {
-  const git = (...args) => firstLine("git", ["-C", rootDir, ...args]);
-  const dirty = git("status", "--porcelain", "--untracked-files=no") === "" ? "" : " with changes";
-  const versions = Object.entries(peerPrograms()).flatMap(([name, found]) => {
-    if (!found) return [];
-    const version = /\d+\.\d+\.\d+/.exec(firstLine(found.command, found.args, found.env))?.[0];
-    return version === undefined ? [] : [`${name} ${version}`];
-  });
-  return [
-    `${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores`,
-    `Linux ${firstLine("uname", ["-r"])}`,
-    `Node ${firstLine(projectNode(), ["--version"]).slice(1)}`,
-    ...versions,
-    `commit ${git("rev-parse", "--short", "HEAD")}${dirty}`,
-    new Date().toISOString().slice(0, 10),
-  ].join("; ");
 }
 
 /** Peers of a scenario: those asked for, that can do it, and that are there; the others are named. */
@@ -297,12 +240,12 @@ async function main() {
     say(help);
     return true;
   }
-  build();
+  buildPrograms(say);
   const others = otherRuns();
   if (others.length > 0) say(`another bench is running (process ${others}): both will show wrong figures`);
   if (asked.selfCheck) return selfCheck(say);
   buildContender();
-  const where = machine();
+  const where = machine(peerPrograms());
   say(where);
   if (asked.profile) return profile(asked.scenarios[0], asked);
   const all = new Map();
@@ -327,28 +270,4 @@ async function main() {
   return errors.length === 0 && [...all.values()].every((results) => results.notStarted.length === 0);
 }
 
-for (const [signal, code] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
-]) {
-  process.on(signal, () => {
-    killAll();
-    process.exit(code);
-  });
-}
-process.on("exit", () => {
-  killAll();
-  rmSync(runDir, { recursive: true, force: true });
-});
-
-main().then(
-  (good) => {
-    process.exitCode = good ? 0 : 1;
-  },
-  (error) => {
-    process.stderr.write(`bench: ${error.message}\n`);
-    killAll();
-    process.exitCode = 1;
-  },
-);
+runBench(main);

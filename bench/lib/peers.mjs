@@ -63,7 +63,7 @@ export function folder(name) {
 }
 
 /** The sidecar as it is shipped: built, without sources beside it, as the image has it. */
-const shippedDir = join(runDir, "shipped");
+export const shippedDir = join(runDir, "shipped");
 
 /** Builds what `startContender` starts. */
 export function buildContender() {

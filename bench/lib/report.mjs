@@ -57,12 +57,13 @@ export class Results {
   }
 }
 
-const number = (value, digits = 0) =>
+export const number = (value, digits = 0) =>
   Number.isFinite(value)
     ? value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
     : "–";
 
-function range(values, digits = 0, scale = 1) {
+/** Median, least and most of some values. */
+export function range(values, digits = 0, scale = 1) {
   const { median: middle, least, most } = spread(values.map((value) => value / scale));
   return Number.isFinite(middle) ? `${number(middle, digits)} (${number(least, digits)}–${number(most, digits)})` : "–";
 }
@@ -71,7 +72,7 @@ function range(values, digits = 0, scale = 1) {
 const share = (value) => (value > 0 ? `${number(value * 100, 1)} %` : "–");
 
 /** A Markdown table. */
-function table(head, rows) {
+export function table(head, rows) {
   const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i].length)));
   const line = (cells) => `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
   return [line(head), `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...rows.map(line)].join("\n");
