@@ -15,7 +15,7 @@ say() { printf '%s\n' "setup: $*"; }
 lack() { say "$*"; missing=1; }
 
 if command -v go >/dev/null; then
-  (cd "$here/load" && go build -o "$work/bin/" ./cmd/...) && say "load generator, upstream, hostile shadow: built" ||
+  (cd "$here/load" && go build -o "$work/bin/" ./cmd/...) && say "load generator, upstream, hostile shadow, fleet: built" ||
     lack "load generator: go build failed (it fetches golang.org/x/net from the Go module proxy)"
 else
   lack "load generator: needs Go 1.26 or later on PATH; the bench cannot run without"
