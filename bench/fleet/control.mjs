@@ -102,7 +102,10 @@ export class Control {
       stream.on("error", reject);
       stream.on("close", () => {
         if (ended["grpc-status"] === "0") resolve(Buffer.concat(chunks).subarray(headBytes));
-        else reject(new Error(`${name}: status ${ended["grpc-status"]}: ${ended["grpc-message"] ?? "no answer"}`));
+        else
+          reject(
+            new Error(`${name}: ${ended["grpc-status"]} ${decodeURIComponent(ended["grpc-message"] ?? "no answer")}`),
+          );
       });
       stream.end(Buffer.concat([head, message]));
     });

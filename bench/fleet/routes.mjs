@@ -1,17 +1,18 @@
 /**
- * Two routes such as a team has, one of them with a table that changes of weights have cut into pieces over time.
+ * As many routes as fill a snapshot of usual size, and changes of the first one's weights.
  */
 
-/** What a table takes that has seen many changes. */
+/** What a sidecar in front of a dozen models is sent. */
 const snapshotBytes = 4096;
-const mostChanges = 400;
-const changed = "fraud-scores";
+const mostRoutes = 64;
+const changed = "fraud-00";
 
 const route = (name) => ({
   apiVersion: "contender.dev/v1alpha1",
   kind: "ModelRoute",
   metadata: { name },
   spec: {
+    default: name === changed,
     match: { dialect: "tensorflow-serving", models: [name] },
     key: { from: [{ metadata: "x-user-id" }] },
     score: { output: "scores", index: 1, range: [0, 1] },
@@ -21,7 +22,7 @@ const route = (name) => ({
       v43: { address: "127.0.0.1:9043" },
     },
     champion: "v41",
-    weights: { v41: 90, v42: 10, v43: 0 },
+    weights: { v41: 60, v42: 30, v43: 10 },
   },
 });
 
@@ -54,13 +55,17 @@ export class Weights {
     return (await this.control.callBytes("ConfigService", "Fetch", {})).length;
   }
 
-  /** Applies the routes and changes weights until their tables are in pieces. */
+  /** Applies routes until a snapshot is large enough. @returns its bytes */
   async prepare() {
-    await this.control.call("AdminService", "ApplyRoutes", {
-      texts: [changed, "chargebacks"].map((name) => ({ name: `${name}.json`, text: JSON.stringify(route(name)) })),
-      intent: { reason: "bench" },
-    });
-    while (this.changes < mostChanges && (await this.snapshotBytes()) < snapshotBytes) await this.change();
-    return this.snapshotBytes();
+    let bytes = 0;
+    for (let count = 0; count < mostRoutes && bytes < snapshotBytes; count++) {
+      const name = `fraud-${String(count).padStart(2, "0")}`;
+      await this.control.call("AdminService", "ApplyRoutes", {
+        texts: [{ name: `${name}.json`, text: JSON.stringify(route(name)) }],
+        intent: { reason: "bench" },
+      });
+      bytes = await this.snapshotBytes();
+    }
+    return bytes;
   }
 }

@@ -81,8 +81,8 @@ export function runBench(main) {
     },
     (error) => {
       process.stderr.write(`bench: ${error.message}\n`);
-      killAll();
-      process.exitCode = 1;
+      // Not left to end by itself: connections and timers of what it was about are still there.
+      process.exit(1);
     },
   );
 }

@@ -171,11 +171,12 @@ func (s *sidecar) told(b []byte) (why string) {
 	}
 	if r.nonce == "" {
 		s.stats.Heartbeats++
-		if r.version != s.version {
-			s.problem("heartbeat of another version")
-			return ""
+		// It may have crossed our answer, and tell the version before. On a new stream nothing has.
+		if r.version == s.version {
+			s.confirm()
+		} else if s.confirmedAt == 0 {
+			s.problem("first heartbeat of another version")
 		}
-		s.confirm()
 		return ""
 	}
 	now, ok := parseVersion(r.version)
