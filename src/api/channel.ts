@@ -24,7 +24,12 @@ export interface Callable<Request, Response> {
 export interface ChannelPorts {
   readonly clock: Clock;
   readonly openPem: OpenPem;
+  /** Who says that they are asking: kept with a change where the service asks nobody for a proof. */
+  readonly actor?: string;
 }
+
+/** Under this name the actor travels. */
+export const actorKey = "contender-actor";
 
 const options: ClientOptions = {
   // A service that is paused, or behind a partition, is noticed within 15 s, whatever is being waited for.
@@ -59,12 +64,14 @@ export class ControlChannel {
   readonly where: string;
   readonly #control: ControlClient;
   readonly #clock: Clock;
+  readonly #actor: string | undefined;
   readonly #pem: PemSource | undefined;
   #texts: Parsed<PemTexts>;
   #client: Client | undefined = undefined;
 
-  constructor(control: ControlClient, { clock, openPem }: ChannelPorts) {
+  constructor(control: ControlClient, { clock, openPem, actor }: ChannelPorts) {
     this.#control = control;
+    this.#actor = actor;
     this.#clock = clock;
     this.where = formatControl(control.target);
     const { tls } = control;
@@ -161,6 +168,8 @@ export class ControlChannel {
 
   #metadata(): Metadata {
     const metadata = new Metadata();
+    // A header has printable ASCII only, and names of people and machines may have more.
+    if (this.#actor !== undefined) metadata.set(actorKey, this.#actor.replace(/[^\x21-\x7e]/g, "?"));
     const { tokenFile } = this.#control;
     if (tokenFile === undefined) return metadata;
     const token = readSecret(tokenFile);

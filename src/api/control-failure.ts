@@ -1,6 +1,6 @@
 /** What a call to the config service came to, as an error that people and scripts know. */
 import { status as codes, type Metadata } from "@grpc/grpc-js";
-import { ContenderError, type ErrorCode } from "../base/errors.ts";
+import { ContenderError, type ErrorCode, errorTable } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
 import type { ProblemMessage } from "./messages.ts";
 import { messageType } from "./protos.ts";
@@ -37,12 +37,16 @@ export function controlFailure(reason: unknown, where: string): ContenderError {
   const { code, details = "", metadata } = reason as { code?: unknown; details?: string; metadata?: Metadata };
   if (typeof code !== "number") return ContenderError.from(reason);
   const problems = problemsOf(metadata);
-  const errorCode = errorCodes[code];
+  // A service of ours says itself which of our errors it is: a store that is away is no service that is away.
+  const [, named = "", own] = /^contender: \[([A-Z_]+)\] ([\s\S]*)$/.exec(details) ?? [];
+  const errorCode = own !== undefined && Object.hasOwn(errorTable, named) ? (named as ErrorCode) : errorCodes[code];
   if (errorCode === undefined) {
     const text = `${where} does not answer as a config service: ${codes[code] ?? code}: ${details}. Does contender control run there, and speak TLS where CONTENDER_CONTROL begins with tls://?`;
     return new ControlFailure("CONTROL_UNREACHABLE", text, code, problems, reason);
   }
-  const text = [details, ...problems.map(problemLine)].filter((line) => line !== "").join("\n");
+  const said = (own ?? details).split("\n");
+  const more = problems.map(problemLine).filter((line) => !said.includes(line));
+  const text = [...said, ...more].filter((line) => line !== "").join("\n");
   return new ControlFailure(errorCode, text === "" ? `${where} says ${codes[code]}` : text, code, problems, reason);
 }
 
