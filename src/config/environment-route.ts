@@ -15,7 +15,8 @@ import { assemble, type Loaded } from "./snapshot.ts";
 
 /** What the settings say about where routes are read, and against what. */
 export function surroundings(settings: Settings): Surroundings {
-  return { local: formatAddress(settings.local), listen: settings.listen, alone: true };
+  const local = settings.local && formatAddress(settings.local);
+  return { local, listen: settings.listen, alone: true };
 }
 
 /** Settings that shape the environment's route and are set: none of them goes with `CONTENDER_CONFIG`. */

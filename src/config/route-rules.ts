@@ -16,8 +16,8 @@ import { sameAddress, warnings } from "./route-warnings.ts";
 
 /** What a route's addresses are read against. */
 export interface Surroundings {
-  /** What the address `local` means, in the form of `formatAddress`. */
-  readonly local: string;
+  /** What the address `local` means, in the form of `formatAddress`; undefined for a gateway, which has no model server of its own. */
+  readonly local: string | undefined;
   /** Where the sidecar itself listens; undefined where that is not known, as in `contender check`. */
   readonly listen?: Address | undefined;
   /** Whether the routes are for one sidecar that has them from no config service: nobody selects there. */
@@ -179,7 +179,12 @@ class Rules {
   #address(path: Path, given: string | undefined): string {
     if (given === undefined) return "";
     const text = given.startsWith(tlsScheme) ? given.slice(tlsScheme.length) : given;
-    const reading = readAddress(text === "local" ? this.#around.local : text);
+    const meant = text === "local" ? this.#around.local : text;
+    if (meant === undefined) {
+      this.#fail(path, 'a gateway has no model server of its own for "local" to mean: want the address of one');
+      return "";
+    }
+    const reading = readAddress(meant);
     if (!reading.ok) {
       this.#fail(path, reading.message);
       return "";

@@ -6,6 +6,7 @@
  * as 12 (`parseInt`); its command-line reading is switched off, since `contender`'s arguments are not its business.
  */
 import convict from "convict";
+import type { Address } from "../base/address.ts";
 import type { Parsed, Problem } from "../base/parsed.ts";
 import { type ControlClient, controlClientOf } from "./control-client.ts";
 import { type LimitValues, limitSettings, limitsOf } from "./limits.ts";
@@ -18,7 +19,9 @@ import { sourceProblems } from "./source-settings.ts";
 /** An environment: `process.env` is one, a test writes its own. */
 export type Strings = Readonly<Record<string, string | undefined>>;
 
-export interface Settings extends SettingValues {
+export interface Settings extends Omit<SettingValues, "local"> {
+  /** The pod's own model server; undefined for a gateway, which has none. */
+  readonly local: Address | undefined;
   /** Limits of the data plane that were set; what is absent keeps the default of the module that owns it. */
   readonly limits: LimitValues;
   /** The config service and how it is spoken to; undefined where none is named. */
@@ -30,8 +33,17 @@ export interface Settings extends SettingValues {
 /** Every setting there is, in the order of the reference. */
 export const allSettings: readonly Setting<unknown>[] = [...Object.values(settingsTable), ...limitSettings];
 
+/** A gateway is a sidecar that stands beside no model server: in front of those whose pods nothing can be put into. */
+export type ProxyRole = "sidecar" | "gateway";
+
+/** Every setting of a role that is a flag, too. */
+export function settingsOf(role: ProxyRole): readonly Setting<unknown>[] {
+  const settings = Object.values<Setting<unknown>>(settingsTable);
+  return role === "sidecar" ? settings : settings.filter((each) => each !== settingsTable.local);
+}
+
 /** Reads the settings; every problem is told under the name of its variable. An empty variable counts as not set. */
-export function parseSettings(env: Strings): Parsed<Settings> {
+export function parseSettings(env: Strings, role: ProxyRole = "sidecar"): Parsed<Settings> {
   const names = allSettings.map((setting) => setting.env);
   const problems = unknownNames(env, [...names, ...otherCommandsNames]);
   const set: Record<string, string> = {};
@@ -44,6 +56,7 @@ export function parseSettings(env: Strings): Parsed<Settings> {
   if (problems.length === 0) {
     const all = values as unknown as SettingValues;
     problems.push(...acrossSettings(all), ...sourceProblems(all));
+    if (role === "gateway") problems.push(...gatewayProblems(set));
     const client = controlClientOf(all);
     if (client.ok) controlClient = client.value;
     else problems.push(...client.problems);
@@ -54,6 +67,7 @@ export function parseSettings(env: Strings): Parsed<Settings> {
     ok: true,
     value: Object.freeze({
       ...(settings as unknown as SettingValues),
+      ...(role === "gateway" ? { local: undefined } : {}),
       controlClient,
       limits: limitsOf(set, values),
       given: new Set(Object.keys(set)),
@@ -89,6 +103,21 @@ function readAll(set: Record<string, string>, problems: Problem[]): Record<strin
     if (problems.length === 0) problems.push({ path: "", message: String(reason) });
   }
   return values;
+}
+
+/** Without routes a sidecar serves the model server beside it, and a gateway would serve nothing. */
+function gatewayProblems(set: Readonly<Record<string, string>>): Problem[] {
+  const { local, control, config, champion } = settingsTable;
+  const problems: Problem[] = [];
+  if (set[local.env] !== undefined) {
+    const message = "a gateway has no model server of its own: leave it out, and write addresses in the routes";
+    problems.push({ path: local.env, message });
+  }
+  if ([control, config, champion].every(({ env }) => set[env] === undefined)) {
+    const message = `is missing: a gateway has no model server of its own, so say where its routes come from: ${control.env}, ${config.env} or ${champion.env}`;
+    problems.push({ path: control.env, message });
+  }
+  return problems;
 }
 
 function acrossSettings(values: SettingValues): Problem[] {

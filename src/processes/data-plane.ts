@@ -30,7 +30,7 @@ export interface DataPlane extends Reports {
 
 export interface DataPlaneSettings extends RecordsOptions {
   readonly logLevel: string;
-  readonly local: Address;
+  readonly local: Address | undefined;
   readonly trustHop: readonly string[];
   readonly nonGrpc: "refuse" | "forward";
   /** Divided already, where they are for several workers together. */

@@ -147,8 +147,8 @@ export interface Bindings {
   /** Undefined where the variant has none. */
   warmup(route: RouteSpec, variant: VariantPlan): Warmup | undefined;
   fallbackBudget(route: string): FallbackBudget;
-  /** Address of the pod's own model server, formatted. */
-  readonly localAddress: string;
+  /** Address of the pod's own model server, formatted; a gateway has none, and answers what hopped by its champion. */
+  readonly localAddress: string | undefined;
 }
 
 export class Generation {

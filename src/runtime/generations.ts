@@ -37,8 +37,8 @@ export interface GenerationPorts {
   readonly metrics: Metrics;
   readonly pools: Pools;
   readonly credentials: UpstreamCredentials;
-  /** The pod's own model server. */
-  readonly local: Address;
+  /** The pod's own model server; a gateway has none. */
+  readonly local: Address | undefined;
   readonly breaker: BreakerOptions;
   onBreaker(event: BreakerEvent): void;
   onWarmup(event: { route: string; variant: string; end: WarmupEnd; left: number }): void;
@@ -215,7 +215,7 @@ export class Generations {
   ): Bindings {
     const { counts, pools, metrics, local } = this.#ports;
     return {
-      localAddress: formatAddress(local),
+      localAddress: local && formatAddress(local),
       pool: (route, variant, traffic) => pools.want(route, variant, traffic),
       cells: (route, variant) => metrics.routeVariant(route, variant, predictMethods),
       counts: (route, variant) => counts?.cells(version, route, variant),

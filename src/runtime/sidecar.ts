@@ -55,8 +55,8 @@ export interface SidecarPorts {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly metrics: Metrics;
-  /** The pod's own model server. */
-  readonly local: Address;
+  /** The pod's own model server; a gateway has none. */
+  readonly local: Address | undefined;
   /** Whether this peer's `x-contender-hop` counts. */
   trustsHop(peer: string | undefined): boolean;
   /** Gets some of the calls that ended; undefined where nobody wants a record. */

@@ -21,7 +21,7 @@ export interface WorkerSettings {
   readonly worker: number;
   /** Of how many. */
   readonly workers: number;
-  readonly local: Address;
+  readonly local: Address | undefined;
   /** Whether callers come over a unix socket. */
   readonly unix: boolean;
   /** How callers are spoken to; undefined means in plain text. */
