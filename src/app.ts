@@ -35,6 +35,14 @@ export function handlers(ports: ProcessPorts): Handlers {
       const { runWorker } = await import("./processes/worker.ts");
       return await runWorker(ports);
     },
+    control: async (settings) => {
+      const { runControl } = await import("./processes/control.ts");
+      return await runControl(settings, ports);
+    },
+    administration: async (control, { actor, timeoutMs }) => {
+      const { AdminClient } = await import("./api/admin-client.ts");
+      return new AdminClient({ control, actor, timeoutMs, clock: systemClock, openPem: pemFiles(systemClock) });
+    },
     explain: explainKey,
     askAdmin,
     init: async (options) => {

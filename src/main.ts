@@ -1,7 +1,10 @@
 /** Entry point: argv to exit code. The only file that may end the process. */
 import { readFileSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
 import { text } from "node:stream/consumers";
 import { handlers } from "./app.ts";
+import { keptAlive, systemClock } from "./base/clock.ts";
+import type { Io } from "./cli/io.ts";
 import { fail, run } from "./cli/program.ts";
 import { environment } from "./config/environment.ts";
 import type { RawHandle } from "./transport/door.ts";
@@ -14,15 +17,30 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 // Whoever reads along may have seen enough, as `| head` has: no reason to fail, whatever is being done.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 
-const io = {
+const io: Io = {
   out: (line: string) => void process.stdout.write(line),
   err: (line: string) => void process.stderr.write(line),
   stdin: () => text(process.stdin),
   env: environment(),
+  clock: systemClock,
+  pause: keptAlive,
+  who: whoAmI(),
+  columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+  drawsProgress: process.stderr.isTTY,
+  onStop,
 };
 
 // A bug in a callback, which no promise carries to `run`.
 process.on("uncaughtException", (reason) => process.exit(fail(reason, io)));
+
+/** As this machine has it; a container's user may have no name. */
+function whoAmI(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    return `${process.getuid?.() ?? "unknown"}@${hostname()}`;
+  }
+}
 
 function onStop(fn: (signal: string) => void): () => void {
   const signals = ["SIGTERM", "SIGINT"] as const;
@@ -46,7 +64,9 @@ const { stderr } = process;
 const commands = handlers({
   version,
   nodeVersion: process.version,
-  ...io,
+  out: io.out,
+  err: io.err,
+  env: io.env,
   demoEnv: { ...io.env },
   screen: {
     write: io.err,

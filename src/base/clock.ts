@@ -33,3 +33,8 @@ export function stayAlive(): () => void {
   const timer = setInterval(() => undefined, 1_000_000);
   return () => clearInterval(timer);
 }
+
+/** A wait that keeps the process alive, as no timer of the clock does: for a command that has nothing else open meanwhile. */
+export function keptAlive(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs));
+}

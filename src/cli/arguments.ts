@@ -1,6 +1,7 @@
 /** Readers of option values: commander prints what they throw, with the option's name in front. */
-import { InvalidArgumentError, Option } from "commander";
+import { Argument, InvalidArgumentError, Option } from "commander";
 import { formatDuration, readDurationMs } from "../base/duration.ts";
+import { nameRule } from "../config/route-document.ts";
 
 /** A whole number between its bounds. */
 export function wholeNumber(least: number, most: number): (text: string) => number {
@@ -29,4 +30,14 @@ export function weightPair(text: string): readonly [number, number] {
   const weights = [Number(champion), Number(challenger)] as const;
   if (weights[0] + weights[1] > 0) return weights;
   throw new InvalidArgumentError('Want two weights such as "80/20", not both zero.');
+}
+
+/** `<NAME>` of a route. */
+export function routeNameArgument(): Argument {
+  return new Argument("<NAME>", "name of the route").argParser(routeName);
+}
+
+export function routeName(text: string): string {
+  if (nameRule.pattern.test(text)) return text;
+  throw new InvalidArgumentError(`Want ${nameRule.wants}.`);
 }

@@ -71,7 +71,11 @@ async function judge(files: readonly string[], together: boolean, io: Io): Promi
   return [{ name, loaded: load(name, texts, problems, around) }];
 }
 
-async function textsOf(name: string, io: Io): Promise<{ texts: readonly RouteText[]; problems: readonly Problem[] }> {
+/** Texts of a route file, of a directory of them, or of standard input. */
+export async function textsOf(
+  name: string,
+  io: Io,
+): Promise<{ texts: readonly RouteText[]; problems: readonly Problem[] }> {
   if (name === "-") return { texts: [{ name: stdin, text: await io.stdin() }], problems: [] };
   const read = await readRouteTexts(name);
   return read.ok ? { texts: read.value, problems: [] } : { texts: [], problems: read.problems };

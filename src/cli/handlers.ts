@@ -6,7 +6,10 @@
  */
 
 import type { Address } from "../base/address.ts";
+import type { ControlClient } from "../config/control-client.ts";
+import type { ControlSettings } from "../config/control-settings.ts";
 import type { Settings } from "../config/settings.ts";
+import type { Administration } from "../model/administration.ts";
 import type { RouteSpec } from "../model/route.ts";
 
 export interface Handlers {
@@ -14,6 +17,10 @@ export interface Handlers {
   readonly version: string;
   /** Runs until it has drained. */
   sidecar(settings: Settings): Promise<number>;
+  /** The config service, until it has been told to end. */
+  control(settings: ControlSettings): Promise<number>;
+  /** A config service to be asked; connections are opened by the first question. */
+  administration(client: ControlClient, options: AdministrationOptions): Promise<Administration>;
   /** One of a sidecar's workers, told by its primary what to do. */
   worker(): Promise<number>;
   /** Which variant a key gets, and why; the key is what a person typed. */
@@ -25,6 +32,13 @@ export interface Handlers {
     readonly defaults: DemoOptions;
     run(options: DemoOptions): Promise<number>;
   };
+}
+
+export interface AdministrationOptions {
+  /** Who says that they are asking: USER@HOST. */
+  readonly actor: string;
+  /** Of each answer. */
+  readonly timeoutMs: number;
 }
 
 export interface AdminAnswer {

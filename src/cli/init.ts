@@ -1,8 +1,7 @@
 /** `contender init`: from a running model server to a route file. */
 import { Command, InvalidArgumentError } from "commander";
 import { formatAddress, readAddress } from "../base/address.ts";
-import { nameRule } from "../config/route-document.ts";
-import { timeoutOption, wholeNumber } from "./arguments.ts";
+import { routeName, timeoutOption, wholeNumber } from "./arguments.ts";
 import type { Handlers } from "./handlers.ts";
 import { examples, paragraphs } from "./help-text.ts";
 
@@ -64,9 +63,4 @@ function address(text: string): string {
   const reading = readAddress(text);
   if (!reading.ok) throw new InvalidArgumentError(`W${reading.message.slice(1)}.`);
   return formatAddress(reading.value);
-}
-
-function routeName(text: string): string {
-  if (nameRule.pattern.test(text)) return text;
-  throw new InvalidArgumentError(`Want ${nameRule.wants}.`);
 }

@@ -5,13 +5,16 @@
 import { Command, CommanderError } from "commander";
 import { ContenderError, errorTable } from "../base/errors.ts";
 import { checkCommand } from "./check.ts";
+import { controlCommand } from "./control.ts";
 import { demoCommand } from "./demo.ts";
 import { drainCommand } from "./drain.ts";
+import { fleetCommand } from "./fleet.ts";
 import type { Handlers } from "./handlers.ts";
 import { healthcheckCommand } from "./healthcheck.ts";
 import { examples } from "./help-text.ts";
 import { initCommand } from "./init.ts";
 import type { Io } from "./io.ts";
+import { routeCommand } from "./route.ts";
 import { sidecarCommand } from "./sidecar.ts";
 import { whyCommand } from "./why.ts";
 import { workerCommand } from "./worker.ts";
@@ -59,17 +62,24 @@ export function buildProgram(handlers: Handlers, io: Io, finish: (code: number) 
     whyCommand(handlers, io, finish),
     initCommand(handlers, finish),
     demoCommand(handlers, finish),
+    controlCommand(handlers, io, finish),
+    routeCommand(handlers, io, finish),
+    fleetCommand(handlers, io, finish),
     drainCommand(handlers, io, finish),
     healthcheckCommand(handlers, io, finish),
   ];
   for (const command of commands) program.addCommand(command);
   const worker = workerCommand(handlers, finish);
   program.addCommand(worker, { hidden: true });
-  for (const command of [program, ...commands, worker]) {
-    command
-      .exitOverride()
-      .showHelpAfterError(`(contender ${command === program ? "" : `${command.name()} `}--help tells more)`)
-      .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
-  }
+  settle(program, "contender", io);
   return program;
+}
+
+/** Errors are thrown and not exited with, output goes where the process says, and each command points to its own help. */
+function settle(command: Command, path: string, io: Io): void {
+  command
+    .exitOverride()
+    .showHelpAfterError(`(${path} --help tells more)`)
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
+  for (const each of command.commands) settle(each, `${path} ${each.name()}`, io);
 }

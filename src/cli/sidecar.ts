@@ -1,14 +1,11 @@
 /** `contender sidecar`: the daemon in the pod. Every setting is a flag too; a flag wins over its variable. */
-import { Command, Option } from "commander";
-import { errorTable } from "../base/errors.ts";
-import { problemLine } from "../base/parsed.ts";
+import { Command } from "commander";
 import { limitSettings } from "../config/limits.ts";
-import type { Setting } from "../config/setting.ts";
-import { parseSettings, type Strings } from "../config/settings.ts";
-import { settingsTable } from "../config/settings-table.ts";
+import { type ProxyRole, parseSettings, settingsOf } from "../config/settings.ts";
 import type { Handlers } from "./handlers.ts";
 import { examples, paragraphs } from "./help-text.ts";
 import type { Io } from "./io.ts";
+import { addFlags, goodSettings, overlaid } from "./setting-flags.ts";
 
 export function sidecarCommand(handlers: Handlers, io: Io, finish: (code: number) => void): Command {
   const command = new Command("sidecar")
@@ -35,42 +32,24 @@ A config service (--control) goes before both, which serve until it has given ro
         ["on two cores", "contender sidecar --workers 2"],
       ),
     );
-  const settings: Setting<unknown>[] = Object.values(settingsTable);
-  for (const setting of settings) {
-    const fallback = setting.default === "" ? "" : `, default ${setting.default}`;
-    command.addOption(
-      new Option(`${flagOf(setting)} <${setting.placeholder}>`, `${setting.doc} (${setting.env}${fallback})`),
-    );
-  }
-  return command.action(async () => {
-    finish(await run(overlaid(io.env, settings, command), handlers, io));
+  return runsProxy(command, "sidecar", handlers, io, finish);
+}
+
+/** The flags of a role, and what becomes of them: both roles are the same proxy. */
+export function runsProxy(
+  command: Command,
+  role: ProxyRole,
+  handlers: Handlers,
+  io: Io,
+  finish: (code: number) => void,
+): Command {
+  const settings = settingsOf(role);
+  return addFlags(command, settings).action(async () => {
+    finish(await handlers.sidecar(goodSettings(parseSettings(overlaid(io.env, settings, command), role))));
   });
 }
 
-async function run(env: Strings, handlers: Handlers, io: Io): Promise<number> {
-  const settings = parseSettings(env);
-  if (settings.ok) return await handlers.sidecar(settings.value);
-  io.err("contender: [SETTINGS_INVALID] the settings are wrong\n");
-  for (const problem of settings.problems) io.err(`${problemLine(problem)}\n`);
-  return errorTable.SETTINGS_INVALID.exitCode;
-}
-
-/** `CONTENDER_ACCESS_LOG` is `--access-log`. */
-const flagOf = ({ env }: Setting<unknown>): string =>
-  `--${env.slice("CONTENDER_".length).toLowerCase().replaceAll("_", "-")}`;
-
-function overlaid(env: Strings, settings: readonly Setting<unknown>[], command: Command): Strings {
-  const flags = settings.flatMap((setting): [string, string][] => {
-    const name = flagOf(setting)
-      .slice(2)
-      .replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-    const value: unknown = command.getOptionValue(name);
-    return typeof value === "string" ? [[setting.env, value]] : [];
-  });
-  return { ...env, ...Object.fromEntries(flags) };
-}
-
-function limitsText(): string {
+export function limitsText(): string {
   const width = Math.max(...limitSettings.map(({ env }) => env.length)) + 2;
   const lines = limitSettings.map((limit) => `  ${limit.env.padEnd(width)}${limit.doc} (default ${limit.default})`);
   return ["", "Limits, by the environment only:", ...lines].join("\n");

@@ -9,18 +9,26 @@ import { environmentSnapshot, routeSettingsBesideFile, surroundings } from "../c
 import { parseSettings } from "../config/settings.ts";
 import type { Loaded } from "../config/snapshot.ts";
 import { loadPath } from "../config/sources/file.ts";
+import type { Administration, SlotRun } from "../model/administration.ts";
 import type { Snapshot } from "../model/route.ts";
+import type { SlotRange } from "../model/slots.ts";
 import { adminAddress } from "./admin-address.ts";
 import { surroundingsFrom } from "./check.ts";
+import { addServiceFlags, askService, namesService } from "./config-service.ts";
 import type { Explanation, Handlers } from "./handlers.ts";
 import { examples, paragraphs } from "./help-text.ts";
+import { formatInstant } from "./instant.ts";
 import type { Io } from "./io.ts";
 import { percent } from "./percent.ts";
+import { instant } from "./route-views.ts";
+import { goodSettings } from "./setting-flags.ts";
+import { plain } from "./table.ts";
 
 interface WhyOptions {
   readonly key: string;
   readonly file?: string;
   readonly admin?: string;
+  readonly at?: number;
   readonly json?: true;
 }
 
@@ -28,27 +36,38 @@ interface WhyOptions {
 const adminTimeoutMs = 5_000;
 
 export function whyCommand(handlers: Handlers, io: Io, finish: (code: number) => void): Command {
-  return new Command("why")
+  const command = new Command("why")
     .summary("which variant a key gets, with weights, slot and reason")
     .description(
       paragraphs(`Tells which variant of ROUTE answers the calls of a key, and why. It works the same assignment out that a sidecar
-does, from the routes of a file, of a running sidecar, or of the environment (CONTENDER_CONFIG, CONTENDER_CHAMPION …).`),
+does, from the routes of a file, of a running sidecar, of the config service, or of the environment. The service is asked
+where CONTENDER_CONTROL or --control names it, and knows what was in force at any time that its history goes back to (--at).`),
     )
     .argument("<ROUTE>", "name of the route")
     .requiredOption("-k, --key <KEY>", "the key, such as a user id; an integer as its decimal digits")
     .option("-f, --file <PATH>", "routes of a file or directory")
     .addOption(new Option("--admin <ADDRESS>", "routes in force in the sidecar with this admin port").conflicts("file"))
-    .option("--json", "print one JSON document")
+    .addOption(
+      new Option("--at <TIME>", "as the config service had it then: 2026-03-01T12:00:00Z, or 10m for ten minutes ago")
+        .argParser(instant(io))
+        .conflicts(["file", "admin"]),
+    )
+    .option("--json", "print one JSON document");
+  return addServiceFlags(command)
     .addHelpText(
       "after",
       examples(
         ["by a file", "contender why fraud --key user-17 --file routes.yaml"],
         ["by a running sidecar", "contender why fraud --key user-17 --admin 127.0.0.1:7401"],
+        [
+          "as it was yesterday at noon",
+          "contender why fraud --key user-17 --control 127.0.0.1:7410 --at 2026-03-01T12:00:00Z",
+        ],
         ["the variant alone", "contender why fraud --key user-17 --file routes.yaml --json | jq -r .variant"],
       ),
     )
     .action(async (name: string, options: WhyOptions) => {
-      const snapshot = await snapshotFrom(options, handlers, io);
+      const snapshot = await snapshotFrom(command, name, options, handlers, io);
       const route = snapshot.routes.find((each) => each.name === name);
       if (route === undefined) {
         const names = snapshot.routes.map((each) => each.name);
@@ -62,23 +81,52 @@ does, from the routes of a file, of a running sidecar, or of the environment (CO
     });
 }
 
-async function snapshotFrom(options: WhyOptions, handlers: Handlers, io: Io): Promise<Snapshot> {
+async function snapshotFrom(
+  command: Command,
+  name: string,
+  options: WhyOptions,
+  handlers: Handlers,
+  io: Io,
+): Promise<Snapshot> {
   if (options.admin !== undefined) return good(await fromSidecar(options.admin, handlers, io));
   if (options.file !== undefined) return good(await loadPath(options.file, surroundingsFrom(io.env)));
-  const settings = parseSettings(io.env);
-  if (!settings.ok) {
-    throw new ContenderError(
-      "SETTINGS_INVALID",
-      `the settings are wrong\n${settings.problems.map(problemLine).join("\n")}`,
-    );
+  if (namesService(command, io)) {
+    return await askService(command, handlers, io, (service) => fromService(service, name, options.at, io), name);
   }
-  const { config } = settings.value;
-  const beside = routeSettingsBesideFile(settings.value);
+  if (options.at !== undefined) {
+    const text = "--at: only the config service knows what was: set CONTENDER_CONTROL=HOST:PORT, or give --control";
+    throw new ContenderError("SETTINGS_INVALID", text);
+  }
+  const settings = goodSettings(parseSettings(io.env));
+  const { config } = settings;
+  const beside = routeSettingsBesideFile(settings);
   if (beside.length > 0) return good({ ok: false, problems: beside, warnings: [] });
-  if (config === undefined) return good(environmentSnapshot(settings.value));
-  if (config.kind === "path") return good(await loadPath(config.path, surroundings(settings.value)));
+  if (config === undefined) return good(environmentSnapshot(settings));
+  if (config.kind === "path") return good(await loadPath(config.path, surroundings(settings)));
   const text = `CONTENDER_CONFIG is no path: ask a sidecar that has its routes from there with --admin, or save them and name the file with --file`;
   throw new ContenderError("SETTINGS_INVALID", text);
+}
+
+/** The route as the service has or had it: its document says all but the table, which hangs on the weights before it too. */
+async function fromService(service: Administration, name: string, atMs: number | undefined, io: Io): Promise<Snapshot> {
+  const { document, table, revision, author } = await service.get(name, atMs);
+  const when = atMs === undefined ? "" : ` as of ${formatInstant(atMs)}`;
+  const source = `${service.where}${when}, by ${plain(author.name)} at ${formatInstant(author.atMs)}`;
+  const loaded = loadTexts(source, [{ name: `route ${name}`, text: document }], surroundingsFrom(io.env));
+  const snapshot = good(loaded);
+  const routes = snapshot.routes.map((route) => ({ ...route, table: rangesOf(table) }));
+  return { ...snapshot, version: String(revision), routes };
+}
+
+/** None for a route that needs none: md5-100 has its own. */
+function rangesOf(runs: readonly SlotRun[]): SlotRange[] | undefined {
+  let from = 0;
+  const ranges = runs.map(({ variant, slots }) => {
+    const range = { from, to: from + slots, variant };
+    from = range.to;
+    return range;
+  });
+  return ranges.length === 0 ? undefined : ranges;
 }
 
 async function fromSidecar(given: string, handlers: Handlers, io: Io): Promise<Loaded> {

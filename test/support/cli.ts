@@ -4,6 +4,7 @@ import { run } from "../../src/cli/program.ts";
 import type { Strings } from "../../src/config/settings.ts";
 import { explain } from "../../src/router/explain.ts";
 import { compileAssigner } from "../../src/router/route-assigner.ts";
+import { ManualClock } from "./manual-clock.ts";
 import { parsedValue } from "./parsed.ts";
 
 export interface Ran {
@@ -18,6 +19,12 @@ export interface Surroundings {
   readonly env?: Strings;
   readonly stdin?: string;
   readonly handlers?: Partial<Handlers>;
+  /** Of the terminal; none by default. */
+  readonly columns?: number;
+  readonly drawsProgress?: boolean;
+  readonly clock?: ManualClock;
+  /** Is handed what a signal calls. */
+  readonly onStop?: (fn: () => void) => void;
 }
 
 /** Runs one command line. */
@@ -31,6 +38,8 @@ export async function contender(argv: readonly string[], given: Surroundings = {
   const handlers: Handlers = {
     version: "1.2.3",
     sidecar: note("sidecar"),
+    control: note("control"),
+    administration: () => Promise.reject(new Error("no config service in this test")),
     worker: () => note("worker")(undefined),
     init: note("init"),
     demo: {
@@ -41,7 +50,21 @@ export async function contender(argv: readonly string[], given: Surroundings = {
     askAdmin: () => Promise.reject(new Error("no admin port in this test")),
     ...given.handlers,
   };
+  const clock = given.clock ?? new ManualClock();
   const code = await run(argv, handlers, {
+    clock,
+    // Time passes for who waits, and for nobody else.
+    pause: (ms) => {
+      clock.advance(ms);
+      return new Promise(setImmediate);
+    },
+    who: "ana@laptop",
+    columns: given.columns,
+    drawsProgress: given.drawsProgress ?? false,
+    onStop: (fn) => {
+      given.onStop?.(fn);
+      return () => undefined;
+    },
     env: given.env ?? {},
     stdin: () => Promise.resolve(given.stdin ?? ""),
     out: (text) => {

@@ -4,7 +4,8 @@ import { ContenderError } from "../../../src/base/errors.ts";
 import type { Settings } from "../../../src/config/settings.ts";
 import { contender } from "../../support/cli.ts";
 
-const commands = ["sidecar", "check", "why", "init", "demo", "drain", "healthcheck"];
+const commands = ["sidecar", "check", "why", "init", "demo", "control", "fleet", "drain", "healthcheck"];
+const routeCommands = ["apply", "get", "list", "weights", "history", "undo", "delete"];
 
 describe("contender", () => {
   it("prints its version", async () => {
@@ -24,9 +25,9 @@ describe("contender", () => {
     assert.match(err, /^Usage: contender/);
   });
 
-  for (const name of commands) {
+  for (const name of [...commands, ...routeCommands.map((each) => `route ${each}`)]) {
     it(`has a help for ${name} that says what it does, and shows examples that it understands`, async () => {
-      const { code, out } = await contender([name, "--help"]);
+      const { code, out } = await contender([...name.split(" "), "--help"]);
       assert.equal(code, 0);
       assert.match(out, new RegExp(`^Usage: contender ${name}`));
       const examples = out.slice(out.indexOf("\nExamples:\n"));

@@ -4,7 +4,9 @@ import { ContenderError } from "../../../src/base/errors.ts";
 import type { Handlers } from "../../../src/cli/handlers.ts";
 import { loadTexts } from "../../../src/config/files.ts";
 import { toDocument } from "../../../src/config/to-document.ts";
+import { atMs, routeState, scripted } from "../../support/administration.ts";
 import { contender } from "../../support/cli.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { parsedValue } from "../../support/parsed.ts";
 import { routeFixtures } from "../../support/route-fixtures.ts";
 
@@ -153,6 +155,61 @@ describe("contender why", () => {
     it("does not go with --file", async () => {
       assert.equal((await contender(["why", "a", "--key", "k", "--file", "f", "--admin", "127.0.0.1:1"])).code, 64);
     });
+  });
+});
+
+describe("contender why, by the config service", () => {
+  const clock = new ManualClock({ wallMs: atMs(0) });
+  const control = { CONTENDER_CONTROL: "127.0.0.1:7410" };
+  /** All of v42's slots stand first, as no table that is filled anew has them. */
+  const table = [
+    { variant: "v42", slots: 32_768 },
+    { variant: "v41", slots: 32_768 },
+  ];
+  const service = () => scripted({ get: () => Promise.resolve(routeState({ table })) });
+  const argv = ["why", "fraud", "--key", "user-1"];
+
+  it("works it out by the table that the service has", async () => {
+    for (let i = 0; i < 20; i++) {
+      const { handlers } = service();
+      const given = { env: control, handlers };
+      const { variant, slot } = why((await contender(["why", "fraud", "-k", `user-${i}`, "--json"], given)).out);
+      assert.equal(variant, (slot ?? 0) < 32_768 ? "v42" : "v41");
+    }
+  });
+
+  it("says which revision that was, and whose", async () => {
+    const { handlers } = service();
+    const { code, out } = await contender([...argv, "--control", "127.0.0.1:7410", "--at", "10m"], { handlers, clock });
+    assert.equal(code, 0);
+    const source = "127.0.0.1:7410 as of 2026-03-01T09:50:00Z, by ana@laptop? at 2026-03-01T10:00:00Z";
+    assert.match(out, new RegExp(`^route +fraud \\(version 12, ${source.replace("?", "\\?")}\\)$`, "m"));
+    assert.match(out, /^table +v41 50%, v42 50%$/m);
+  });
+
+  it("asks for what was at that time", async () => {
+    const { handlers, asked } = service();
+    await contender([...argv, "--at", "2026-03-01T09:00:00Z"], { env: control, handlers, clock });
+    assert.deepEqual(asked, [["get", "fraud", atMs(-3_600)]]);
+  });
+
+  it("asks nobody where a file is named", async () => {
+    const { handlers, asked } = service();
+    const { code } = await contender([...argv, "--file", file], { env: control, handlers });
+    assert.deepEqual([code, asked], [0, []]);
+  });
+
+  it("knows nothing of the past without the service", async () => {
+    const { code, err } = await contender([...argv, "--at", "10m"], { env, clock });
+    assert.equal(code, 64);
+    assert.match(
+      err,
+      /--at: only the config service knows what was: set CONTENDER_CONTROL=HOST:PORT, or give --control/,
+    );
+  });
+
+  it("does not take --at for a file", async () => {
+    assert.equal((await contender([...argv, "--at", "10m", "--file", file])).code, 64);
   });
 });
 

@@ -1,0 +1,78 @@
+/** How a command asks the config service: the flags that say where it is and who asks, and errors that say what to do next. */
+import type { Command } from "commander";
+import { ContenderError } from "../base/errors.ts";
+import { controlClientSettings, parseControlClient } from "../config/control-client.ts";
+import type { Setting } from "../config/setting.ts";
+import type { Administration } from "../model/administration.ts";
+import { timeoutOption } from "./arguments.ts";
+import type { Handlers } from "./handlers.ts";
+import type { Io } from "./io.ts";
+import { addFlags, goodSettings, overlaid } from "./setting-flags.ts";
+
+const settings: readonly Setting<unknown>[] = Object.values(controlClientSettings);
+const { control, controlCert, controlKey, controlTokenFile } = controlClientSettings;
+const group = "The config service:";
+
+/** `--control`, those of TLS and of who asks, and `--timeout`. */
+export function addServiceFlags(command: Command): Command {
+  addFlags(command, settings, group);
+  return command.addOption(timeoutOption("how long to wait for each answer", 10_000).helpGroup(group));
+}
+
+/** Whether the environment or a flag names a service. */
+export function namesService(command: Command, io: Io): boolean {
+  return (overlaid(io.env, settings, command)[control.env]?.trim() ?? "") !== "";
+}
+
+/** @param route that the command is about, for what errors suggest */
+export async function askService<T>(
+  command: Command,
+  handlers: Handlers,
+  io: Io,
+  ask: (service: Administration) => Promise<T>,
+  route = "NAME",
+): Promise<T> {
+  const env = overlaid(io.env, settings, command);
+  const client = goodSettings(parseControlClient(env));
+  const timeoutMs = command.getOptionValue("timeout") as number;
+  const service = await handlers.administration(client, { actor: io.who, timeoutMs });
+  try {
+    return await ask(service);
+  } catch (reason) {
+    if (!(reason instanceof ContenderError)) throw reason;
+    const proves = client.tokenFile !== undefined || client.tls?.cert !== undefined;
+    const hint = hintFor(reason, route, namesService(command, io) ? undefined : service.where, proves);
+    throw hint === undefined ? reason : withHint(reason, hint);
+  } finally {
+    service.close();
+  }
+}
+
+/** The same error, with a line below that says what to do. */
+export function withHint(error: ContenderError, hint: string): ContenderError {
+  const text = error.message.slice(`[${error.code}] `.length);
+  return new ContenderError(error.code, `${text}\n${hint}`, { cause: error });
+}
+
+/** @param assumed where was asked because nobody said where @param proves whether anything says who asks */
+function hintFor(
+  { code }: ContenderError,
+  route: string,
+  assumed: string | undefined,
+  proves: boolean,
+): string | undefined {
+  switch (code) {
+    case "CONTROL_UNREACHABLE":
+      if (assumed === undefined) return undefined;
+      return `${control.env} is not set, so ${assumed} was asked: set ${control.env}=HOST:PORT (tls://HOST:PORT with TLS), or give --control`;
+    case "CONFLICT":
+      return `look again: contender route get ${route} and contender route history ${route} show what is there now`;
+    case "ROUTE_UNKNOWN":
+      return "contender route list shows which there are";
+    case "FORBIDDEN":
+      if (proves) return undefined;
+      return `nothing says who asks: set ${controlTokenFile.env}, or ${controlCert.env} and ${controlKey.env}`;
+    default:
+      return undefined;
+  }
+}
