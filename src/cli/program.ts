@@ -9,6 +9,7 @@ import { controlCommand } from "./control.ts";
 import { demoCommand } from "./demo.ts";
 import { drainCommand } from "./drain.ts";
 import { fleetCommand } from "./fleet.ts";
+import { gatewayCommand } from "./gateway.ts";
 import type { Handlers } from "./handlers.ts";
 import { healthcheckCommand } from "./healthcheck.ts";
 import { examples } from "./help-text.ts";
@@ -62,6 +63,7 @@ export function buildProgram(handlers: Handlers, io: Io, finish: (code: number) 
     whyCommand(handlers, io, finish),
     initCommand(handlers, finish),
     demoCommand(handlers, finish),
+    gatewayCommand(handlers, io, finish),
     controlCommand(handlers, io, finish),
     routeCommand(handlers, io, finish),
     fleetCommand(handlers, io, finish),

@@ -32,10 +32,10 @@ export class SidecarProcess {
   exit: Exit | undefined = undefined;
   readonly #child: ChildProcess;
 
-  private constructor(env: Readonly<Record<string, string>>, descriptors: number | undefined) {
+  private constructor(env: Readonly<Record<string, string>>, descriptors: number | undefined, role: string) {
     const { PATH = "" } = process.env;
     const ports = { CONTENDER_LISTEN: "127.0.0.1:0", CONTENDER_ADMIN: "127.0.0.1:0" };
-    const command = [process.execPath, "bin/contender.js", "sidecar"];
+    const command = [process.execPath, "bin/contender.js", role];
     const limited = ["/bin/sh", "-c", `ulimit -n ${descriptors} && exec "$0" "$@"`, ...command];
     const [file = "", ...args] = descriptors === undefined ? command : limited;
     this.#child = spawn(file, args, {
@@ -57,9 +57,14 @@ export class SidecarProcess {
   /**
    * Starts one on free ports and waits until it says that it is ready.
    * @param descriptors how many files it may have open
+   * @param role `gateway` runs the same as a workload of its own
    */
-  static async start(env: Readonly<Record<string, string>>, descriptors?: number): Promise<SidecarProcess> {
-    const started = new SidecarProcess(env, descriptors);
+  static async start(
+    env: Readonly<Record<string, string>>,
+    descriptors?: number,
+    role: "sidecar" | "gateway" = "sidecar",
+  ): Promise<SidecarProcess> {
+    const started = new SidecarProcess(env, descriptors, role);
     await until(
       () => started.event("ready") !== undefined || started.exit !== undefined,
       "the sidecar is ready",
