@@ -6,6 +6,7 @@ import { didYouMean } from "../base/nearest.ts";
 import { problemLine } from "../base/parsed.ts";
 import { effectiveRoutes, loadEffective } from "../config/effective-routes.ts";
 import { environmentSnapshot, routeSettingsBesideFile, surroundings } from "../config/environment-route.ts";
+import { loadTexts } from "../config/files.ts";
 import { parseSettings } from "../config/settings.ts";
 import type { Loaded } from "../config/snapshot.ts";
 import { loadPath } from "../config/sources/file.ts";

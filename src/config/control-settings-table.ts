@@ -114,6 +114,13 @@ export const controlSettingsTable = {
     doc: "By which other replicas reach this one; where it is not set, where it listens.",
     read: optional(tcp(readAddress)),
   }),
+  replicaTokenFile: setting<string | undefined>({
+    env: "CONTENDER_REPLICA_TOKEN_FILE",
+    default: "",
+    placeholder: "PATH",
+    doc: "File of the bearer token by which other replicas know this one; read anew for each connection. Without it they know it by its certificate.",
+    read: optional(read),
+  }),
   history: setting<number>({
     env: "CONTENDER_HISTORY",
     default: "1000",

@@ -153,6 +153,11 @@ export class Control {
     return this.#peers.caughtUp;
   }
 
+  /** Who may do what has changed. */
+  recheck(): void {
+    this.#watching?.recheck();
+  }
+
   get leadership(): LeadershipState {
     return this.#leadership.state;
   }

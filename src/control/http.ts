@@ -5,10 +5,11 @@
  * production install has.
  */
 import { createServer as createPlain, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createSecure } from "node:https";
+import { createServer as createSecure, type Server as SecureServer } from "node:https";
 import { type Address, formatAddress } from "../base/address.ts";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
+import type { TlsOptions } from "./tls-options.ts";
 
 export interface HttpAnswer {
   readonly status: number;
@@ -21,12 +22,6 @@ export interface HttpAnswer {
 export interface HttpEndpoint {
   readonly about: string;
   answer(request: IncomingMessage, query: URLSearchParams): Promise<HttpAnswer> | HttpAnswer;
-}
-
-export interface TlsTexts {
-  readonly cert: string;
-  readonly key: string;
-  readonly clientCa: string | undefined;
 }
 
 const limits = {
@@ -67,7 +62,7 @@ export class ControlHttp {
   readonly #clock: Clock;
   readonly #failed: (path: string, reason: unknown) => void;
 
-  constructor(clock: Clock, failed: (path: string, reason: unknown) => void, tls?: TlsTexts) {
+  constructor(clock: Clock, failed: (path: string, reason: unknown) => void, tls?: TlsOptions) {
     this.#clock = clock;
     this.#failed = failed;
     const options = {
@@ -84,11 +79,9 @@ export class ControlHttp {
         : createSecure(
             {
               ...options,
-              cert: tls.cert,
-              key: tls.key,
-              minVersion: "TLSv1.2",
+              ...tls,
               // Who shows no certificate may have a token.
-              ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: false }),
+              ...(tls.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: false }),
             },
             receive,
           );
@@ -118,9 +111,8 @@ export class ControlHttp {
   }
 
   /** New certificates, for connections that come from now on. */
-  secure({ cert, key, clientCa }: TlsTexts): void {
-    const server = this.#server as Partial<{ setSecureContext(options: object): void }>;
-    server.setSecureContext?.({ cert, key, ...(clientCa === undefined ? {} : { ca: clientCa }) });
+  secure(tls: TlsOptions): void {
+    (this.#server as Partial<SecureServer>).setSecureContext?.(tls);
   }
 
   close(): Promise<void> {

@@ -5,6 +5,7 @@
  * when ten thousand sidecars come back at once, the kernel drops what does not fit, to be sent again after 1, 3 and 7 s.
  */
 import { createServer, type Server as Listener } from "node:net";
+import { createServer as createSecureServer, type Server as SecureListener } from "node:tls";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { definitions } from "../api/protos.ts";
@@ -13,6 +14,7 @@ import { type Address, formatAddress } from "../base/address.ts";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import type { Control } from "./control.ts";
+import type { TlsOptions } from "./tls-options.ts";
 
 export interface ServerOptions {
   /** How long a stream may be silent before its peer is asked whether it is there, and how long it has to answer. */
@@ -58,10 +60,16 @@ export class ControlServer {
     reflectionOf(definitions()).addToServer(this.#server);
   }
 
-  /** @returns the address bound. @throws ContenderError ADDRESS_IN_USE. */
-  listen(address: Address, credentials: ServerCredentials = ServerCredentials.createInsecure()): Promise<string> {
-    const injector = this.#server.createConnectionInjector(credentials);
-    const listener = createServer({ noDelay: true }, (socket) => injector.injectConnection(socket));
+  /**
+   * @param tls what TLS is spoken with; in plain text without it. Who shows no certificate, or one that nobody vouches for, is let in as
+   *   somebody without one: a token may say who it is.
+   * @returns the address bound.
+   * @throws ContenderError ADDRESS_IN_USE.
+   */
+  listen(address: Address, tls?: TlsOptions): Promise<string> {
+    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    const listener = tls === undefined ? createServer({ noDelay: true }) : secureListener(tls);
+    listener.on(tls === undefined ? "connection" : "secureConnection", (socket) => injector.injectConnection(socket));
     this.#listener = listener;
     return new Promise((resolve, reject) => {
       const refused = (reason: Error): void => {
@@ -82,6 +90,12 @@ export class ControlServer {
     });
   }
 
+  /** New certificates, for connections that come from now on. */
+  secure(tls: TlsOptions): void {
+    const listener = this.#listener as Partial<SecureListener> | undefined;
+    listener?.setSecureContext?.(tls);
+  }
+
   /** Cuts a `close` short. */
   force(): void {
     this.#server.forceShutdown();
@@ -99,4 +113,17 @@ export class ControlServer {
       });
     });
   }
+}
+
+/** A peer that does not finish its handshake is gone after it. */
+const handshakeTimeout = 10_000;
+
+function secureListener(tls: TlsOptions): SecureListener {
+  return createSecureServer({
+    ...tls,
+    noDelay: true,
+    handshakeTimeout,
+    ALPNProtocols: ["h2"],
+    ...(tls.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: false }),
+  }).on("tlsClientError", (_, socket) => socket.destroy());
 }

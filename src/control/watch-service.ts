@@ -41,9 +41,9 @@ type Stream = ServerDuplexStream<WatchRequest, Buffer>;
 interface Watcher {
   readonly stream: Stream;
   readonly node: NodeMessage;
-  readonly caller: SidecarCaller;
+  caller: SidecarCaller;
   readonly member: Member;
-  readonly viewer: Viewer;
+  viewer: Viewer;
   view: View;
   /** The `Views` that its view is one of. */
   views: Views;
@@ -97,6 +97,12 @@ export class WatchService {
     this.#cancelBeat();
     this.#walking = undefined;
     for (const { stream } of this.#watchers.values()) stream.end();
+  }
+
+  /** Who may do what has changed: each sidecar is asked anew who it is, and whoever is nobody any more is ended. */
+  recheck(): void {
+    for (const watcher of this.#watchers.values()) this.#recheck(watcher);
+    this.walk();
   }
 
   readonly watch = (stream: Stream): void => {
@@ -161,6 +167,25 @@ export class WatchService {
     if (watcher.views !== this.#views || watcher.member.version !== watcher.view.version) this.walk();
   }
 
+  /** @returns whether it may go on. */
+  #recheck(watcher: Watcher): boolean {
+    const { stream, node, caller } = watcher;
+    try {
+      const now = this.#ports.callers.sidecar(stream as unknown as AnyCall, "watch", node);
+      if (JSON.stringify(now) === JSON.stringify(caller)) return true;
+      watcher.caller = now;
+      watcher.viewer = new Viewer(now.labels, node.instance, node.capabilities);
+      watcher.view = this.#viewOf(watcher.viewer);
+      this.#note(watcher);
+      return true;
+    } catch (reason) {
+      const { code, details } = refusal(reason);
+      this.#left(watcher);
+      fail(stream, code, details);
+      return false;
+    }
+  }
+
   #left(watcher: Watcher): void {
     const { instance } = watcher.node;
     if (this.#watchers.get(instance) !== watcher) return;
@@ -196,7 +221,8 @@ export class WatchService {
       const turn = this.#beat++ % beats;
       let index = 0;
       for (const watcher of this.#watchers.values()) {
-        if (index++ % beats !== turn) continue;
+        // A certificate that has ended to be valid since is nobody's.
+        if (index++ % beats !== turn || !this.#recheck(watcher)) continue;
         if (!this.#send(watcher)) this.#heartbeat(watcher);
       }
     });

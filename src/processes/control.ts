@@ -1,22 +1,26 @@
 /** One `contender control` in a process of its own, from its settings to its exit code. */
 import { hostname } from "node:os";
-import { Client, credentials, ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import { ControlChannel } from "../api/channel.ts";
 import { method } from "../api/protos.ts";
-import { formatAddress } from "../base/address.ts";
+import { formatAddress, readAddress } from "../base/address.ts";
 import { systemChance } from "../base/chance.ts";
 import { systemClock } from "../base/clock.ts";
+import { ContenderError } from "../base/errors.ts";
 import type { ControlSettings } from "../config/control-settings.ts";
 import { formatStore } from "../config/control-settings-table.ts";
+import { pemFiles } from "../config/sources/pem-files.ts";
+import { readSecret } from "../config/sources/secret-file.ts";
 import { Control, type ControlEvent } from "../control/control.ts";
 import { openEmbeddedStore } from "../control/embedded/open.ts";
 import { ControlHttp } from "../control/http.ts";
 import { httpEndpoints } from "../control/http-endpoints.ts";
-import { openCallers } from "../control/open-callers.ts";
 import type { PeersPorts, ShareResponse } from "../control/peers.ts";
 import { ControlServer } from "../control/server.ts";
 import type { Store } from "../control/store.ts";
+import type { TlsOptions } from "../control/tls-options.ts";
 import { ControlMetrics } from "../observe/control-metrics.ts";
+import { openSecurity } from "./control-security.ts";
 import { logCloseMs, type ProcessPorts } from "./ports.ts";
 import { openProcessLog } from "./process-log.ts";
 
@@ -29,7 +33,7 @@ const warned: ReadonlySet<ControlEvent["kind"]> = new Set<ControlEvent["kind"]>(
   "replica_failed",
 ]);
 
-export class ControlProcess {
+class ControlProcess {
   readonly #settings: ControlSettings;
   readonly #ports: ProcessPorts;
   #draining = false;
@@ -50,10 +54,17 @@ export class ControlProcess {
 
   async #run(log: Logger): Promise<number> {
     const { listen, http, advertise, history, heartbeatMs, reportIntervalMs, leaseMs, gracePeriodMs } = this.#settings;
+    const renewed = (tls: TlsOptions): void => {
+      web.secure(tls);
+      server?.secure(tls);
+    };
+    let server: ControlServer | undefined;
+    const security = await openSecurity(this.#settings, log, renewed);
+    const failed = (path: string, reason: unknown): void => {
+      log.error({ event: "http_failed", path, reason: String(reason) });
+    };
     // It keeps the process alive while the store is waited for, and tells probes so.
-    const web = new ControlHttp(systemClock, (path, reason) =>
-      log.error({ event: "http_failed", path, reason: String(reason) }),
-    );
+    const web = new ControlHttp(systemClock, failed, security.tls);
     const httpAddress = await web.listen(http);
     const store = await openStore(this.#settings);
     const name = `${hostname()}-${Math.trunc(systemChance.next() * 2 ** 32).toString(16)}`;
@@ -62,30 +73,32 @@ export class ControlProcess {
         store,
         clock: systemClock,
         chance: systemChance,
-        callers: openCallers,
+        callers: security.callers,
         self: { name, address: formatAddress(advertise ?? listen) },
-        dial,
+        dial: dialling(this.#settings),
         onEvent: ({ kind, ...event }) => log[warned.has(kind) ? "warn" : "info"]({ event: kind, ...event }),
       },
       { historyLimit: history, heartbeatMs, reportIntervalMs, leaseMs },
     );
     await control.open();
-    const server = new ControlServer(control, systemClock);
+    security.access.onChange(() => control.recheck());
+    const grpc = new ControlServer(control, systemClock);
+    server = grpc;
     const metrics = this.#metrics(control);
     const endpoints = httpEndpoints({
       control,
       contentType: metrics.contentType,
       metrics: () => metrics.exposition(),
-      sidecar: (_, asked) => asked,
-      reader: () => undefined,
+      sidecar: (request, asked) => security.sidecar(request, asked),
+      reader: (request) => security.reader(request),
       draining: () => this.#draining,
     });
     web.serve(endpoints);
-    const grpcAddress = await server.listen(listen, ServerCredentials.createInsecure());
+    const grpcAddress = await grpc.listen(listen, security.tls);
     await control.join();
     const ended = new Promise<string>((resolve) => {
       this.#ports.onStop((signal) => {
-        if (this.#draining) server.force();
+        if (this.#draining) grpc.force();
         this.#draining = true;
         resolve(signal);
       });
@@ -103,8 +116,9 @@ export class ControlProcess {
     const why = await ended;
     log.info({ event: "draining", why });
     await control.close();
-    await server.close(gracePeriodMs);
+    await grpc.close(gracePeriodMs);
     await web.close();
+    security.close();
     await store.close();
     log.info({ event: "stopped", clean: true });
     return 0;
@@ -143,20 +157,60 @@ export class ControlProcess {
   }
 }
 
-async function openStore({ store }: ControlSettings): Promise<Store> {
-  if (store.kind === "dir") return await openEmbeddedStore(store.path, { clock: systemClock, chance: systemChance });
-  throw new Error("etcd comes next");
+async function openStore(settings: ControlSettings): Promise<Store> {
+  const { store, storeCa, storeCert, storeKey, storeUser, storePasswordFile } = settings;
+  const ports = { clock: systemClock, chance: systemChance };
+  if (store.kind === "dir") return await openEmbeddedStore(store.path, ports);
+  const { openEtcdStore } = await import("../control/etcd-store.ts");
+  const pem = (path: string | undefined) => (path === undefined ? undefined : Buffer.from(secretOf(path)));
+  const tls = { ca: pem(storeCa), cert: pem(storeCert), key: pem(storeKey) };
+  return await openEtcdStore({
+    ...ports,
+    endpoints: store.endpoints,
+    prefix: store.prefix,
+    tls: Object.fromEntries(Object.entries(tls).filter(([, bytes]) => bytes !== undefined)),
+    ...(storeUser !== undefined &&
+      storePasswordFile !== undefined && { user: { name: storeUser, password: secretOf(storePasswordFile) } }),
+  });
 }
 
-const dial: PeersPorts["dial"] = (address) => {
-  const client = new Client(address, credentials.createInsecure());
-  const { path, requestSerialize, responseDeserialize } = method<object, ShareResponse>("PeerService", "Share");
-  const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-  return {
-    stream,
-    close: () => {
-      stream.cancel();
-      client.close();
-    },
+/** @throws ContenderError SETTINGS_INVALID where the file can't be read. */
+function secretOf(path: string): string {
+  const secret = readSecret(path);
+  if (!secret.ok) throw new ContenderError("SETTINGS_INVALID", secret.message);
+  return secret.value;
+}
+
+/** Streams to other replicas, which are asked as any config service is, and shown this one's own certificate. */
+function dialling({
+  tlsCert: cert,
+  tlsKey: key,
+  tlsClientCa: ca,
+  replicaTokenFile: tokenFile,
+}: ControlSettings): PeersPorts["dial"] {
+  const tls = cert === undefined ? undefined : { ca, cert, key, serverName: undefined };
+  return (address) => {
+    const { host, port } = addressOf(address);
+    const control = { target: { host, port, tls: tls !== undefined }, tls, tokenFile };
+    const channel = new ControlChannel(control, { clock: systemClock, openPem: pemFiles(systemClock) });
+    const stream = channel.stream(method<object, ShareResponse>("PeerService", "Share"));
+    return {
+      stream,
+      close: () => {
+        stream.cancel();
+        channel.close();
+      },
+    };
   };
-};
+}
+
+/** @throws ContenderError INTERNAL for what no replica of ours writes. */
+function addressOf(text: string): { readonly host: string; readonly port: number } {
+  const address = readAddress(text);
+  if (address.ok && address.value.kind === "tcp") return address.value;
+  throw new ContenderError("INTERNAL", `a replica says it is at ${JSON.stringify(text)}`);
+}
+
+export function runControl(settings: ControlSettings, ports: ProcessPorts): Promise<number> {
+  return new ControlProcess(settings, ports).run();
+}

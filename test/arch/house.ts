@@ -58,7 +58,7 @@ const rpc = { homes: ["src/api/", "src/etcd/", "src/sync/", "src/control/", "src
 const demo = { homes: ["src/demo/"] };
 
 export const homes: Homes = {
-  "@grpc/grpc-js": { homes: [...rpc.homes, "src/processes/control.ts"] },
+  "@grpc/grpc-js": rpc,
   "@grpc/proto-loader": rpc,
   "@grpc/reflection": { homes: ["src/api/"] },
   commander: { homes: ["src/cli/"] },
@@ -91,7 +91,7 @@ export const homes: Homes = {
   "node:module": { homes: [] },
   // Addresses are only told apart by the free names; what opens a socket stays at home.
   "node:net": { homes: sockets, free: ["BlockList", "SocketAddress", "isIP", "isIPv4", "isIPv6"] },
-  "node:tls": { homes: sockets },
+  "node:tls": { homes: [...sockets, "src/control/tls-options.ts"] },
   "node:vm": { homes: [] },
   "node:worker_threads": { homes: [] },
 };

@@ -409,14 +409,18 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
         await committed(store, [put("w/1", "x")]);
         store.watch("w/", start, never).close();
         const told: number[] = [];
+        const first = Promise.withResolvers<void>();
         const watch = store.watch("w/", start, {
           changed: (revision) => {
             told.push(revision);
             watch.close();
+            first.resolve();
           },
           lost: never.lost,
         });
         await committed(store, [put("w/2", "x")]);
+        // Two watches of one store owe each other no order.
+        await first.promise;
         const witness = store.watch("w/", start, watcher);
         await committed(store, [put("w/end", "x")]);
         await watcher.saw("w/end");
