@@ -10,7 +10,7 @@ import { type Problem, problemLine } from "../base/parsed.ts";
 import { adminService } from "./admin-service.ts";
 import { Administration } from "./administration.ts";
 import type { Callers } from "./callers.ts";
-import { Counts } from "./counts.ts";
+import { Counts, readReport } from "./counts.ts";
 import { Fleet, type SidecarInfo } from "./fleet.ts";
 import { Leadership, type LeadershipState, type Replica } from "./leadership.ts";
 import { Peers, type PeersPorts } from "./peers.ts";
@@ -183,7 +183,7 @@ export class Control {
     const admin = adminService({ registry, administration, fleet, counts, callers });
     return [
       [watchDefinition(), { Watch: watching.watch, Fetch: watching.fetch } as UntypedServiceImplementation],
-      [definition("ReportService"), reports as unknown as UntypedServiceImplementation],
+      [reportDefinition(), reports as unknown as UntypedServiceImplementation],
       [definition("AdminService"), admin as UntypedServiceImplementation],
       [definition("PeerService"), { Share: this.#peers.listen } as unknown as UntypedServiceImplementation],
     ];
@@ -230,6 +230,12 @@ export class Control {
 }
 
 const definition = (name: ServiceName): ServiceDefinition => serviceDefinition(name);
+
+/** With requests whose bytes are kept: they are what is summed up later, and passed on. */
+function reportDefinition(): ServiceDefinition {
+  const { Report } = definition("ReportService");
+  return { Report: { ...Report, requestDeserialize: readReport } } as ServiceDefinition;
+}
 
 /** With answers that are bytes already: one snapshot is encoded once for thousands of streams. */
 function watchDefinition(): ServiceDefinition {

@@ -6,13 +6,36 @@
  * A process that ended keeps its last report. When there are too many of those, the oldest are added up into one sum, and what is
  * left of each is its name: a report that comes so late is refused, and counted, since it can't be told any more what of it is new.
  */
+
 import { durationMs, type HistogramMessage, type ReportRequest, type SeriesMessage } from "../api/messages.ts";
+import { messageType } from "../api/protos.ts";
 
 /** gRPC codes that say the server failed: https://grpc.io/docs/guides/status-codes/ sorts them; what the caller did wrong is not among them. */
 const serverErrors: ReadonlySet<number> = new Set([2, 4, 8, 12, 13, 14, 15]);
 
 /** Processes whose reports are kept apart. */
 export const mostInstances = 30_000;
+
+/** A report, and the bytes that it was read from. */
+export interface ReadReport {
+  readonly report: ReportRequest;
+  readonly bytes: Buffer;
+}
+
+/** Of bytes that are kept: a part of what was received would keep all of that. @throws where they are no report. */
+export function readReport(bytes: Buffer): ReadReport {
+  return { report: messageType<ReportRequest>("ReportRequest").decode(bytes), bytes: Buffer.from(bytes) };
+}
+
+/** A report that came inside another message. */
+export function written(report: ReportRequest): ReadReport {
+  return { report, bytes: messageType<ReportRequest>("ReportRequest").encode(report) };
+}
+
+interface Kept {
+  readonly sequence: number;
+  readonly bytes: Buffer;
+}
 
 export type Taken = "new" | "old" | "forgotten";
 
@@ -27,34 +50,35 @@ interface Sum {
 type Key = Pick<SeriesMessage, "variant" | "traffic" | "version" | "keyed">;
 
 export class Counts {
-  readonly #reports = new Map<string, ReportRequest>();
+  /** Encoded: read they are ten times as large, and of ten thousand reports the one that is asked for is a part. */
+  readonly #reports = new Map<string, Kept>();
   /** Sums of processes whose reports are not kept apart any more: by route, by key. */
   readonly #folded = new Map<string, Map<string, Sum>>();
   /** Those processes. */
   readonly #names = new Set<string>();
 
   /** Takes a report in. @returns whether it is the latest of its process. */
-  take(report: ReportRequest): Taken {
+  take({ report, bytes }: ReadReport): Taken {
     const name = nameOf(report);
     if (this.#names.has(name)) return "forgotten";
     const before = this.#reports.get(name);
     if (before !== undefined && before.sequence >= report.sequence) return "old";
     // Those that reported last stand at the end.
     this.#reports.delete(name);
-    this.#reports.set(name, report);
+    this.#reports.set(name, { sequence: report.sequence, bytes });
     if (this.#reports.size > mostInstances) this.#fold();
     return "new";
   }
 
   /** Every report that is kept, for a replica that has to know them all. */
-  all(): IterableIterator<ReportRequest> {
-    return this.#reports.values();
+  *all(): Iterable<ReportRequest> {
+    for (const { bytes } of this.#reports.values()) yield readReport(bytes).report;
   }
 
   /** Sums of a route, as `GetCountsResponse`. */
   of(route: string): object {
     const sums = new Map([...(this.#folded.get(route) ?? [])].map(([key, sum]) => [key, { ...sum }]));
-    for (const report of this.#reports.values()) addTo(sums, report, route);
+    for (const report of this.all()) addTo(sums, report, route);
     const series = [...sums].map(([key, sum]) => ({ ...(JSON.parse(key) as Key), ...sum }));
     series.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
     return { series, instances: this.#reports.size + this.#names.size };
@@ -63,7 +87,8 @@ export class Counts {
   #fold(): void {
     const [oldest] = this.#reports;
     if (oldest === undefined) return;
-    const [name, report] = oldest;
+    const [name, { bytes }] = oldest;
+    const { report } = readReport(bytes);
     this.#reports.delete(name);
     this.#names.add(name);
     for (const route of new Set(report.series.map((each) => each.route))) {

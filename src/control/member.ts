@@ -10,12 +10,8 @@ import { parseVersion } from "../api/version.ts";
 import type { Problem } from "../base/parsed.ts";
 import type { View } from "./views.ts";
 
-/** Something to send; without a snapshot the sidecar has these contents already, and only their name is new. */
-export interface Offer {
-  readonly version: string;
-  readonly nonce: string;
-  readonly snapshot: Buffer | undefined;
-}
+/** What to send of a view: all of it, or its name alone to a sidecar that has these contents already. The nonce is its version. */
+export type Offer = "whole" | "name";
 
 /** Between two tries with what a sidecar has refused. */
 export const refusedAgainMs = 60_000;
@@ -25,9 +21,8 @@ export class Member {
   version: string;
   /** Why it refused what it was sent last; empty where it did not. */
   problems: readonly Problem[] = [];
-  #open: Offer | undefined = undefined;
+  #open: { readonly version: string; readonly whole: boolean } | undefined = undefined;
   #refused: { readonly contents: string; readonly atMs: number } | undefined = undefined;
-  #count = 0;
   /** It did not know contents that it should have had: from now on they are sent whole. */
   #whole = false;
 
@@ -44,26 +39,25 @@ export class Member {
   /** What is to be sent now that this view is its own; undefined where nothing is. */
   offer(view: View, nowMs: number): Offer | undefined {
     if (this.#open !== undefined || view.version === this.version) return undefined;
-    const digest = digestOf(view.version);
     const refused = this.#refused;
     if (refused !== undefined && refused.contents === contentsOf(view.version) && nowMs - refused.atMs < refusedAgainMs)
       return undefined;
-    const had = !this.#whole && this.version !== "" && digestOf(this.version) === digest;
-    this.#open = { version: view.version, nonce: String(++this.#count), snapshot: had ? undefined : view.bytes };
-    return this.#open;
+    const had = !this.#whole && this.version !== "" && digestOf(this.version) === digestOf(view.version);
+    this.#open = { version: view.version, whole: !had };
+    return had ? "name" : "whole";
   }
 
   /** The sidecar's answer. @returns false where it answers nothing that it was sent last, and changes nothing. */
   answer(nonce: string, problems: readonly Problem[], nowMs: number): boolean {
     const open = this.#open;
-    if (open === undefined || nonce !== open.nonce) return false;
+    if (open === undefined || nonce !== open.version) return false;
     this.#open = undefined;
     this.problems = problems;
     if (problems.length === 0) {
       this.version = open.version;
       this.#refused = undefined;
       this.#whole = false;
-    } else if (open.snapshot === undefined) this.#whole = true;
+    } else if (!open.whole) this.#whole = true;
     else this.#refused = { contents: contentsOf(open.version), atMs: nowMs };
     return true;
   }

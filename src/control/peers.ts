@@ -11,7 +11,7 @@ import { type DurationMessage, durationMs, type ProblemMessage, type ReportReque
 import type { Clock } from "../base/clock.ts";
 import { sidecarMessage } from "./admin-service.ts";
 import type { AnyCall, Callers } from "./callers.ts";
-import type { Counts } from "./counts.ts";
+import { type Counts, type ReadReport, written } from "./counts.ts";
 import type { Fleet, SidecarInfo, SidecarState } from "./fleet.ts";
 import type { Replica } from "./leadership.ts";
 import { refusal } from "./refusal.ts";
@@ -95,7 +95,7 @@ export class Peers {
   }
 
   /** Resolves when every replica that is connected has it, or has been given the time. */
-  async share(report: ReportRequest): Promise<void> {
+  async share({ report }: ReadReport): Promise<void> {
     await Promise.all([...this.#links.values()].map((link) => link.tell({ report })));
   }
 
@@ -125,7 +125,7 @@ export class Peers {
     let replica = "";
     stream.on("data", (request: ShareRequest) => {
       if (request.replica !== "") replica = request.replica;
-      if (request.report !== undefined) this.#ports.counts.take(request.report);
+      if (request.report !== undefined) this.#ports.counts.take(written(request.report));
       if (request.sidecar !== undefined) this.#ports.fleet.note(sidecarOf(request.sidecar), replica);
       stream.write({ number: request.number });
     });

@@ -1,9 +1,9 @@
 /** `ReportService`: what sidecars counted, taken in, and passed on to the other replicas before it is acknowledged. */
 import type { ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
-import { durationMessage, type ReportRequest, type ReportResponse } from "../api/messages.ts";
+import { durationMessage, type ReportResponse } from "../api/messages.ts";
 import { ContenderError } from "../base/errors.ts";
 import type { AnyCall, Callers } from "./callers.ts";
-import type { Counts } from "./counts.ts";
+import type { Counts, ReadReport } from "./counts.ts";
 import type { Fleet } from "./fleet.ts";
 import { refusal } from "./refusal.ts";
 
@@ -13,16 +13,16 @@ export interface ReportPorts {
   readonly fleet: Fleet;
   readonly intervalMs: number;
   /** Resolves when every other replica that can be reached has the report. */
-  share(report: ReportRequest): Promise<void>;
+  share(report: ReadReport): Promise<void>;
   counted(taken: "new" | "old" | "forgotten"): void;
 }
 
 export function reportService(ports: ReportPorts) {
   const { callers, counts, fleet, intervalMs } = ports;
   const nextReport = durationMessage(intervalMs);
-  const take = async (call: ServerUnaryCall<ReportRequest, ReportResponse>): Promise<ReportResponse> => {
+  const take = async (call: ServerUnaryCall<ReadReport, ReportResponse>): Promise<ReportResponse> => {
     const { request } = call;
-    const { instance, namespace, workload } = request;
+    const { instance, namespace, workload } = request.report;
     if (instance === "") throw new ContenderError("CONFIG_INVALID", "want the instance that the counts are of");
     callers.sidecar(call as unknown as AnyCall, "report", { instance, namespace, workload, pod: "" });
     const taken = counts.take(request);
@@ -32,7 +32,7 @@ export function reportService(ports: ReportPorts) {
     return { nextReport };
   };
   return {
-    Report: (call: ServerUnaryCall<ReportRequest, ReportResponse>, done: sendUnaryData<ReportResponse>): void => {
+    Report: (call: ServerUnaryCall<ReadReport, ReportResponse>, done: sendUnaryData<ReportResponse>): void => {
       take(call).then(
         (answer) => done(null, answer),
         (reason) => done(refusal(reason)),

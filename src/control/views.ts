@@ -30,15 +30,19 @@ export class Viewer {
   readonly labels: Labels;
   readonly instance: string;
   readonly capabilities: ReadonlySet<string>;
-  /** Equal for sidecars that get the same wherever no route asks for a subset. */
-  readonly kind: string;
+  readonly #capabilities: string;
 
   constructor(labels: Labels, instance: string, capabilities: readonly string[]) {
     this.labels = labels;
     this.instance = instance;
     this.capabilities = new Set(capabilities);
-    const { namespace, workload, pod } = labels;
-    this.kind = JSON.stringify([namespace, workload, pod, [...this.capabilities].sort()]);
+    this.#capabilities = [...this.capabilities].sort().join();
+  }
+
+  /** Equal for sidecars that get the same wherever no route asks for a subset. @param pods whether any asks for a pod */
+  kind(pods: boolean): string {
+    const { namespace = "", workload = "", pod = "" } = this.labels;
+    return `${namespace}\0${workload}\0${pods ? pod : ""}\0${this.#capabilities}`;
   }
 }
 
@@ -47,6 +51,7 @@ export class Views {
   readonly #views = new Map<string, View>();
   /** By kind of viewer; of no use where instances of one kind get different routes. */
   readonly #byKind: Map<string, View> | undefined;
+  readonly #pods: boolean;
   readonly #needs: ReadonlyMap<StoredRoute, readonly string[]>;
 
   constructor(set: RouteSet) {
@@ -54,15 +59,17 @@ export class Views {
     const subsets = set.routes.some(
       ({ spec: { selector } }) => selector?.first !== undefined || selector?.percent !== undefined,
     );
+    this.#pods = set.routes.some(({ spec: { selector } }) => selector?.pod !== undefined);
     this.#byKind = subsets ? undefined : new Map();
     this.#needs = new Map(set.routes.map((route) => [route, needsOf(route)]));
   }
 
   of(viewer: Viewer, amongFirst: AmongFirst): View {
-    const known = this.#byKind?.get(viewer.kind);
+    const kind = viewer.kind(this.#pods);
+    const known = this.#byKind?.get(kind);
     if (known !== undefined) return known;
     const view = this.#select(viewer, amongFirst);
-    this.#byKind?.set(viewer.kind, view);
+    this.#byKind?.set(kind, view);
     return view;
   }
 

@@ -5,13 +5,7 @@
  * between; bytes of a snapshot are shared by all that get it.
  */
 import { type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
-import {
-  durationMessage,
-  durationMs,
-  type FetchRequest,
-  type NodeMessage,
-  type WatchRequest,
-} from "../api/messages.ts";
+import { durationMs, type FetchRequest, type NodeMessage, type WatchRequest } from "../api/messages.ts";
 import { messageType } from "../api/protos.ts";
 import { parseVersion } from "../api/version.ts";
 import type { Clock } from "../base/clock.ts";
@@ -21,7 +15,7 @@ import { Member } from "./member.ts";
 import { refusal } from "./refusal.ts";
 import type { RouteSet } from "./route-set.ts";
 import { type View, Viewer, Views } from "./views.ts";
-import { watchResponse } from "./watch-response.ts";
+import { WatchMessages } from "./watch-messages.ts";
 
 export interface WatchPorts {
   readonly clock: Clock;
@@ -50,10 +44,12 @@ interface Watcher {
 }
 
 /**
- * Streams that are looked at in one turn of the event loop. A round through all of them in one turn would hold up acknowledgements and
- * changes for a fifth of a second; with rounds that are interrupted, a hundred changes in a row come to a few rounds.
+ * Of a round through all streams, what is done in one turn of the event loop. A round of ten thousand in one turn would hold up
+ * acknowledgements and changes for a fifth of a second; with rounds that are interrupted, and rest, a hundred changes in a row come to a
+ * few rounds.
  */
-const slice = 250;
+const turnMs = 4;
+const longestRestMs = 1_000;
 /** A tick of heartbeats reaches one in so many streams. */
 const beats = 10;
 
@@ -65,6 +61,12 @@ export class WatchService {
   #set: RouteSet;
   #walking: Iterator<Watcher> | undefined = undefined;
   #walkAgain = false;
+  /** When the round under way began. */
+  #roundMs = 0;
+  /** The next turn of a round, or the next round, has its time. */
+  #waiting = false;
+  #cancelWalk: () => void = () => undefined;
+  readonly #messages: WatchMessages;
   #beat = 0;
   #cancelBeat: () => void;
 
@@ -72,6 +74,7 @@ export class WatchService {
     this.#ports = ports;
     this.#set = set;
     this.#views = new Views(set);
+    this.#messages = new WatchMessages(ports.heartbeatMs, ports.reportIntervalMs);
     this.#cancelBeat = this.#nextBeat();
   }
 
@@ -90,12 +93,12 @@ export class WatchService {
   /** Looks at every stream, and sends what it has not got. */
   walk(): void {
     this.#walkAgain = true;
-    if (this.#walking === undefined) this.#walk();
+    if (this.#walking === undefined && !this.#waiting) this.#walk();
   }
 
   close(): void {
     this.#cancelBeat();
-    this.#walking = undefined;
+    this.#cancelWalk();
     for (const { stream } of this.#watchers.values()) stream.end();
   }
 
@@ -199,20 +202,17 @@ export class WatchService {
 
   /** @returns whether there was something to send. */
   #send(watcher: Watcher): boolean {
-    const offer = watcher.member.offer(watcher.view, this.#ports.clock.nowMs());
+    const { member, view, stream } = watcher;
+    const offer = member.offer(view, this.#ports.clock.nowMs());
     if (offer === undefined) return false;
-    this.#ports.counted(offer.snapshot === undefined ? "label" : "snapshot");
-    watcher.stream.write(watchResponse(offer, this.#rhythm()));
+    const whole = offer === "whole";
+    this.#ports.counted(whole ? "snapshot" : "label");
+    stream.write(this.#messages.of(view)[offer]);
     return true;
   }
 
   #heartbeat({ stream, member }: Watcher): void {
-    stream.write(watchResponse({ version: member.version, nonce: "", snapshot: undefined }, this.#rhythm()));
-  }
-
-  #rhythm() {
-    const { heartbeatMs, reportIntervalMs } = this.#ports;
-    return { heartbeat: durationMessage(heartbeatMs), reportInterval: durationMessage(reportIntervalMs) };
+    stream.write(this.#messages.heartbeat(member.version));
   }
 
   #nextBeat(): () => void {
@@ -229,12 +229,14 @@ export class WatchService {
   }
 
   #walk(): void {
+    const { clock } = this.#ports;
+    const beginMs = clock.nowMs();
     if (this.#walking === undefined) {
-      if (!this.#walkAgain) return;
       this.#walkAgain = false;
       this.#walking = this.#watchers.values();
+      this.#roundMs = beginMs;
     }
-    for (let count = 0; count < slice; count++) {
+    for (;;) {
       const next = this.#walking.next();
       if (next.done === true) {
         this.#walking = undefined;
@@ -246,8 +248,19 @@ export class WatchService {
         watcher.view = this.#viewOf(watcher.viewer);
       }
       if (this.#send(watcher)) this.#note(watcher);
+      if (clock.nowMs() - beginMs > turnMs) break;
     }
-    if (this.#walking !== undefined || this.#walkAgain) this.#ports.clock.after(0, () => this.#walk());
+    if (this.#walking !== undefined) this.#later(0);
+    // Others are to have as much time as a round took: while changes go on, they are what sidecars are told in rounds.
+    else if (this.#walkAgain) this.#later(Math.min(clock.nowMs() - this.#roundMs, longestRestMs));
+  }
+
+  #later(delayMs: number): void {
+    this.#waiting = true;
+    this.#cancelWalk = this.#ports.clock.after(delayMs, () => {
+      this.#waiting = false;
+      this.#walk();
+    });
   }
 
   #note({ node, caller, member, view }: Watcher, gone?: "gone"): void {

@@ -21,7 +21,7 @@ import type { Store } from "../control/store.ts";
 import type { TlsOptions } from "../control/tls-options.ts";
 import { ControlMetrics } from "../observe/control-metrics.ts";
 import { openSecurity } from "./control-security.ts";
-import { logCloseMs, type ProcessPorts } from "./ports.ts";
+import { keepYoungGenerationSmall, logCloseMs, type ProcessPorts } from "./ports.ts";
 import { openProcessLog } from "./process-log.ts";
 
 /** What is trouble. */
@@ -96,6 +96,7 @@ class ControlProcess {
     web.serve(endpoints);
     const grpcAddress = await grpc.listen(listen, security.tls);
     await control.join();
+    keepYoungGenerationSmall();
     const ended = new Promise<string>((resolve) => {
       this.#ports.onStop((signal) => {
         if (this.#draining) grpc.force();
