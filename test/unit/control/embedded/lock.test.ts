@@ -217,6 +217,20 @@ describe("the lock of an embedded store", () => {
       assert.deepEqual(await contentsOf(taken), [["a", "3"]]);
     });
 
+    const questions: [string, (store: EmbeddedStore) => Promise<unknown>][] = [
+      ["reads", (former) => former.get("")],
+      ["asks whether a condition holds", (former) => former.commit({ when: [{ key: "a", revision: 0 }], changes: [] })],
+      ["writes", (former) => former.commit({ when: [], changes: [put("a", "2")] })],
+    ];
+    for (const [what, ask] of questions) {
+      it(`is noticed where a former holder ${what} for the first time since, before anything else is done`, async () => {
+        await committed(await takeOver(), [put("a", "new")]);
+        const before = disk.operations.length;
+        await assert.rejects(ask(store), locked);
+        assert.deepEqual([...new Set(disk.operations.slice(before))], ["read lock"]);
+      });
+    }
+
     it("is seen by the next beat of a holder that does nothing", async () => {
       const watcher = new RecordingWatcher();
       store.watch("", 2, watcher);
