@@ -135,10 +135,14 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
         const visible = (): SidecarInfo[] =>
           fleet.list().filter((sidecar) => concerns(sidecar, route) && seesSidecar(person, sidecar));
         if (waitForRevision > 0) {
-          const settled = (): boolean =>
-            visible().every(
-              ({ state, revision }) => state === "gone" || state === "rejected" || revision >= waitForRevision,
-            );
+          const settled = (): boolean => {
+            for (const sidecar of fleet.each()) {
+              const { state, revision } = sidecar;
+              const behind = state !== "gone" && state !== "rejected" && revision < waitForRevision;
+              if (behind && concerns(sidecar, route) && seesSidecar(person, sidecar)) return false;
+            }
+            return true;
+          };
           const most = Math.min(durationMs(waitAtMost) ?? 0, longestWaitMs);
           await new Promise<void>((resolve) => {
             const stop = fleet.until(settled, most, resolve);
@@ -206,7 +210,7 @@ const kinds = {
 
 function changeMessage(route: PlannedRoute, revision: number, fleet: Fleet): object {
   const { name, kind, before, after, moves, warnings } = route;
-  const withheld = fleet.list().filter((sidecar) => sidecar.withheld.some((each) => each.route === name));
+  const withheld = [...fleet.each()].filter((sidecar) => sidecar.withheld.some((each) => each.route === name));
   return {
     name,
     kind: kinds[kind],

@@ -17,8 +17,9 @@ import {
   routeKey,
 } from "./records.ts";
 import type { Registry } from "./registry.ts";
+import { bytesOf } from "./request.ts";
 import type { RouteSet, StoredRoute } from "./route-set.ts";
-import type { Change, Store } from "./store.ts";
+import { type Change, type Store, storeBounds } from "./store.ts";
 
 export interface Intent {
   readonly reason: string;
@@ -43,6 +44,9 @@ export interface AdministrationPorts {
 
 /** Somebody else was faster so often: they write without a pause, and trying on would only add to it. */
 const mostTries = 10;
+
+/** The count of changes goes with every commit. */
+const headBytes = 64;
 
 /** Problems of a request, which travel beside the text. */
 export class Refused extends ContenderError {
@@ -130,7 +134,13 @@ export class Administration {
       const changing = planned.routes.filter(({ kind }) => kind !== "unchanged");
       if (intent.dryRun || changing.length === 0) return { routes: planned.routes, revision: set.revision };
       const revision = set.revision + 1;
-      if (await registry.commit(revision, await this.#changes(changing, revision, author))) {
+      const changes = await this.#changes(changing, revision, author);
+      const bytes = bytesOf(changes) + headBytes;
+      if (bytes > storeBounds.commitBytes) {
+        const message = `with their history these are ${bytes} bytes, want at most ${storeBounds.commitBytes} at once: apply them in parts`;
+        throw new Refused([{ path: "", message }]);
+      }
+      if (await registry.commit(revision, changes)) {
         return { routes: planned.routes, revision };
       }
     }

@@ -110,14 +110,19 @@ export class Fleet {
     return this.#sidecars.get(instance);
   }
 
-  /** By namespace, workload, pod and instance. */
-  list(): SidecarInfo[] {
+  /** Every sidecar that is shown, in no order: for who only looks. */
+  *each(): Iterable<SidecarInfo> {
     const id = this.#ports.storeId();
     const now = this.#ports.clock.wallMs();
-    const shown = [...this.#sidecars.values()].filter(
-      ({ state, lastSeenMs }) => state !== "gone" || now - lastSeenMs < goneMs.shown,
-    );
-    return shown.map((sidecar) => ({ ...sidecar, revision: revisionOf(sidecar.version, id) })).sort(byPlace);
+    for (const sidecar of this.#sidecars.values()) {
+      if (sidecar.state === "gone" && now - sidecar.lastSeenMs >= goneMs.shown) continue;
+      yield { ...sidecar, revision: revisionOf(sidecar.version, id) };
+    }
+  }
+
+  /** By namespace, workload, pod and instance. */
+  list(): SidecarInfo[] {
+    return [...this.each()].sort(byPlace);
   }
 
   /** Those that are connected. */

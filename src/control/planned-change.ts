@@ -33,6 +33,9 @@ export type Planned =
 /** Documents that are applied together; more would not fit into one commit of a store. */
 export const mostDocuments = 50;
 
+/** Of one document: it is kept beside the one before it, in one record. */
+export const longestDocument = 131_072;
+
 /** A route's document that replaces another has to say nothing that it said before: it counts as a whole. */
 export function planApply(set: RouteSet, texts: readonly RouteText[], author: Author): Planned {
   const { candidates, problems, warnings } = readTexts("request", texts, judgedAt);
@@ -40,6 +43,14 @@ export function planApply(set: RouteSet, texts: readonly RouteText[], author: Au
   if (candidates.length > mostDocuments) {
     const message = `want at most ${mostDocuments} documents at once, got ${candidates.length}`;
     return { ok: false, problems: [{ path: "", message }] };
+  }
+  const long = candidates.filter(({ text }) => Buffer.byteLength(text) > longestDocument);
+  if (long.length > 0) {
+    const message = `want at most ${longestDocument} bytes`;
+    return {
+      ok: false,
+      problems: long.map(({ locate, text }) => locate([], `${message}, got ${Buffer.byteLength(text)}`)),
+    };
   }
   return planDocuments(set, candidates, warnings, author, (before) => (before === undefined ? "created" : "replaced"));
 }

@@ -7,6 +7,8 @@ export function checkedCommit({ when, changes }: Commit): Commit {
   if (changes.length > storeBounds.changes)
     throw bug(`a commit of ${changes.length} changes, at most ${storeBounds.changes}`);
   for (const change of changes) checkChange(change);
+  const bytes = bytesOf(changes);
+  if (bytes > storeBounds.commitBytes) throw bug(`a commit of ${bytes} bytes, at most ${storeBounds.commitBytes}`);
   if (new Set(changes.map(({ key }) => key)).size < changes.length) throw bug("a commit that changes a key twice");
   for (const { key, revision } of when) {
     checkKey(key);
@@ -17,6 +19,10 @@ export function checkedCommit({ when, changes }: Commit): Commit {
     changes: changes.map(({ key, value }) => ({ key, value })),
   };
 }
+
+/** Of keys and values, as they are sent and written. */
+export const bytesOf = (changes: readonly Change[]): number =>
+  changes.reduce((sum, { key, value }) => sum + Buffer.byteLength(key) + Buffer.byteLength(value ?? ""), 0);
 
 /** Characters, for bounds on what is held or written together. */
 export const lengthOf = ({ changes }: { readonly changes: readonly Change[] }): number =>

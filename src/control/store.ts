@@ -2,8 +2,12 @@
  * Where a control keeps what must outlive it: texts under keys, behind an interface small enough that a directory, etcd and
  * Kubernetes objects can all be behind it.
  *
+ * Keys are not empty, and in the order of their code points; keys and values are texts without half surrogate pairs. Whoever breaks
+ * that, or a bound, is told INTERNAL: it is a bug. A store that another process has taken over, or that was closed, refuses everything
+ * with STORE_LOCKED or STORE_UNAVAILABLE.
+ *
  * A revision is a whole number that grows with every commit of the store, whatever the key. All changes of one commit have
- * one revision, and whoever watches gets them together: half a commit is never seen. Which contents a revision belongs to
+ * one revision, and whoever watches gets them together: half a commit is never seen. Watches owe each other no order. Which contents a revision belongs to
  * (a store that was restored counts on from an older one) is not this interface's business: the registry keeps an id for that,
  * under a key like any other.
  */
@@ -43,13 +47,16 @@ export interface Watcher {
   /** One commit's changes under the prefix, in the order of commits, each exactly once. */
   changed(revision: number, changes: readonly Change[]): void;
   /**
-   * The watch has ended and nothing else will come: what happened since is no longer told (compacted), or the store has ended.
-   * Read everything anew and watch from there.
+   * The watch has ended and nothing else will come: what happened since is no longer told (compacted), the store has never come so far
+   * (it was put back), or it has ended. Read everything anew and watch from there.
    */
   lost(why: string): void;
 }
 
-/** A claim on keys that ends with its holder: they are gone at the latest `ttlMs` after the holder was last heard of. */
+/**
+ * A claim on keys that ends with its holder: some time after the holder was last heard of, at least `ttlMs`, they are gone. A commit over
+ * such a key keeps it beyond the lease.
+ */
 export interface Lease {
   /** Writes a key that is gone when the lease is. @throws ContenderError STORE_UNAVAILABLE. */
   put(key: string, value: string): Promise<void>;
@@ -85,8 +92,8 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Largest value that a store must take, and the most changes of one commit: etcd's defaults are 1.5 MiB a request and 128. */
-export const storeBounds = { valueBytes: 524_288, changes: 64 } as const;
+/** Largest value that a store must take, and the largest commit: etcd's defaults are 1.5 MiB a request and 128 changes. */
+export const storeBounds = { valueBytes: 524_288, changes: 120, commitBytes: 1_048_576 } as const;
 
 /** Whether an operation may be tried again later: the store is away, and nothing is known to be wrong with the request. */
 export const isUnavailable = (reason: unknown): boolean =>

@@ -136,7 +136,7 @@ class ControlProcess {
           ["rejected", 0],
           ["gone", 0],
         ]);
-        for (const { state } of control.fleet.list()) counts.set(state, (counts.get(state) ?? 0) + 1);
+        for (const { state } of control.fleet.each()) counts.set(state, (counts.get(state) ?? 0) + 1);
         return [...counts].map(([state, count]) => [[state], count] as const);
       },
       contender_control_routes: () => [[[], control.routes.routes.length]],

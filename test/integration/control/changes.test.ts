@@ -224,6 +224,35 @@ describe("a config service", () => {
     );
   });
 
+  it("takes fifty documents at once, and says how many it takes of more", async () => {
+    const texts = (count: number) =>
+      Array.from({ length: count }, (_, i) => document(`r${i}`, undefined, i === 0 ? "default: true" : ""));
+    const { changes } = await apply(texts(50));
+    assert.equal(changes.length, 50);
+    const reason = await apply(texts(51)).then(
+      () => assert.fail(),
+      (error) => error,
+    );
+    assert.match(reason.details, /want at most 50 documents at once, got 51/);
+  });
+
+  it("refuses documents that are too long, alone or together, and says so", async () => {
+    const long = (name: string, bytes: number) => `${document(name)}# ${"x".repeat(bytes)}\n`;
+    const refused = (texts: readonly string[]) =>
+      apply(texts).then(
+        () => assert.fail(),
+        (error) => error.details as string,
+      );
+    assert.match(await refused([long("fraud", 131_072)]), /0\.yaml:\d+: want at most 131072 bytes, got 13\d{4}/);
+    const many = Array.from({ length: 10 }, (_, i) =>
+      long(`r${i}`, 100_000).replace("match:", i === 0 ? "default: true\n  match:" : "match:"),
+    );
+    assert.match(
+      await refused(many),
+      /with their history these are 2\d{6} bytes, want at most 1048576 at once: apply them in parts/,
+    );
+  });
+
   it("does not overwrite what somebody else has changed meanwhile", async () => {
     await apply([document()]);
     await weights("fraud", { v41: 80, v42: 20 });
