@@ -33,7 +33,7 @@ const middle = (values: readonly number[]): number =>
 describe("the memory that a call takes", function () {
   this.timeout(60_000);
 
-  it("is 3 KiB of heap at most, with split, latency and score recorded, and nothing outside", async () => {
+  it("is 3 KiB of heap at most, with split, latency and score recorded, for reports too, and nothing outside", async () => {
     const rounds = await measured(2_000, 9, 100);
     const heap = Math.min(...rounds.map((round) => round.heap));
     assert.ok(heap > 0 && heap <= 3_072, `${heap} bytes of heap`);

@@ -9,6 +9,7 @@
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { isMainThread, type MessagePort, parentPort, Worker } from "node:worker_threads";
+import { ReportStore } from "../../src/observe/report-store.ts";
 import { ClientPeer, ServerPeer } from "./h2-peer.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "./predict.ts";
 import { snapshotOf, TestSidecar } from "./sidecar.ts";
@@ -59,6 +60,7 @@ async function sidecar(): Promise<void> {
       variants: { v41: upstream, v42: upstream },
       weights: { v41: 90, v42: 10 },
     }),
+    { counts: new ReportStore() },
   );
   worker.postMessage(started.address);
   await said();
