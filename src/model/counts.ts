@@ -19,6 +19,7 @@ export interface CountedSeries {
   /** The variant that was drawn, whoever answered. */
   readonly variant: string;
   readonly traffic: Traffic;
+  /** `olderVersions` for those that are not told apart any more. */
   readonly version: string;
   readonly keyed: boolean;
   /** Calls that ended, by gRPC status 0 to 16. */
@@ -34,7 +35,7 @@ export interface CountedSeries {
 export interface CountsReading {
   /** By which it is acknowledged; each reading has a higher one. */
   readonly id: number;
-  /** The versions that are kept, also those without a call yet. */
+  /** The versions that are told apart, also those without a call yet. */
   readonly versions: readonly string[];
   /** Only such as counted something. */
   readonly series: readonly CountedSeries[];
@@ -47,10 +48,15 @@ export interface CountsSource {
   acknowledge(id: number): void;
 }
 
-/** Versions kept after they were reported: a config service that begins anew learns from them what led to where it is. */
+/**
+ * In place of a version: what older ones counted, together. So all that a process counted since its start is in each of its reports,
+ * and a config service that knows the latest alone knows all.
+ */
+export const olderVersions = "";
+/** Versions told apart after they were reported: a config service that begins anew learns from them what led to where it is. */
 export const keptVersions = 8;
 /**
- * Versions kept at most, reported or not: changes of weight every second, for the minute in which a config service moves. What is
- * given up beyond it is counted.
+ * Versions told apart at most, reported or not: changes of weight every second, for the minute in which a config service moves.
+ * What is put together beyond it is counted.
  */
 export const maxVersions = 64;

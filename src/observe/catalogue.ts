@@ -259,7 +259,7 @@ export const catalogue = {
   contender_report_lost_versions_total: {
     type: "counter",
     labels: [],
-    help: "Versions of the configuration whose counts were given up before all of them was reported.",
+    help: "Versions of the configuration that were told apart no longer before all of their counts was reported.",
   },
   contender_build_info: {
     type: "gauge",

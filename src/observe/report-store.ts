@@ -1,10 +1,9 @@
 /**
  * The cells of all versions of the configuration that a report is to tell of, in the order in which they came into force.
  *
- * A version that is over goes once the config service has had the last of it and newer ones have come after it. One that still
- * has calls under way, or was never reported, stays, so that no outage of the service costs a count; only beyond `maxVersions`
- * the oldest is given up all the same, which is counted. A version is taken not to come back once it is gone: those of a config
- * service never do.
+ * A version that is over is added to those before it once the config service has had the last of it and newer ones have come. One
+ * that still has calls under way, or was never reported, is told apart until then, so that no outage of the service costs a count;
+ * only beyond `maxVersions` the oldest is put together with the others all the same, which is counted.
  */
 import {
   type CountedSeries,
@@ -15,6 +14,7 @@ import {
 } from "../model/counts.ts";
 import type { RouteSpec } from "../model/route.ts";
 import { latencyBucketsSeconds, scoreBounds } from "./buckets.ts";
+import { CountedSums } from "./counted-sums.ts";
 import { BucketTable } from "./histogram.ts";
 import { ReportCells } from "./report-cells.ts";
 
@@ -65,7 +65,9 @@ export class ReportStore implements CountsSource {
   /** By their bounds: generations have the same ones over and over. */
   readonly #scores = new Map<string, BucketTable>();
   #reading = 0;
-  /** Versions given up before all of them was reported. */
+  /** What versions counted that are not told apart any more. */
+  readonly #older = new CountedSums();
+  /** Versions that were told apart no longer before all of them was reported. */
   lost = 0;
 
   /** @param latencyBounds upper bounds in seconds, ascending */
@@ -95,7 +97,7 @@ export class ReportStore implements CountsSource {
   }
 
   read(): CountsReading {
-    const series: CountedSeries[] = [];
+    const series: CountedSeries[] = [...this.#older.all()];
     for (const [version, kept] of this.#versions) {
       kept.read = kept.calls;
       for (const cells of kept.cells.values()) series.push(...cells.series(version));
@@ -134,15 +136,20 @@ export class ReportStore implements CountsSource {
     let surplus = this.#versions.size - keptVersions;
     for (const [version, kept] of this.#versions) {
       if (surplus-- <= 0) break;
-      if (kept.settled && kept.calls === kept.acknowledged) this.#versions.delete(version);
+      if (kept.settled && kept.calls === kept.acknowledged) this.#putTogether(version, kept);
     }
     let cells = 0;
     for (const kept of this.#versions.values()) cells += kept.cells.size;
     for (const [version, kept] of this.#versions) {
       if (version === inForce || (this.#versions.size <= maxVersions && cells <= maxCells)) return;
-      this.#versions.delete(version);
       cells -= kept.cells.size;
       if (!kept.settled || kept.calls !== kept.acknowledged) this.lost++;
+      this.#putTogether(version, kept);
     }
+  }
+
+  #putTogether(version: string, kept: KeptVersion): void {
+    this.#versions.delete(version);
+    for (const cells of kept.cells.values()) this.#older.addOlder(cells.series(version));
   }
 }

@@ -1,6 +1,6 @@
 /** What is counted for a config service: each call once, under the version and for the variant that it was drawn by. */
 import assert from "node:assert/strict";
-import type { CountedSeries } from "../../src/model/counts.ts";
+import { callsOf } from "../../src/observe/counted-sums.ts";
 import { ReportStore } from "../../src/observe/report-store.ts";
 import type { Call } from "../../src/proxy/call.ts";
 import { ClientPeer, type Fields, type PeerStream, ServerPeer } from "../support/h2-peer.ts";
@@ -48,8 +48,6 @@ async function between(route: Partial<RouteSource> = {}, options: SidecarOptions
   return { at, counts, first, sidecar, client };
 }
 
-const callsOf = (series: readonly CountedSeries[]): number =>
-  series.reduce((sum, { codes }) => sum + codes.reduce((a, b) => a + b, 0), 0);
 const valuesOf = (histogram: { readonly counts: readonly number[] } | undefined): number =>
   (histogram?.counts ?? []).reduce((a, b) => a + b, 0);
 

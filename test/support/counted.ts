@@ -21,7 +21,3 @@ export function countedSeries(calls: number, given: Partial<CountedSeries> = {})
 export function countsReading(id: number, ...series: readonly CountedSeries[]): CountsReading {
   return { id, versions: [...new Set(series.map(({ version }) => version))], series };
 }
-
-export function callsOf(series: readonly CountedSeries[]): number {
-  return series.reduce((sum, { codes }) => sum + codes.reduce((a, b) => a + b, 0), 0);
-}

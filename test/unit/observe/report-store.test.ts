@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { keptVersions, maxVersions } from "../../../src/model/counts.ts";
+import { keptVersions, maxVersions, olderVersions } from "../../../src/model/counts.ts";
+import { callsOf } from "../../../src/observe/counted-sums.ts";
 import type { ReportCells } from "../../../src/observe/report-cells.ts";
 import { ReportStore } from "../../../src/observe/report-store.ts";
 import { routeSpec, variantSpec } from "../../support/routes.ts";
@@ -27,6 +28,9 @@ function pass(store: ReportStore, from: number, count: number): void {
 /** Everything is reported now. */
 const report = (store: ReportStore): void => store.acknowledge(store.read().id);
 
+/** Calls that are told without a version. */
+const olderOf = (store: ReportStore): number =>
+  callsOf(store.read().series.filter(({ version }) => version === olderVersions));
 const versionsOf = (store: ReportStore): readonly string[] => store.read().versions;
 const named = (from: number, count: number): string[] => Array.from({ length: count }, (_, i) => `v${from + i}`);
 
@@ -61,15 +65,15 @@ describe("the counts that reports are made of", () => {
     assert.equal(new Set(cells).size, 4);
   });
 
-  it("stay for the latest versions after they were reported, and no longer", () => {
+  it("are told apart for the latest versions after they were reported, and together for the others", () => {
     const store = new ReportStore();
     pass(store, 0, 20);
     report(store);
     assert.deepEqual(versionsOf(store), named(20 - keptVersions, keptVersions));
-    assert.equal(store.lost, 0);
+    assert.deepEqual([olderOf(store), callsOf(store.read().series), store.lost], [12, 20, 0]);
   });
 
-  it("stay as long as nobody has said that they arrived", () => {
+  it("are told apart as long as nobody has said that they arrived", () => {
     const store = new ReportStore();
     pass(store, 0, 20);
     store.read();
@@ -97,6 +101,15 @@ describe("the counts that reports are made of", () => {
     assert.deepEqual(versionsOf(store), ["a", ...named(12, 8)]);
     report(store);
     assert.deepEqual(versionsOf(store), named(12, 8));
+  });
+
+  it("begin anew where a version comes back that was put together with others, and lose nothing", () => {
+    const store = new ReportStore();
+    begin(store, "a").cells.request(0, 0, 1);
+    pass(store, 0, 20);
+    report(store);
+    begin(store, "a").cells.request(0, 0, 1);
+    assert.deepEqual([versionsOf(store).at(-1), callsOf(store.read().series)], ["a", 22]);
   });
 
   it("stay while calls are under way that will count there", () => {
@@ -132,20 +145,20 @@ describe("the counts that reports are made of", () => {
     assert.equal(versionsOf(store)[0], "v12");
   });
 
-  it("go without a word where nothing was counted", () => {
+  it("leave nothing where nothing was counted", () => {
     const store = new ReportStore();
     for (let i = 0; i < 1_000; i++) begin(store, `v${i}`);
-    assert.deepEqual([versionsOf(store).length, store.lost], [keptVersions, 0]);
+    assert.deepEqual([versionsOf(store).length, store.read().series, store.lost], [keptVersions, [], 0]);
   });
 
-  it("are given up beyond a bound, the oldest first, and that is counted", () => {
+  it("are put together beyond a bound, the oldest first, and that is counted", () => {
     const store = new ReportStore();
     pass(store, 0, maxVersions + 6);
     assert.deepEqual(versionsOf(store), named(6, maxVersions));
-    assert.equal(store.lost, 6);
+    assert.deepEqual([olderOf(store), callsOf(store.read().series), store.lost], [6, 70, 6]);
   });
 
-  it("of hundreds of variants are kept for fewer versions", () => {
+  it("of hundreds of variants are told apart for fewer versions", () => {
     const store = new ReportStore();
     const variants = Array.from({ length: 1_000 }, (_, i) => variantSpec(`v${i}`));
     for (let version = 0; version < 10; version++) {
@@ -155,7 +168,7 @@ describe("the counts that reports are made of", () => {
     assert.deepEqual([versionsOf(store), store.lost], [["6", "7", "8", "9"], 6]);
   });
 
-  it("of more variants than there is room for are kept for the version in force all the same", () => {
+  it("of more variants than there is room for are told apart for the version in force all the same", () => {
     const store = new ReportStore();
     for (const version of ["1", "2"]) {
       for (let i = 0; i < 5_000; i++) store.cells(version, routeSpec(), `v${i}`);

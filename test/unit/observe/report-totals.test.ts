@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
-import { keptVersions, maxVersions } from "../../../src/model/counts.ts";
+import { keptVersions, maxVersions, olderVersions } from "../../../src/model/counts.ts";
+import { callsOf } from "../../../src/observe/counted-sums.ts";
 import { ReportTotals } from "../../../src/observe/report-totals.ts";
-import { callsOf, countedSeries, countsReading } from "../../support/counted.ts";
+import { countedSeries, countsReading } from "../../support/counted.ts";
 
+/** Calls by version. */
+function told(totals: ReportTotals): Record<string, number> {
+  const calls: Record<string, number> = {};
+  for (const each of totals.read().series) calls[each.version] = (calls[each.version] ?? 0) + callsOf([each]);
+  return calls;
+}
 const all = (totals: ReportTotals): number => callsOf(totals.read().series);
 const report = (totals: ReportTotals): void => totals.acknowledge(totals.read().id);
 
@@ -39,15 +46,17 @@ describe("the counts of several workers", () => {
     assert.equal(all(totals), 17);
   });
 
-  it("do not go backwards where one worker has given up a version that another still has", () => {
+  it("lose nothing where one worker no longer tells a version apart that another does", () => {
     const totals = new ReportTotals();
     totals.note(1, countsReading(1, countedSeries(5)));
     totals.note(2, countsReading(1, countedSeries(5)));
     report(totals);
-    totals.note(1, countsReading(2, countedSeries(1, { version: "2" })));
+    totals.note(1, { id: 2, versions: ["2"], series: [countedSeries(5, { version: olderVersions })] });
     totals.note(2, countsReading(2, countedSeries(6)));
-    const old = totals.read().series.filter(({ version }) => version === "1");
-    assert.equal(callsOf(old), 11);
+    assert.deepEqual(told(totals), { [olderVersions]: 5, 1: 6 });
+    totals.end(1);
+    totals.note(1, countsReading(1, countedSeries(1, { version: "2" })));
+    assert.deepEqual(told(totals), { [olderVersions]: 5, 1: 6, 2: 1 });
   });
 
   it("tell a worker which of its readings has arrived, and a new one in its place nothing", () => {
@@ -63,7 +72,7 @@ describe("the counts of several workers", () => {
     assert.equal(totals.acknowledgedOf(1), 0);
   });
 
-  it("of versions that no worker knows any more go once they are reported, the latest excepted", () => {
+  it("of versions that no worker knows any more are put together once they are reported, the latest excepted", () => {
     const totals = new ReportTotals();
     const versions = Array.from({ length: 20 }, (_, i) => countedSeries(1, { version: `${i}` }));
     totals.note(1, countsReading(1, ...versions));
@@ -78,7 +87,16 @@ describe("the counts of several workers", () => {
     assert.equal(totals.lost, 0);
   });
 
-  it("of versions that a worker still knows stay", () => {
+  it("are not reported by a reading after which another has begun", () => {
+    const totals = new ReportTotals();
+    totals.note(1, countsReading(4, countedSeries(5)));
+    const { id } = totals.read();
+    totals.read();
+    totals.acknowledge(id);
+    assert.equal(totals.acknowledgedOf(1), 0);
+  });
+
+  it("of versions that a worker still knows stay apart", () => {
     const totals = new ReportTotals();
     totals.note(1, countsReading(1, countedSeries(1)));
     totals.note(2, countsReading(1, ...Array.from({ length: 20 }, (_, i) => countedSeries(1, { version: `v${i}` }))));
@@ -87,7 +105,7 @@ describe("the counts of several workers", () => {
     assert.equal(totals.read().versions[0], "1");
   });
 
-  it("of versions that have grown since the reading that arrived stay", () => {
+  it("of versions that have grown since the reading that arrived stay apart", () => {
     const totals = new ReportTotals();
     totals.note(1, countsReading(1, countedSeries(1)));
     totals.note(2, countsReading(1, ...Array.from({ length: 20 }, (_, i) => countedSeries(1, { version: `v${i}` }))));
@@ -99,11 +117,15 @@ describe("the counts of several workers", () => {
     assert.deepEqual(totals.read().versions, ["1", ...Array.from({ length: keptVersions }, (_, i) => `v${12 + i}`)]);
   });
 
-  it("of more versions than are kept are given up, the oldest first, and that is counted", () => {
+  it("of more versions than are told apart are put together, the oldest first, and that is counted", () => {
     const totals = new ReportTotals();
-    for (let i = 0; i < maxVersions + 3; i++)
-      totals.note(1, countsReading(i + 1, countedSeries(1, { version: `${i}` })));
+    for (let i = 0; i < maxVersions + 3; i++) {
+      totals.note(1, countsReading(1, countedSeries(1, { version: `${i}` })));
+      totals.end(1);
+    }
+    totals.note(1, countsReading(1, countedSeries(1, { version: "last" })));
     const { versions } = totals.read();
-    assert.deepEqual([versions.length, versions[0], totals.lost], [maxVersions, "3", 3]);
+    assert.deepEqual([versions.length, versions[0], totals.lost], [maxVersions, "4", 4]);
+    assert.deepEqual([told(totals)[olderVersions], all(totals)], [4, maxVersions + 4]);
   });
 });
