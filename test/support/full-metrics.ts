@@ -20,6 +20,7 @@ import {
   grpcCodes,
   hooks,
   overloadEntries,
+  reportResults,
   sides,
   trafficIndex,
 } from "../../src/observe/labels.ts";
@@ -126,6 +127,7 @@ function registerReaders(metrics: Metrics, snapshot: Snapshot): void {
   metrics.register("contender_overload_stalled_seconds_total", () => [{ labels: [], value: 1 }]);
   metrics.register("contender_overload_pressure_ratio", perWord(watchedResources));
   metrics.register("contender_prediction_log_dropped_total", perWord(dropReasons));
+  metrics.register("contender_reports_total", perWord(reportResults));
   for (const name of [
     "contender_config_source_connected",
     "contender_config_source_contact_timestamp_seconds",
