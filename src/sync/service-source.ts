@@ -38,6 +38,12 @@ export interface ServiceSourcePorts {
   readonly waitMs: number;
 }
 
+/**
+ * From the moment that calls are served to the stream. What that takes is loaded in a tenth of a second, during which nothing
+ * else happens: log lines about our ports are written first.
+ */
+const startDelayMs = 20;
+
 const taken: readonly Problem[] = [];
 
 export class ServiceSource implements RouteSource {
@@ -53,6 +59,7 @@ export class ServiceSource implements RouteSource {
   /** Monotonic. */
   #contactMs: number;
   #cancelExpiry: () => void = () => undefined;
+  #cancelStart: () => void = () => undefined;
   /** One thing after the other. */
   #work: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -98,12 +105,13 @@ export class ServiceSource implements RouteSource {
   begin(): void {
     this.#begun.resolve();
     this.#fallback?.begin();
-    this.#watch.start();
+    this.#cancelStart = this.#ports.clock.after(startDelayMs, () => this.#watch.start());
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelExpiry();
+    this.#cancelStart();
     this.#watch.close();
     this.#begun.resolve();
     await this.#fallback?.close();

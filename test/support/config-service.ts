@@ -39,7 +39,7 @@ export class WatchStream {
   /** As a server ends a stream that is old, or with a status. */
   end(status?: Partial<StatusObject>): void {
     if (status === undefined) this.#call.end();
-    else this.#call.destroy(Object.assign(new Error(status.details), status) as Error);
+    else this.#call.emit("error", status);
   }
 
   /** The request at `index`, once it is there. */
