@@ -36,7 +36,11 @@ export function loadEffective(source: string, { routes, tables }: EffectiveRoute
   if (texts.length === 0) {
     return { ok: false, problems: [{ path: "routes", message: "want at least one route" }], warnings: [] };
   }
-  const loaded = loadTexts(source, texts, around);
+  return withTables(loadTexts(source, texts, around), tables);
+}
+
+/** Routes with the tables that came beside them, judged; the version is that of both. @param tables by the routes' names */
+export function withTables(loaded: Loaded, tables: Readonly<Record<string, unknown>>): Loaded {
   const problems: Problem[] = loaded.ok ? [] : [...loaded.problems];
   const ranges = readTables(tables, loaded.ok ? loaded.value : undefined, problems);
   if (!loaded.ok || problems.length > 0) return { ok: false, problems, warnings: loaded.warnings };

@@ -2,7 +2,7 @@
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Problem } from "../base/parsed.ts";
-import { locationName } from "./config-location.ts";
+import { type ConfigLocation, locationName } from "./config-location.ts";
 import { environmentSnapshot, routeSettingsBesideFile, surroundings } from "./environment-route.ts";
 import type { Apply, RouteSource } from "./route-source.ts";
 import type { Settings } from "./settings.ts";
@@ -19,7 +19,10 @@ export interface RoutePorts {
 }
 
 /** A source that is built elsewhere, for it takes what only its caller may load. */
-export type EtcdRoutes = (ports: RoutePorts) => RouteSource;
+export type EtcdRoutes = (
+  location: Extract<ConfigLocation, { readonly kind: "etcd" }>,
+  ports: RoutePorts & { readonly status: SourceStatus; readonly name: string },
+) => RouteSource;
 
 /** The routes that the settings name beside a config service, or in its absence. */
 export function routesOf(settings: Settings, ports: RoutePorts, etcd: EtcdRoutes): RouteSource {
@@ -28,8 +31,9 @@ export function routesOf(settings: Settings, ports: RoutePorts, etcd: EtcdRoutes
   if (problems.length > 0) return new FixedRoutes({ ok: false, problems, warnings: [] }, ports.apply);
   if (config === undefined) return new FixedRoutes(environmentSnapshot(settings), ports.apply);
   if (config.kind === "path") return new FileRoutes(config.path, settings, ports);
-  if (config.kind === "etcd") return etcd(ports);
   const name = locationName(config);
+  const status = new SourceStatus(name, ports.clock, (event) => ports.onEvent(event));
+  if (config.kind === "etcd") return etcd(config, { ...ports, status, name });
   return new HttpSource({
     ...ports,
     url: config.url,
@@ -38,7 +42,7 @@ export function routesOf(settings: Settings, ports: RoutePorts, etcd: EtcdRoutes
     pem: { ca: settings.configCa, cert: settings.configCert, key: settings.configKey },
     tokenFile: settings.configTokenFile,
     around: surroundings(settings),
-    status: new SourceStatus(name, ports.clock, (event) => ports.onEvent(event)),
+    status,
   });
 }
 

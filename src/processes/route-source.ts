@@ -13,7 +13,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { type ControlClient, formatControl } from "../config/control-client.ts";
 import { surroundings } from "../config/environment-route.ts";
 import type { Apply, RouteSource } from "../config/route-source.ts";
-import { routesOf } from "../config/routes.ts";
+import { type EtcdRoutes, routesOf } from "../config/routes.ts";
 import type { Settings } from "../config/settings.ts";
 import { type SourceEvent, SourceStatus } from "../config/source-status.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -73,7 +73,7 @@ function sourceOf(settings: Settings, ports: RouteSourcePorts): RouteSource {
     log[news.has(kind) ? "info" : "warn"]({ event: kind, ...event });
   };
   const shared = { clock: systemClock, chance: systemChance, onEvent };
-  const fallback = (apply: Apply): RouteSource => routesOf(settings, { ...shared, apply }, etcdRoutes);
+  const fallback = (apply: Apply): RouteSource => routesOf(settings, { ...shared, apply }, etcdOf(settings));
   if (controlClient === undefined) return fallback(ports.apply);
   const address = formatControl(controlClient.target);
   const node = nodeOf(settings, ports.version, systemClock, systemChance);
@@ -136,8 +136,35 @@ function nodeOf(
   };
 }
 
-function etcdRoutes(): RouteSource {
-  throw new Error("no routes from etcd yet");
+/** Loaded when it is opened: nothing serves before it, and nobody else needs what it takes. */
+function etcdOf(settings: Settings): EtcdRoutes {
+  const { configCa: ca, configCert: cert, configKey: key, configPasswordFile, configPollMs, configUser } = settings;
+  return ({ endpoints, prefix }, { apply, chance, clock, name, status }) => {
+    let source: RouteSource | undefined;
+    return {
+      status,
+      open: async () => {
+        const { EtcdSource } = await import("../sync/etcd-source.ts");
+        source = new EtcdSource({
+          endpoints,
+          prefix,
+          name,
+          pollMs: configPollMs,
+          pem: { ca, cert, key },
+          user: configUser,
+          passwordFile: configPasswordFile,
+          around: surroundings(settings),
+          clock,
+          chance,
+          status,
+          apply,
+        });
+        return await source.open();
+      },
+      begin: () => source?.begin(),
+      close: async () => await source?.close(),
+    };
+  };
 }
 
 function registerStatus(status: SourceStatus, metrics: Metrics): void {
