@@ -137,7 +137,6 @@ export interface WatchResponse {
   readonly nonce: string;
   readonly snapshot: SnapshotMessage | null;
   readonly heartbeat: DurationMessage | null;
-  readonly reportInterval: DurationMessage | null;
 }
 
 export interface FetchRequest {

@@ -127,7 +127,7 @@ export class Control {
   /** @throws ContenderError STORE_UNAVAILABLE, STORE_DAMAGED. */
   async open(): Promise<void> {
     const { clock, callers } = this.#ports;
-    const { heartbeatMs, reportIntervalMs } = this.#options;
+    const { heartbeatMs } = this.#options;
     const routes = await this.registry.open();
     this.#watching = new WatchService(
       {
@@ -135,7 +135,6 @@ export class Control {
         callers,
         fleet: this.fleet,
         heartbeatMs,
-        reportIntervalMs,
         ahead: (version) => void this.#ahead(version),
         counted: (event) => this.#count(event),
       },

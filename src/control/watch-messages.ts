@@ -4,7 +4,7 @@
  * That is why the nonce of a snapshot is its version. A nonce has to tell a stream's answers apart, and a stream has one snapshot on its
  * way at a time.
  */
-import { durationMessage } from "../api/messages.ts";
+import { type DurationMessage, durationMessage } from "../api/messages.ts";
 import { messageType } from "../api/protos.ts";
 import type { View } from "./views.ts";
 
@@ -18,13 +18,13 @@ export interface ViewMessages {
 const snapshotTag = 0x1a;
 
 export class WatchMessages {
-  readonly #rhythm: object;
+  readonly #rhythm: { readonly heartbeat: DurationMessage };
   readonly #ofViews = new WeakMap<View, ViewMessages>();
   readonly #type = messageType<object>("WatchResponse");
   #heartbeat: { readonly version: string; readonly bytes: Buffer } | undefined = undefined;
 
-  constructor(heartbeatMs: number, reportIntervalMs: number) {
-    this.#rhythm = { heartbeat: durationMessage(heartbeatMs), reportInterval: durationMessage(reportIntervalMs) };
+  constructor(heartbeatMs: number) {
+    this.#rhythm = { heartbeat: durationMessage(heartbeatMs) };
   }
 
   of(view: View): ViewMessages {

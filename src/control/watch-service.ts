@@ -23,7 +23,6 @@ export interface WatchPorts {
   readonly fleet: Fleet;
   /** How often a stream hears of us at least. */
   readonly heartbeatMs: number;
-  readonly reportIntervalMs: number;
   /** A sidecar has a later revision of this store than there is. */
   ahead(version: { readonly store: string; readonly revision: number }): void;
   /** For the metrics. */
@@ -74,7 +73,7 @@ export class WatchService {
     this.#ports = ports;
     this.#set = set;
     this.#views = new Views(set);
-    this.#messages = new WatchMessages(ports.heartbeatMs, ports.reportIntervalMs);
+    this.#messages = new WatchMessages(ports.heartbeatMs);
     this.#cancelBeat = this.#nextBeat();
   }
 

@@ -12,6 +12,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Loaded } from "../config/snapshot.ts";
 import type { Snapshot } from "../model/route.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { ReportStore } from "../observe/report-store.ts";
 import type { Records } from "../runtime/records.ts";
 import type { Sidecar } from "../runtime/sidecar.ts";
 import { openDataPlane } from "./data-plane.ts";
@@ -46,7 +47,9 @@ export class SidecarProcess {
   constructor(settings: Settings, ports: ProcessPorts) {
     this.#settings = settings;
     this.#ports = ports;
-    const plane = openDataPlane(settings, null, ports, { descriptors: descriptorLimit() });
+    // Who reports to nobody keeps no counts for it.
+    const counts = settings.controlClient === undefined ? undefined : new ReportStore();
+    const plane = openDataPlane(settings, null, ports, { descriptors: descriptorLimit(), counts });
     this.#stdout = plane.stdout;
     this.#log = plane.log;
     this.#metrics = plane.metrics;
@@ -58,6 +61,7 @@ export class SidecarProcess {
       version: ports.version,
       apply: (loaded, first) => this.#apply(loaded, first),
       adopt: (version) => this.#adopt(version),
+      counts,
     });
   }
 

@@ -63,7 +63,7 @@ export class PrimaryProcess {
   readonly #metrics: Metrics;
   readonly #totals = new GroupExposition();
   /** What workers count for a config service; undefined where nobody wants reports. */
-  readonly counts: GroupCounts | undefined;
+  readonly #counts: GroupCounts | undefined;
   /** The prediction log, and its file where it goes to one. */
   readonly #records: { readonly log: PredictionLog; readonly file: LineWriter | undefined } | undefined;
   readonly #group: Group;
@@ -84,8 +84,7 @@ export class PrimaryProcess {
   readonly #done = Promise.withResolvers<number>();
   #collecting: Promise<void> | undefined;
 
-  /** @param reports whether somebody wants `counts` */
-  constructor(settings: Settings, ports: ProcessPorts, reports = false) {
+  constructor(settings: Settings, ports: ProcessPorts) {
     this.#settings = settings;
     this.#ports = ports;
     this.#tls = listenerTlsOf(settings);
@@ -94,6 +93,9 @@ export class PrimaryProcess {
     this.#log = log;
     this.#metrics = metrics;
     this.#records = this.#openRecords();
+    // Who reports to nobody keeps no counts for it.
+    const reports = settings.controlClient !== undefined;
+    this.#counts = reports ? new GroupCounts(metrics, () => this.#group.serving) : undefined;
     this.#source = routeSource(settings, {
       log,
       metrics,
@@ -102,8 +104,8 @@ export class PrimaryProcess {
       adopt: (version) => {
         if (this.#snapshot !== undefined) this.#inForce(Object.freeze({ ...this.#snapshot, version }));
       },
+      counts: this.#counts,
     });
-    this.counts = reports ? new GroupCounts(metrics, () => this.#group.serving) : undefined;
     const limits = resolveTransportOptions(settings.limits.transport);
     const perWorker = affordableConnections(this.#descriptors);
     this.#group = new Group(
@@ -123,7 +125,7 @@ export class PrimaryProcess {
         onGone: (worker, last) => {
           if (last !== undefined) this.#totals.note(worker, last.metrics);
           this.#totals.end(worker);
-          this.counts?.end(worker, last?.counts);
+          this.#counts?.end(worker, last?.counts);
         },
       },
       {
@@ -293,7 +295,7 @@ export class PrimaryProcess {
       accessLog,
       predictionLog: this.#settings.predictionLog !== undefined,
       predictionLogSample,
-      counts: this.counts !== undefined,
+      counts: this.#counts !== undefined,
       gracePeriodMs,
     };
   }

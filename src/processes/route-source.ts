@@ -7,7 +7,13 @@ import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { ownCapabilities } from "../api/capabilities.ts";
 import type { ControlChannel } from "../api/channel.ts";
-import { durationMessage, type NodeMessage } from "../api/messages.ts";
+import {
+  durationMessage,
+  durationMs,
+  type NodeMessage,
+  type ReportRequest,
+  type ReportResponse,
+} from "../api/messages.ts";
 import { type Chance, systemChance } from "../base/chance.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type ControlClient, formatControl } from "../config/control-client.ts";
@@ -16,8 +22,10 @@ import type { Apply, RouteSource } from "../config/route-source.ts";
 import { type EtcdRoutes, routesOf } from "../config/routes.ts";
 import type { Settings } from "../config/settings.ts";
 import { type SourceEvent, SourceStatus } from "../config/source-status.ts";
+import type { CountsSource } from "../model/counts.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { LastGoodFile } from "../sync/last-good.ts";
+import { Reporter } from "../sync/reporter.ts";
 import { ServiceSource } from "../sync/service-source.ts";
 import { openPem } from "./tls.ts";
 
@@ -29,6 +37,8 @@ export interface RouteSourcePorts {
   readonly apply: Apply;
   /** What is in force goes by another version from now on. */
   adopt(version: string): void;
+  /** What is reported to a config service, where there is one. */
+  readonly counts: CountsSource | undefined;
 }
 
 /** What is no trouble; everything else is. */
@@ -101,20 +111,51 @@ function sourceOf(settings: Settings, ports: RouteSourcePorts): RouteSource {
     fallback,
     waitMs: settings.controlWaitMs,
   });
-  return closing(source, link);
+  return reporting(source, link, node, ports);
 }
 
-/** As `source`, and the link closes with it. */
-function closing(source: RouteSource, link: ControlLink): RouteSource {
+/** As `source`; what was counted is reported over the same link from when calls are served, and once more at the end. */
+function reporting(source: RouteSource, link: ControlLink, node: NodeMessage, ports: RouteSourcePorts): RouteSource {
+  const { counts, metrics } = ports;
+  const reporter = counts && reporterOf(counts, link, node);
+  metrics.register("contender_reports_total", () =>
+    reporter === undefined
+      ? []
+      : [
+          { labels: ["taken"], value: reporter.taken },
+          { labels: ["failed"], value: reporter.failed },
+        ],
+  );
   return {
     status: source.status,
     open: () => source.open(),
-    begin: () => source.begin(),
+    begin: () => {
+      source.begin();
+      reporter?.start();
+    },
     close: async () => {
+      await reporter?.end();
       await source.close();
       await link.close();
     },
   };
+}
+
+function reporterOf(counts: CountsSource, link: ControlLink, node: NodeMessage): Reporter {
+  const { instance, namespace, workload } = node;
+  const startedAtMs = durationMs(node.startedAt) ?? 0;
+  return new Reporter(
+    { instance, startedAtMs, namespace, workload },
+    {
+      clock: systemClock,
+      chance: systemChance,
+      counts,
+      send: async (request) => {
+        const [channel, { method }] = await Promise.all([link.channel(), import("../api/protos.ts")]);
+        return await channel.call(method<ReportRequest, ReportResponse>("ReportService", "Report"), request);
+      },
+    },
+  );
 }
 
 /** Who this sidecar is, where nothing better says so. */

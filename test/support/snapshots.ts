@@ -63,9 +63,9 @@ export function answer(
 
 /** As a sidecar receives it. */
 export function received(sent: Answer): Received {
-  const { snapshot = null, version = "", nonce = "", heartbeat = null, reportInterval = null } = sent;
+  const { snapshot = null, version = "", nonce = "", heartbeat = null } = sent;
+  const message = { version, nonce, heartbeat } as WatchResponse;
   const bytes = snapshot === null ? undefined : type.encode(snapshot as SnapshotMessage);
-  const message = { version, nonce, heartbeat, reportInterval } as WatchResponse;
   return {
     message: { ...message, snapshot: bytes === undefined ? null : type.decode(bytes) },
     digest: bytes && digestOf(bytes),
