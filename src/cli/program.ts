@@ -5,6 +5,7 @@
 import { Command, CommanderError } from "commander";
 import { ContenderError, errorTable } from "../base/errors.ts";
 import { checkCommand } from "./check.ts";
+import { completionCommand } from "./completion.ts";
 import { controlCommand } from "./control.ts";
 import { demoCommand } from "./demo.ts";
 import { drainCommand } from "./drain.ts";
@@ -69,6 +70,7 @@ export function buildProgram(handlers: Handlers, io: Io, finish: (code: number) 
     fleetCommand(handlers, io, finish),
     drainCommand(handlers, io, finish),
     healthcheckCommand(handlers, io, finish),
+    completionCommand(program, io, finish),
   ];
   for (const command of commands) program.addCommand(command);
   const worker = workerCommand(handlers, finish);

@@ -10,5 +10,6 @@ export const logLevelSetting = setting<LogLevel>({
   default: "info",
   placeholder: "LEVEL",
   doc: "The least that is logged: trace, debug, info, warn, error, fatal or silent.",
+  words: logLevels,
   read: oneOf(...logLevels),
 });

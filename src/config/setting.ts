@@ -10,6 +10,8 @@ export interface Setting<T> {
   readonly doc: string;
   /** Shapes the route made from the environment: refused beside a route file, which says it itself. */
   readonly shapesRoute?: true;
+  /** Every text that it takes, where those are a few words: what a shell offers. */
+  readonly words?: readonly string[];
   read(text: string): Reading<T>;
 }
 

@@ -78,6 +78,7 @@ export const settingsTable = {
     default: "TLSv1.2",
     placeholder: "VERSION",
     doc: "The oldest TLS that callers may speak, TLSv1.2 or TLSv1.3. Both sides take the newest that they have.",
+    words: tlsVersions,
     read: oneOf(...tlsVersions),
   }),
   admin: setting<Address>({
@@ -196,6 +197,7 @@ export const settingsTable = {
     placeholder: "METHOD",
     doc: "`slots`, or `md5-100`: md5(key) mod 100 against whole percents, for teams that already route so.",
     shapesRoute: true,
+    words: ["slots", "md5-100"],
     read: oneOf("slots", "md5-100"),
   }),
   pin: setting<boolean>({
@@ -226,6 +228,7 @@ export const settingsTable = {
     default: "refuse",
     placeholder: "WHAT",
     doc: "HTTP/2 requests that are no gRPC calls: `refuse` answers 405 or 415, so that who is at the wrong port learns so; `forward` passes them to the default route's champion, unlooked at, for model servers that speak REST on the same port.",
+    words: ["refuse", "forward"],
     read: oneOf("refuse", "forward"),
   }),
   drainDelayMs: setting<number>({

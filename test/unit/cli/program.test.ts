@@ -4,7 +4,19 @@ import { ContenderError } from "../../../src/base/errors.ts";
 import type { Settings } from "../../../src/config/settings.ts";
 import { contender } from "../../support/cli.ts";
 
-const commands = ["sidecar", "gateway", "check", "why", "init", "demo", "control", "fleet", "drain", "healthcheck"];
+const commands = [
+  "sidecar",
+  "gateway",
+  "check",
+  "why",
+  "init",
+  "demo",
+  "control",
+  "fleet",
+  "drain",
+  "healthcheck",
+  "completion",
+];
 const routeCommands = ["apply", "get", "list", "weights", "history", "undo", "delete"];
 
 describe("contender", () => {
