@@ -16,6 +16,8 @@ import {
 } from "../api/messages.ts";
 import { type Chance, systemChance } from "../base/chance.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { formatDuration } from "../base/duration.ts";
+import { ContenderError } from "../base/errors.ts";
 import { type ControlClient, formatControl } from "../config/control-client.ts";
 import { surroundings } from "../config/environment-route.ts";
 import type { Apply, RouteSource } from "../config/route-source.ts";
@@ -83,7 +85,8 @@ function sourceOf(settings: Settings, ports: RouteSourcePorts): RouteSource {
     log[news.has(kind) ? "info" : "warn"]({ event: kind, ...event });
   };
   const shared = { clock: systemClock, chance: systemChance, onEvent };
-  const fallback = (apply: Apply): RouteSource => routesOf(settings, { ...shared, apply }, etcdOf(settings));
+  const fallback = (apply: Apply): RouteSource =>
+    hasNothingElse(settings) ? nothingElse(settings) : routesOf(settings, { ...shared, apply }, etcdOf(settings));
   if (controlClient === undefined) return fallback(ports.apply);
   const address = formatControl(controlClient.target);
   const node = nodeOf(settings, ports.version, systemClock, systemChance);
@@ -112,6 +115,23 @@ function sourceOf(settings: Settings, ports: RouteSourcePorts): RouteSource {
     waitMs: settings.controlWaitMs,
   });
   return reporting(source, link, node, ports);
+}
+
+/** A sidecar that is told nothing serves the model beside it; a gateway has none. */
+const hasNothingElse = ({ local, config, champion }: Settings): boolean =>
+  local === undefined && config === undefined && champion === undefined;
+
+/** A restart may mend it, which whatever restarts a gateway learns by the exit code. */
+function nothingElse({ controlClient, controlWaitMs }: Settings): RouteSource {
+  const where = controlClient === undefined ? "" : formatControl(controlClient.target);
+  const text = `${where} gave no routes within ${formatDuration(controlWaitMs)} that can be served, and a gateway has nothing else to serve. CONTENDER_CONTROL_WAIT waits longer, CONTENDER_STATE_DIR keeps the last good ones for the next start, CONTENDER_CONFIG names others`;
+  const nothing = (): Promise<void> => Promise.resolve();
+  return {
+    status: undefined,
+    open: () => Promise.reject(new ContenderError("CONTROL_UNREACHABLE", text)),
+    begin: nothing,
+    close: nothing,
+  };
 }
 
 /** As `source`; what was counted is reported over the same link from when calls are served, and once more at the end. */

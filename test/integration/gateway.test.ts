@@ -12,6 +12,18 @@ describe("contender gateway", function () {
   this.timeout(30_000);
   afterEach(() => own.close());
 
+  it("says what to do where it has no routes but the service's, which gives none, and may be started again", async () => {
+    const env = { CONTENDER_CONTROL: "127.0.0.1:1", CONTENDER_CONTROL_WAIT: "10ms" };
+    await assert.rejects(SidecarProcess.start(env, undefined, "gateway"), (reason: Error & { actual?: unknown }) => {
+      assert.match(
+        reason.message,
+        /contender: \[CONTROL_UNREACHABLE\] 127\.0\.0\.1:1 gave no routes within 10ms that can be served.* CONTENDER_STATE_DIR/,
+      );
+      assert.deepEqual(reason.actual, { code: 69, signal: null });
+      return true;
+    });
+  });
+
   for (const workers of ["1", "2"]) {
     it(`splits calls, and answers by its champion what another has split, with ${workers} of its processes`, async () => {
       const [v41, v42] = [
