@@ -24,7 +24,7 @@ export function printChanges({ changes }: Changed, dryRun: boolean, io: Io): voi
     for (const line of doubts(change)) io.err(`warning: ${plain(line)}\n`);
     const { name, kind, revision } = change;
     const became = dryRun ? (wouldBe[kind] ?? `would be ${kind}`) : (done[kind] ?? `is ${kind}`);
-    io.out(`${name} ${became}, revision ${revision}\n`);
+    io.out(`${name} ${became}${dryRun ? "" : `, revision ${revision}`}\n`);
     for (const line of movesText(change)) io.out(`  ${line}\n`);
   }
   if (dryRun) io.err("dry run: nothing was written\n");
@@ -47,7 +47,7 @@ export function movesText({ kind, moves }: Pick<RouteChange, "kind" | "moves">):
     return [`keys: ${shares.join(", ")}`];
   }
   const [first] = moved;
-  if (first === undefined) return ["no slot moves: every key stays where it is"];
+  if (first === undefined) return kind === "created" ? [] : ["no slot moves: every key stays where it is"];
   const slots = moved.reduce((sum, move) => sum + move.slots, 0);
   const verb = slots === 1 ? "moves" : "move";
   const head = `${grouped(slots)} of ${grouped(slotCount)} slots ${verb}, ${percent(slots / slotCount)} of keys:`;

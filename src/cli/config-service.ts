@@ -41,7 +41,8 @@ export async function askService<T>(
   } catch (reason) {
     if (!(reason instanceof ContenderError)) throw reason;
     const proves = client.tokenFile !== undefined || client.tls?.cert !== undefined;
-    const hint = hintFor(reason, route, namesService(command, io) ? undefined : service.where, proves);
+    const assumed = namesService(command, io) ? undefined : service.where;
+    const hint = hintFor(reason, { route, assumed, proves, past: command.getOptionValue("at") !== undefined });
     throw hint === undefined ? reason : withHint(reason, hint);
   } finally {
     service.close();
@@ -54,13 +55,17 @@ export function withHint(error: ContenderError, hint: string): ContenderError {
   return new ContenderError(error.code, `${text}\n${hint}`, { cause: error });
 }
 
-/** @param assumed where was asked because nobody said where @param proves whether anything says who asks */
-function hintFor(
-  { code }: ContenderError,
-  route: string,
-  assumed: string | undefined,
-  proves: boolean,
-): string | undefined {
+interface Asking {
+  readonly route: string;
+  /** Where was asked because nobody said where. */
+  readonly assumed: string | undefined;
+  /** Whether anything says who asks. */
+  readonly proves: boolean;
+  /** Whether it was about what was at a time. */
+  readonly past: boolean;
+}
+
+function hintFor({ code }: ContenderError, { route, assumed, proves, past }: Asking): string | undefined {
   switch (code) {
     case "CONTROL_UNREACHABLE":
       if (assumed === undefined) return undefined;
@@ -68,6 +73,7 @@ function hintFor(
     case "CONFLICT":
       return `look again: contender route get ${route} and contender route history ${route} show what is there now`;
     case "ROUTE_UNKNOWN":
+      if (past) return `contender route history ${route} shows since when there is one`;
       return "contender route list shows which there are";
     case "FORBIDDEN":
       if (proves) return undefined;

@@ -56,6 +56,7 @@ describe("contender route apply", () => {
     const answer = changed(
       { name: "fresh", kind: "created", moves: fresh },
       { name: "fraud", kind: "replaced", moves },
+      { name: "new", kind: "created", moves: [] },
       { name: "loans", kind: "unchanged", revision: 4, moves: [] },
       { name: "offers", kind: "replaced", moves: [] },
     );
@@ -68,6 +69,7 @@ fraud is replaced, revision 12
   9,831 of 65,536 slots move, 15% of keys:
     v41 -> v42 6,554 (10%)
     v41 -> v43 3,277 (5%)
+new is created, revision 12
 loans is unchanged, revision 4
 offers is replaced, revision 12
   no slot moves: every key stays where it is
@@ -81,7 +83,7 @@ offers is replaced, revision 12
     const argv = ["route", "apply", "-f", example, "--dry-run"];
     const { code, out, err, service } = await asked(argv, { apply: () => Promise.resolve(answer) });
     assert.equal(code, 0);
-    assert.match(out, /^fraud would be replaced, revision 12\n/);
+    assert.match(out, /^fraud would be replaced\n {2}no slot moves/);
     assert.equal(
       err,
       `warning: fraud.yaml:4: spec.variants.v43: gets no calls
@@ -375,6 +377,14 @@ CONTENDER_CONTROL is not set, so 127.0.0.1:7410 was asked: set CONTENDER_CONTROL
     assert.match(err, /\nnothing says who asks: set CONTENDER_CONTROL_TOKEN_FILE, or CONTENDER_CONTROL_CERT and/);
     const known = await asked(["route", "list", "--control-token-file", "token"], refused);
     assert.equal(known.err, "contender: [FORBIDDEN] want the role operate\n");
+  });
+
+  it("say where else to look for a route that is not there, or was not", async () => {
+    const get = () => Promise.reject(new ContenderError("ROUTE_UNKNOWN", "no route"));
+    const now = await asked(["route", "get", "frad"], { get });
+    assert.equal(now.err, "contender: [ROUTE_UNKNOWN] no route\ncontender route list shows which there are\n");
+    const then = await asked(["route", "get", "fraud", "--at", "1h"], { get });
+    assert.match(then.err, /\ncontender route history fraud shows since when there is one\n$/);
   });
 
   it("close the service, whatever it says", async () => {
