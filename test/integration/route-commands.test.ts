@@ -1,15 +1,12 @@
 /** Commands that ask the config service, as processes, against a service that a test scripts. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { hostname, userInfo } from "node:os";
-import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import { Metadata, status } from "@grpc/grpc-js";
 import { messageType } from "../../src/api/protos.ts";
 import { AdminService, type Answers } from "../support/admin-service.ts";
+import { type Ended, type Running, start } from "../support/command.ts";
 import { until } from "../support/until.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const moves = [{ from: "v41", to: "v42", slots: 6_554 }];
 const change = { name: "fraud", kind: "CHANGE_KIND_WEIGHTS", revision: 12, moves };
 const SetWeights = () => ({ change, revision: 12 });
@@ -22,32 +19,14 @@ const sidecar = (fields: object) => ({
 });
 const behind = sidecar({ state: "SIDECAR_STATE_PENDING", revision: 11 });
 
-interface Running {
-  readonly child: ChildProcess;
-  ended(): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
-}
-
 describe("commands that ask the config service, as processes", function () {
   this.timeout(30_000);
   let service: AdminService;
   let running: Running | undefined;
 
-  function start(argv: readonly string[]): Running {
-    const { PATH = "" } = process.env;
-    const env = { PATH, CONTENDER_CONTROL: service.address };
-    const child = spawn(process.execPath, ["bin/contender.js", ...argv], {
-      cwd: root,
-      env,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
-    const [out, err] = [text(child.stdout), text(child.stderr)];
-    return { child, ended: async () => ({ code: await closed, out: await out, err: await err }) };
-  }
-
-  async function run(argv: readonly string[], answers: Answers): Promise<Awaited<ReturnType<Running["ended"]>>> {
+  async function run(argv: readonly string[], answers: Answers): Promise<Ended> {
     service = await AdminService.open(answers);
-    running = start(argv);
+    running = start(argv, { CONTENDER_CONTROL: service.address });
     return await running.ended();
   }
 
@@ -87,7 +66,9 @@ applied by the one sidecar
     let looks = 0;
     const ListSidecars = () => (looks++ === 0 ? { sidecars: [behind] } : new Promise<object>(() => undefined));
     service = await AdminService.open({ SetWeights, ListSidecars });
-    running = start(["route", "weights", "fraud", "v41=90,v42=10", "--wait=1h"]);
+    running = start(["route", "weights", "fraud", "v41=90,v42=10", "--wait=1h"], {
+      CONTENDER_CONTROL: service.address,
+    });
     await until(() => looks === 2, "it waits", 20_000);
     running.child.kill("SIGINT");
     const { code, err } = await running.ended();
@@ -127,7 +108,7 @@ config/examples/fraud.yaml:3: spec.champion: is missing
     const closed = await AdminService.open({});
     closed.close();
     service = closed;
-    running = start(["fleet"]);
+    running = start(["fleet"], { CONTENDER_CONTROL: service.address });
     const { code, err } = await running.ended();
     assert.equal(code, 69);
     assert.match(err, new RegExp(`^contender: \\[CONTROL_UNREACHABLE\\] ${closed.address} `));
