@@ -22,8 +22,7 @@ const production = Object.entries(packages).filter(
 const needless: Readonly<Record<string, string>> = {
   "node_modules/@grpc/proto-loader/node_modules/protobufjs":
     "warns of a version scheme it does not know; writes nothing",
-  "node_modules/@grpc/reflection/node_modules/protobufjs":
-    "warns of a version scheme it does not know; writes nothing",
+  "node_modules/@grpc/reflection/node_modules/protobufjs": "warns of a version scheme it does not know; writes nothing",
 };
 
 describe("a production install", () => {

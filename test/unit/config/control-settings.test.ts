@@ -29,6 +29,7 @@ describe("settings of the config service", () => {
       advertise: undefined,
       history: 1_000,
       heartbeatMs: 30_000,
+      replicaTokenFile: undefined,
       reportIntervalMs: 10_000,
       leaseMs: 10_000,
       logLevel: "info",
