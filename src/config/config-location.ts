@@ -73,7 +73,8 @@ export function readEtcdLocation(
   if (found.some(({ protocol }) => protocol !== last.protocol)) {
     return unreadable(`want http:// for all members or https:// for all, got ${JSON.stringify(text)}`);
   }
-  const path = decodeURIComponent(last.pathname.slice(1));
+  const path = decodedPath(last);
+  if (path === undefined) return unreadable(wants);
   const prefix = path === "" ? etcdPrefixByDefault : path.endsWith("/") ? path : `${path}/`;
   return read({
     kind: "etcd",
@@ -87,6 +88,15 @@ export function readEtcdLocation(
 /** With the port that etcd has where none is given; a URL leaves out the protocol's own. */
 function memberOf(url: URL): string {
   return url.port === "" ? `${url.protocol}//${url.hostname}:2379` : url.origin;
+}
+
+/** Undefined where it is no text: `%ff`. */
+function decodedPath({ pathname }: URL): string | undefined {
+  try {
+    return decodeURIComponent(pathname.slice(1));
+  } catch {
+    return undefined;
+  }
 }
 
 const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, "");

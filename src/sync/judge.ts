@@ -33,7 +33,6 @@ export function judge({ message, digest }: Received, inForce: string | undefined
     if (current?.digest === next.digest) return { kind: "adopt", version };
     return refuse(`want the snapshot of ${version}, got none, and ${inForce ?? "nothing"} is in force`);
   }
-  if (digest !== next.digest)
-    return refuse(`want a snapshot with the digest of ${version}, got ${digest ?? "several"}`);
+  if (digest !== next.digest) return refuse(`want a snapshot with the digest of ${version}, got ${digest}`);
   return { kind: "read", version, snapshot };
 }

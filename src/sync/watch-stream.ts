@@ -3,9 +3,9 @@ import { status as codes, type ServiceError, type StatusObject } from "@grpc/grp
 import type { ControlChannel } from "../api/channel.ts";
 import type { WatchResponse } from "../api/messages.ts";
 import { method } from "../api/protos.ts";
-import { digestOf, fieldBytes, watchSnapshotField } from "../api/snapshot-digest.ts";
 import type { SourceFailure } from "../config/source-status.ts";
 import type { Received } from "./judge.ts";
+import { receivedOf } from "./received.ts";
 import type { OpenWatch, Request, StreamEnd } from "./watch.ts";
 
 /** Codes that say something other than that the service is not there. */
@@ -20,15 +20,9 @@ const reasons: Readonly<Partial<Record<number, SourceFailure>>> = {
 };
 
 export function watchOver(channel: ControlChannel): OpenWatch {
-  const { path, requestSerialize, responseDeserialize } = method<Request, WatchResponse>("ConfigService", "Watch");
-  const read = (bytes: Buffer): Received => {
-    const message = responseDeserialize(bytes);
-    if (message.snapshot === null) return { message, digest: undefined };
-    const snapshot = fieldBytes(bytes, watchSnapshotField);
-    return { message, digest: snapshot && digestOf(snapshot) };
-  };
+  const { path, requestSerialize } = method<Request, WatchResponse>("ConfigService", "Watch");
   return (listener) => {
-    const call = channel.stream<Request, Received>({ path, requestSerialize, responseDeserialize: read });
+    const call = channel.stream<Request, Received>({ path, requestSerialize, responseDeserialize: receivedOf });
     let over = false;
     call.on("data", (received: Received) => {
       if (!over) listener.received(received);

@@ -8,6 +8,7 @@ import { hpackBlocks } from "./targets/hpack.ts";
 import { modelOverrides } from "./targets/overrides.ts";
 import { requests } from "./targets/requests.ts";
 import { scores } from "./targets/scores.ts";
+import { snapshots } from "./targets/snapshots.ts";
 
 export const targets: readonly Target[] = [
   framesServer,
@@ -22,4 +23,5 @@ export const targets: readonly Target[] = [
   modelOverrides,
   routes,
   settings,
+  snapshots,
 ];

@@ -1,11 +1,12 @@
 /** Snapshots of a config service, as it would send them. */
-import type { SnapshotMessage, WatchResponse } from "../../src/api/messages.ts";
-import { messageType } from "../../src/api/protos.ts";
+import type { SnapshotMessage } from "../../src/api/messages.ts";
+import { messageType, method } from "../../src/api/protos.ts";
 import { routeMessage, type SentRoute } from "../../src/api/route-message.ts";
 import { digestOf } from "../../src/api/snapshot-digest.ts";
 import { formatVersion } from "../../src/api/version.ts";
 import { readTexts } from "../../src/config/files.ts";
 import type { Received } from "../../src/sync/judge.ts";
+import { receivedOf } from "../../src/sync/received.ts";
 import type { Answer } from "./config-service.ts";
 import { routeDocument } from "./route-document.ts";
 
@@ -63,11 +64,5 @@ export function answer(
 
 /** As a sidecar receives it. */
 export function received(sent: Answer): Received {
-  const { snapshot = null, version = "", nonce = "", heartbeat = null } = sent;
-  const message = { version, nonce, heartbeat } as WatchResponse;
-  const bytes = snapshot === null ? undefined : type.encode(snapshot as SnapshotMessage);
-  return {
-    message: { ...message, snapshot: bytes === undefined ? null : type.decode(bytes) },
-    digest: bytes && digestOf(bytes),
-  };
+  return receivedOf(method<object, object>("ConfigService", "Watch").responseSerialize(sent));
 }

@@ -34,6 +34,7 @@ describe("where routes are read from", () => {
     ["etcd:127.0.0.1:2379", /want etcd:http:\/\/HOST:PORT/],
     ["etcd:http://a:1/x,http://b:1", /want etcd:http:\/\/HOST:PORT/],
     ["etcd:http://a:1,https://b:1", /http:\/\/ for all members or https:\/\/ for all/],
+    ["etcd:http://a:1/%ff", /want etcd:http:\/\/HOST:PORT/],
     ["etcd:http://me:pw@a:1", /CONTENDER_CONFIG_PASSWORD_FILE/],
   ];
   for (const [given, says] of refused) it(`refuses ${given}`, () => assert.match(refusal(given), says));
