@@ -60,14 +60,24 @@ export class ControlLink {
   }
 
   channel(): Promise<ControlChannel> {
-    this.#channel ??= import("../api/channel.ts").then(
-      ({ ControlChannel }) => new ControlChannel(this.#control, { clock: systemClock, openPem }),
-    );
+    this.#channel ??= this.#open();
     return this.#channel;
   }
 
   async close(): Promise<void> {
     (await this.#channel)?.close();
+  }
+
+  /** In pieces of some 50 ms, between which calls go on: all at once is a stall that looks like an overload. */
+  async #open(): Promise<ControlChannel> {
+    const pause = (): Promise<void> => new Promise((resolve) => void systemClock.after(10, resolve));
+    const { definitions } = await import("../api/protos.ts");
+    await pause();
+    definitions();
+    await pause();
+    const { ControlChannel } = await import("../api/channel.ts");
+    await pause();
+    return new ControlChannel(this.#control, { clock: systemClock, openPem });
   }
 }
 
@@ -103,7 +113,8 @@ function sourceOf(settings: Settings, ports: RouteSourcePorts): RouteSource {
     ...shared,
     status,
     open: async (listener) => {
-      const [channel, { watchOver }] = await Promise.all([link.channel(), import("../sync/watch-stream.ts")]);
+      const channel = await link.channel();
+      const { watchOver } = await import("../sync/watch-stream.ts");
       return await watchOver(channel)(listener);
     },
     node,
