@@ -8,7 +8,8 @@ export const backoff = {
   /** After a stream that lived: the service is most likely there, and 10,000 within 2 s are what it can take. */
   quickMs: 2_000,
   firstMs: 1_000,
-  longestMs: 30_000,
+  /** However long it was away, all are back within as much: 10,000 spread over it are 1,250 a second, half of what it can take. */
+  longestMs: 8_000,
 } as const;
 
 export class Backoff {

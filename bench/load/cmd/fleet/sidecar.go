@@ -16,7 +16,7 @@ const (
 	firstReconnect = 2 * time.Second
 	// After that, full jitter over a time that doubles from the first to the second.
 	leastBackoff = time.Second
-	mostBackoff  = 30 * time.Second
+	mostBackoff  = 8 * time.Second
 	// Where the service says nothing.
 	defaultReport = 15 * time.Second
 	// Windows as Node's client gives them back: when half is used.
