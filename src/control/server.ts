@@ -7,7 +7,8 @@
 import { createServer, type Server as Listener } from "node:net";
 import { createServer as createSecureServer, type Server as SecureListener } from "node:tls";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { HealthImplementation } from "grpc-health-check";
+import { loadSync } from "@grpc/proto-loader";
+import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import { definitions } from "../api/protos.ts";
 import { reflectionOf } from "../api/reflection.ts";
 import { type Address, formatAddress } from "../base/address.ts";
@@ -57,7 +58,7 @@ export class ControlServer {
     });
     for (const [definition, implementation] of control.services()) this.#server.addService(definition, implementation);
     this.#health.addToServer(this.#server);
-    reflectionOf(definitions()).addToServer(this.#server);
+    reflectionOf({ ...loadSync(healthProto), ...definitions() }).addToServer(this.#server);
   }
 
   /**

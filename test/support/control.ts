@@ -36,6 +36,8 @@ export interface TestControl {
   readonly events: ControlEvent[];
   /** One unary call. @throws the gRPC error. */
   call<Response = Record<string, unknown>>(service: ServiceName, name: string, request: object): Promise<Response>;
+  /** One message of bytes, and the first answer to it, over a stream that is closed on our side. */
+  bytes(path: string, request: Buffer): Promise<Buffer>;
   /** A stream of a sidecar that says who it is. */
   watch(node: object, version?: string): TestWatch;
   close(): Promise<void>;
@@ -79,6 +81,15 @@ export async function startControl(path: string, given: TestControlOptions = {})
     control,
     events,
     call: (service, method, request) => unary(client, service, method, request),
+    bytes(path, request) {
+      const same = (bytes: Buffer): Buffer => bytes;
+      const stream = client.makeBidiStreamRequest(path, same, same);
+      return new Promise((resolve, reject) => {
+        stream.on("data", resolve).on("error", reject);
+        stream.write(request);
+        stream.end();
+      });
+    },
     watch(node, version = "") {
       const watch = new TestWatch(client, node, version);
       watches.push(watch);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { WatchResponse } from "../../../src/api/messages.ts";
 import { parseVersion } from "../../../src/api/version.ts";
+import { healthOf } from "../../../src/init/health.ts";
+import { listServicesRequest, reflectionPaths, servicesOf } from "../../../src/init/reflection.ts";
 import { startControl, type TestControl } from "../../support/control.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 
@@ -356,9 +358,24 @@ describe("a config service", () => {
     assert.equal(code, 3);
   });
 
-  it("tells by health and reflection what it is", async () => {
-    const { snapshot } = await control.call<{ snapshot: { routes: object[] } }>("ConfigService", "Fetch", {});
-    assert.deepEqual(snapshot.routes, []);
+  it("tells by reflection which services it has, and by the health service that it serves", async () => {
+    const listed = servicesOf(await control.bytes(reflectionPaths[0] ?? "", listServicesRequest));
+    for (const name of ["ConfigService", "ReportService", "AdminService", "PeerService"]) {
+      assert.ok(listed?.includes(`contender.v1.${name}`), listed?.join());
+    }
+    assert.ok(listed?.includes("grpc.health.v1.Health"));
+    assert.equal(healthOf(await control.bytes("/grpc.health.v1.Health/Check", Buffer.alloc(0))), "SERVING");
+  });
+
+  it("tells whoever asks once what a sidecar gets", async () => {
+    await apply([document("fraud", undefined, "selector: { namespace: ml }")]);
+    const fetched = (namespace: string) =>
+      control.call<{ snapshot: { routes: { name: string }[] } }>("ConfigService", "Fetch", { node: { namespace } });
+    assert.deepEqual(
+      (await fetched("ml")).snapshot.routes.map(({ name }) => name),
+      ["fraud"],
+    );
+    assert.deepEqual((await fetched("shop")).snapshot.routes, []);
   });
 
   it("adds up what sidecars report, whatever comes twice", async () => {
