@@ -223,8 +223,8 @@ export class Control {
     }
   }
 
-  #count(event: "snapshot" | "label" | "ack" | "nack"): void {
-    this.figures[`${event}s`]++;
+  #count(what: "snapshot" | "label" | "ack" | "nack"): void {
+    this.figures[`${what}s`]++;
   }
 }
 

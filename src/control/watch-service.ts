@@ -26,7 +26,7 @@ export interface WatchPorts {
   /** A sidecar has a later revision of this store than there is. */
   ahead(version: { readonly store: string; readonly revision: number }): void;
   /** For the metrics. */
-  counted(event: "snapshot" | "label" | "ack" | "nack"): void;
+  counted(what: "snapshot" | "label" | "ack" | "nack"): void;
 }
 
 type Stream = ServerDuplexStream<WatchRequest, Buffer>;

@@ -14,6 +14,7 @@ import {
   trafficKinds,
 } from "../../src/model/call.ts";
 import { catalogue, type MetricDefinition } from "../../src/observe/catalogue.ts";
+import { controlCatalogue } from "../../src/observe/control-metrics.ts";
 import {
   fallbackResults,
   goawayDirections,
@@ -42,7 +43,7 @@ const documented = new Map(
     .filter(([name = ""]) => name.startsWith("`contender_"))
     .map(([name, type = "", labels, meaning = ""]) => [quoted(name)[0], { type, labels: quoted(labels), meaning }]),
 );
-const definitions = Object.entries<MetricDefinition>(catalogue);
+const definitions = Object.entries<MetricDefinition>({ ...catalogue, ...controlCatalogue });
 
 describe("docs/metrics.md", () => {
   it("has every metric of the catalogue, and no other", () => {

@@ -25,15 +25,21 @@ function kindsOf(text: string): string[] {
   return [...text.matchAll(/readonly kind: ((?:"[a-z_]+"(?: \| )?)+)/g)].flatMap(([, words = ""]) => quoted(words));
 }
 
+/** The words of `event: "…"`. */
+function eventsOf(text: string): string[] {
+  return [...text.matchAll(/\bevent: "([a-z_]+)"/g)].map(([, event = ""]) => event);
+}
+
 function quoted(text: string): string[] {
   return [...text.matchAll(/"([a-z_]+)"/g)].map(([, word = ""]) => word);
 }
 
 describe("docs/operations.md", () => {
   it("has every event that a process logs, once, and no other", () => {
-    const processes = [...readSources(root, "src/processes", (path) => path.endsWith(".ts")).values()].join("\n");
+    const isSidecars = (path: string): boolean => path.endsWith(".ts") && !/\/control[-.]/.test(path);
+    const processes = [...readSources(root, "src/processes", isSidecars).values()].join("\n");
     const logged = [
-      ...[...processes.matchAll(/\bevent: "([a-z_]+)"/g)].map(([, event = ""]) => event),
+      ...eventsOf(processes),
       ...kindsOf(source("src/runtime/events.ts")),
       ...kindsOf(source("src/runtime/records.ts")),
       ...kindsOf(source("src/config/source-status.ts")),
@@ -41,6 +47,32 @@ describe("docs/operations.md", () => {
     ];
     const documented = rowsOf("The log").map(([event]) => event);
     assert.deepEqual([...documented].sort(), [...new Set(logged)].sort());
+  });
+
+  it("has every event that the config service logs, once, and no other", () => {
+    const isControls = (path: string): boolean => /\/(processes\/control[-.]|control\/).*ts$/.test(path);
+    const sources = [...readSources(root, "src", isControls).values()].join("\n");
+    const [kinds = ""] = /export type ControlEvent =[\s\S]*?;\n\n/.exec(source("src/control/control.ts")) ?? [];
+    const logged = [
+      ...eventsOf(sources),
+      ...quoted(sources.match(/event: now\.ok \? .*/)?.[0] ?? ""),
+      ...kindsOf(kinds),
+    ];
+    const documented = rowsOf("The config service").map(([event = ""]) => event);
+    assert.deepEqual(documented.filter((event) => /^[a-z_]+$/.test(event)).sort(), [...new Set(logged)].sort());
+  });
+
+  it("has every path of the config service's HTTP port, and no other", () => {
+    const paths = [...source("src/control/http-endpoints.ts").matchAll(/^ {4,6}\[?"(\/[a-z0-9/]*)"/gm)].map(
+      ([, path]) => path,
+    );
+    const inline = [...source("src/control/http-endpoints.ts").matchAll(/\["(\/[a-z0-9/]*)", \{/g)].map(
+      ([, path]) => path,
+    );
+    const documented = rowsOf("The config service").flatMap(
+      ([request = ""]) => /^GET (\/\S*)$/.exec(request)?.[1] ?? [],
+    );
+    assert.deepEqual(documented.sort(), ["/", ...new Set([...paths, ...inline])].sort());
   });
 
   it("has every field of an access line, in its order, and no other", () => {
