@@ -12,7 +12,7 @@ import { Administration } from "./administration.ts";
 import type { Callers } from "./callers.ts";
 import { Counts, readReport } from "./counts.ts";
 import { Fleet, type SidecarInfo } from "./fleet.ts";
-import { Leadership, type LeadershipState, type Replica } from "./leadership.ts";
+import { Leadership, type LeadershipState, type SelfReplica } from "./leadership.ts";
 import { Peers, type PeersPorts } from "./peers.ts";
 import { Registry } from "./registry.ts";
 import { reportService } from "./report-service.ts";
@@ -48,7 +48,8 @@ export interface ControlPorts {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly callers: Callers;
-  readonly self: Replica;
+  /** Its address is asked for when it joins. */
+  readonly self: SelfReplica;
   readonly dial: PeersPorts["dial"];
   onEvent(event: ControlEvent): void;
 }

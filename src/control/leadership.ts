@@ -16,10 +16,17 @@ export interface Replica {
   readonly address: string;
 }
 
+/** Ourselves, before it is known where we listen. */
+export interface SelfReplica {
+  readonly name: string;
+  address: string;
+}
+
 export interface LeadershipPorts {
   readonly store: Store;
   readonly clock: Clock;
-  readonly self: Replica;
+  /** Its address is asked for when it joins. */
+  readonly self: SelfReplica;
   readonly leaseMs: number;
   /** Who leads and which replicas there are, ourselves included, has changed. */
   changed(state: LeadershipState): void;

@@ -177,7 +177,8 @@ class Link {
 
   #open(): void {
     const { self, counts, fleet } = this.#ports;
-    const line = this.#ports.dial(this.#replica.address);
+    const line = this.#dial();
+    if (line === undefined) return;
     this.#line = line;
     const { stream } = line;
     stream.on("data", ({ number }: ShareResponse) => {
@@ -191,6 +192,16 @@ class Link {
     for (const report of counts.all()) this.#write({ report });
     for (const sidecar of fleet.own()) this.#write({ sidecar: sidecarMessage(sidecar) });
     this.#caughtUpBy = this.#write({ caughtUp: true });
+  }
+
+  /** What another replica wrote of itself, or files of ours, may be no good: that is its trouble, and told. */
+  #dial(): ReturnType<PeersPorts["dial"]> | undefined {
+    try {
+      return this.#ports.dial(this.#replica.address);
+    } catch (reason) {
+      this.#broke(reason instanceof Error ? reason.message : String(reason));
+      return undefined;
+    }
   }
 
   #write(news: object): number {

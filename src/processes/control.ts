@@ -68,13 +68,14 @@ class ControlProcess {
     const httpAddress = await web.listen(http);
     const store = await openStore(this.#settings);
     const name = `${hostname()}-${Math.trunc(systemChance.next() * 2 ** 32).toString(16)}`;
+    const self = { name, address: "" };
     const control = new Control(
       {
         store,
         clock: systemClock,
         chance: systemChance,
         callers: security.callers,
-        self: { name, address: formatAddress(advertise ?? listen) },
+        self,
         dial: dialling(this.#settings),
         onEvent: ({ kind, ...event }) => log[warned.has(kind) ? "warn" : "info"]({ event: kind, ...event }),
       },
@@ -95,6 +96,8 @@ class ControlProcess {
     });
     web.serve(endpoints);
     const grpcAddress = await grpc.listen(listen, security.tls);
+    // By a port that the system chose, others know it only now.
+    self.address = advertise === undefined ? grpcAddress : formatAddress(advertise);
     await control.join();
     keepYoungGenerationSmall();
     const ended = new Promise<string>((resolve) => {

@@ -106,6 +106,7 @@ export async function startControl(path: string, given: TestControlOptions = {})
 }
 
 function dial(address: string) {
+  if (!address.includes(":")) throw new Error(`no address: ${address}`);
   const client = new Client(address, credentials.createInsecure());
   const { path, requestSerialize, responseDeserialize } = method<object, ShareResponse>("PeerService", "Share");
   const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);

@@ -65,6 +65,18 @@ describe("replicas of a config service", () => {
     assert.equal(one.control.leadership.leader, "two");
   });
 
+  it("go on where one says that it is somewhere that nobody can be", async () => {
+    await store.commit({
+      when: [],
+      changes: [{ key: "lease/replicas/x", value: JSON.stringify({ name: "x", address: "nowhere" }) }],
+    });
+    const failed = (control: TestControl) =>
+      control.events.some((event) => event.kind === "replica_failed" && event.replica === "x");
+    await until(() => failed(one) && failed(two), "both have told that it can't be reached");
+    await store.commit({ when: [], changes: [{ key: "lease/replicas/x", value: undefined }] });
+    await apply(one);
+  });
+
   it("all give a change to their sidecars, whoever was asked for it", async () => {
     const watch = two.watch({ instance: "a" });
     watch.nack(await watch.snapshot(), [{ path: "routes", message: "no route applies" }]);
