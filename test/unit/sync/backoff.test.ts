@@ -4,7 +4,7 @@ import { Backoff } from "../../../src/sync/backoff.ts";
 const always = (value: number) => ({ next: () => value });
 
 describe("the pauses of a sidecar that has lost its config service", () => {
-  it("grow from one second to thirty, and no further", () => {
+  it("grow from one second to eight, and no further", () => {
     const backoff = new Backoff(always(1 - 1e-9));
     const pauses = Array.from({ length: 8 }, () => Math.round(backoff.nextMs()));
     assert.deepEqual(pauses, [1_000, 2_000, 4_000, 8_000, 8_000, 8_000, 8_000, 8_000]);
