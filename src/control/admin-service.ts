@@ -4,16 +4,24 @@ import { type DurationMessage, durationMessage, durationMs, type TimestampMessag
 import { ContenderError } from "../base/errors.ts";
 import type { RouteSpec } from "../model/route.ts";
 import { movedSlots } from "../router/moved-slots.ts";
-import { type Administration, currentRoute, type Done, type Intent } from "./administration.ts";
+import { type Administration, type Done, type Intent, visibleRoute } from "./administration.ts";
 import type { AnyCall, Callers, PersonCaller } from "./callers.ts";
 import type { Counts } from "./counts.ts";
 import type { Fleet, SidecarInfo } from "./fleet.ts";
-import { type PlannedRoute, planApply, planDelete, planUndo, planWeights, sharesOf } from "./planned-change.ts";
+import {
+  type Planned,
+  type PlannedRoute,
+  planApply,
+  planDelete,
+  planUndo,
+  planWeights,
+  sharesOf,
+} from "./planned-change.ts";
 import type { Author, HistoryRecord, RouteRecord } from "./records.ts";
 import { rangesOf } from "./records.ts";
 import { refusal } from "./refusal.ts";
 import type { Registry } from "./registry.ts";
-import { type StoredRoute, storedRoute } from "./route-set.ts";
+import { type RouteSet, type StoredRoute, storedRoute } from "./route-set.ts";
 import { fits } from "./selection.ts";
 
 export interface AdminPorts {
@@ -41,11 +49,16 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
   const change = async (
     call: Call<{ readonly intent: IntentMessage | null }>,
     action: Parameters<PersonCaller["mayChange"]>[0],
-    plan: Parameters<Administration["change"]>[2],
+    plan: Plan,
   ): Promise<Done> => {
     const person = callers.person(call as AnyCall, "change");
     const intent = intentOf(call.request.intent);
-    const done = await administration.change(person.name, intent, plan, (routes) => person.mayChange(action, routes));
+    const done = await administration.change(
+      person.name,
+      intent,
+      (set, author) => plan(set, author, person),
+      (routes) => routes.length > 0 && person.mayChange(action, routes),
+    );
     const changed = done.routes.filter(({ kind }) => kind !== "unchanged");
     if (!intent.dryRun && changed.length > 0) person.changed?.(action, changed, done.revision, intent.reason);
     return done;
@@ -58,10 +71,7 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
 
   const seen = (call: AnyCall, action: Parameters<Callers["person"]>[1], name: string): StoredRoute => {
     const person = callers.person(call, action);
-    const route = currentRoute(registry, name);
-    if (!person.sees(route))
-      throw new ContenderError("FORBIDDEN", `${person.name} may not see ${JSON.stringify(name)}`);
-    return route;
+    return visibleRoute(registry.routes, name, (route) => person.sees(route));
   };
 
   return {
@@ -82,16 +92,24 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
     SetWeights: unary((call: Call<Named & { weights: readonly { variant: string; weight: number }[] }>) => {
       const { name, weights } = call.request;
       const pairs = weights.map(({ variant, weight }) => [variant, weight] as const);
-      return one(call, "weights", (set, author) => planWeights(set, name, pairs, author));
+      return one(call, "weights", (set, author, person) => {
+        visibleRoute(set, name, (route) => person.sees(route));
+        return planWeights(set, name, pairs, author);
+      });
     }),
 
     DeleteRoute: unary((call: Call<Named>) =>
-      one(call, "delete", (set, author) => planDelete(set, call.request.name, author)),
+      one(call, "delete", (set, author, person) => {
+        visibleRoute(set, call.request.name, (route) => person.sees(route));
+        return planDelete(set, call.request.name, author);
+      }),
     ),
 
     UndoRoute: unary((call: Call<Named & { toRevision: number }>) => {
       const { name, toRevision } = call.request;
-      return one(call, "undo", async (set, author) => {
+      return one(call, "undo", async (set, author, person) => {
+        const records = await administration.history(name, 0);
+        if (!records.some((record) => mayRead(person, name, record))) throw neverThere(name);
         return planUndo(set, name, await administration.textToUndo(name, toRevision), author);
       });
     }),
@@ -118,12 +136,8 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
       const { name, limit } = call.request;
       const person = callers.person(call as AnyCall, "history");
       const records = await administration.history(name, limit);
-      const visible = records.filter((record) => {
-        const route = readBack(name, record.text === "" ? { ...record, text: record.before } : record);
-        return route === undefined || person.sees(route);
-      });
-      if (visible.length === 0)
-        throw new ContenderError("ROUTE_UNKNOWN", `no route was ever named ${JSON.stringify(name)}`);
+      const visible = records.filter((record) => mayRead(person, name, record));
+      if (visible.length === 0) throw neverThere(name);
       return { entries: visible.map((record, index) => historyMessage(name, record, records[index + 1])) };
     }),
 
@@ -131,7 +145,7 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
       async (call: Call<{ route: string; waitForRevision: number; waitAtMost: DurationMessage | null }>) => {
         const { route: name, waitForRevision, waitAtMost } = call.request;
         const person = callers.person(call as AnyCall, "fleet");
-        const route = name === "" ? undefined : currentRoute(registry, name);
+        const route = name === "" ? undefined : visibleRoute(registry.routes, name, (route) => person.sees(route));
         const visible = (): SidecarInfo[] =>
           fleet.list().filter((sidecar) => concerns(sidecar, route) && seesSidecar(person, sidecar));
         if (waitForRevision > 0) {
@@ -163,6 +177,8 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
   };
 }
 
+type Plan = (set: RouteSet, author: Author, person: PersonCaller) => Planned | Promise<Planned>;
+
 type Call<Request> = ServerUnaryCall<Request, object>;
 
 function unary<Request>(answer: (call: Call<Request>) => Promise<object>): handleUnaryCall<never, object> {
@@ -193,6 +209,15 @@ function concerns({ labels }: SidecarInfo, route: StoredRoute | undefined): bool
 function seesSidecar(person: PersonCaller, { labels }: SidecarInfo): boolean {
   return person.sees({ spec: { namespace: labels.namespace } as RouteSpec });
 }
+
+/** Whether somebody may see a route as it was after a change, or before a removal. */
+function mayRead(person: PersonCaller, name: string, record: HistoryRecord): boolean {
+  const route = readBack(name, record.text === "" ? { ...record, text: record.before } : record);
+  return route === undefined || person.sees(route);
+}
+
+const neverThere = (name: string): ContenderError =>
+  new ContenderError("ROUTE_UNKNOWN", `no route was ever named ${JSON.stringify(name)}`);
 
 function readBack(name: string, record: RouteRecord): StoredRoute | undefined {
   const route = storedRoute(name, record);

@@ -128,8 +128,9 @@ export class Administration {
       const set = registry.routes;
       const author: Author = { name: who, atMs: clock.wallMs(), reason: intent.reason };
       const planned = await plan(set, author);
+      // Before anything is said of what is wrong with other routes.
+      allowed(planned.routes ?? []);
       if (!planned.ok) throw new Refused(planned.problems);
-      allowed(planned.routes);
       for (const route of planned.routes) expect(route.before, route.name, intent.expectedRevision);
       const changing = planned.routes.filter(({ kind }) => kind !== "unchanged");
       if (intent.dryRun || changing.length === 0) return { routes: planned.routes, revision: set.revision };
@@ -178,7 +179,7 @@ function expect(before: StoredRoute | undefined, name: string, revision: number)
   );
 }
 
-/** The route of this name, as it is. @throws ContenderError ROUTE_UNKNOWN. */
-export function currentRoute(registry: Registry, name: string): StoredRoute {
-  return routeNamed(registry.routes, name);
+/** The route of this name, among those that may be seen: of others it is not told that they are there. @throws ContenderError ROUTE_UNKNOWN. */
+export function visibleRoute(set: RouteSet, name: string, sees: (route: StoredRoute) => boolean): StoredRoute {
+  return routeNamed({ ...set, routes: set.routes.filter(sees) }, name);
 }

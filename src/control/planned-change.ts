@@ -25,10 +25,13 @@ export interface PlannedRoute {
   readonly warnings: readonly Problem[];
 }
 
-/** What would be written, or everything that is wrong. */
+/**
+ * What would be written, or everything that is wrong. Where that speaks of other routes, `routes` says for which it was found out: it is
+ * told to those alone who might change them.
+ */
 export type Planned =
   | { readonly ok: true; readonly routes: readonly PlannedRoute[] }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly routes?: readonly PlannedRoute[] };
 
 /** Documents that are applied together; more would not fit into one commit of a store. */
 export const mostDocuments = 50;
@@ -94,9 +97,9 @@ export function planUndo(set: RouteSet, name: string, text: string, author: Auth
 /** @throws ContenderError ROUTE_UNKNOWN. */
 export function planDelete(set: RouteSet, name: string, _author: Author, kind: ChangeKind = "deleted"): Planned {
   const before = routeNamed(set, name);
+  const routes: PlannedRoute[] = [{ name, kind, before, after: undefined, moves: [], warnings: [] }];
   const { problems } = judgeTogether(set.routes.filter((route) => route !== before));
-  if (problems.length > 0) return { ok: false, problems };
-  return { ok: true, routes: [{ name, kind, before, after: undefined, moves: [], warnings: [] }] };
+  return problems.length > 0 ? { ok: false, problems, routes } : { ok: true, routes };
 }
 
 /** The record of a planned change in the route's history; the one in force is a part of it. */
@@ -155,7 +158,7 @@ function planDocuments(
   const others = set.routes.filter(({ name }) => !names.has(name));
   const fresh = planned.map(({ written }) => ({ spec: written.route, draft: written.draft, locate: written.locate }));
   problems.push(...judgeTogether([...others, ...fresh]).problems);
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, routes: planned };
+  return problems.length > 0 ? { ok: false, problems, routes: planned } : { ok: true, routes: planned };
 }
 
 /** The next table, made from the one before; none where md5-100 assigns. */
