@@ -32,6 +32,11 @@ export function weightPair(text: string): readonly [number, number] {
   throw new InvalidArgumentError('Want two weights such as "80/20", not both zero.');
 }
 
+/** The same, or `none`. */
+export function weightPairOrNone(text: string): readonly [number, number] | "none" {
+  return text === "none" ? text : weightPair(text);
+}
+
 /** `<NAME>` of a route. */
 export function routeNameArgument(): Argument {
   return new Argument("<NAME>", "name of the route").argParser(routeName);

@@ -88,6 +88,8 @@ export interface DemoOptions {
   readonly json: boolean;
   /** Of champion and challenger. */
   readonly weights: readonly [number, number];
+  /** Those that one route is given while traffic flows; undefined changes nothing. */
+  readonly nextWeights: readonly [number, number] | undefined;
   readonly salt: string | undefined;
   /** Calls a second on each route. */
   readonly rate: number;

@@ -46,6 +46,12 @@ export class ProgressView {
     this.#linesDrawn = lines.length;
   }
 
+  /** Writes what stays, above the block. */
+  say(text: string): void {
+    this.clear();
+    this.#screen.write(text);
+  }
+
   /** Takes the block away, so that the final report stands in its place. */
   clear(): void {
     if (this.#linesDrawn > 0) this.#screen.write(this.#home());

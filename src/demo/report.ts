@@ -1,9 +1,11 @@
 /** The demo's report as text: a table per route, a line per variant, its scores as a small plot. */
 import type { DemoReport, RouteReport, ScoreBucket, ShadowReport, VariantReport } from "./summary.ts";
 
+type Align = "left" | "right";
+
 interface Column {
   readonly head: string;
-  readonly align: "left" | "right";
+  readonly align: Align;
   readonly live: (variant: VariantReport) => string;
   readonly shadow: (variant: ShadowReport) => string;
 }
@@ -44,21 +46,17 @@ export function formatRoute(report: RouteReport, title: string): string {
     ...report.variants.map((variant) => columns.map(({ live }) => live(variant))),
     ...report.shadows.map((variant) => columns.map(({ shadow }) => shadow(variant))),
   ];
-  const widths = columns.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, i) => pad(cell, widths[i] ?? 0, columns[i]?.align ?? "left"))
-      .join("  ")
-      .trimEnd(),
-  );
-  return [`${report.route} (${title})`, ...lines.map((line) => `  ${line}`), ""].join("\n");
+  const aligns = columns.map(({ align }) => align);
+  return [`${report.route} (${title})`, ...aligned(rows, aligns), ""].join("\n");
 }
 
 /** What the figures mean, for whoever reads the table for the first time, and what the sidecar itself took. */
-export function formatLegend({ sidecar }: DemoReport): string {
+export function formatLegend({ calls, sidecar }: DemoReport): string {
   return [
+    `calls: ${whole(calls.answered)} answered, ${whole(calls.failed)} failed.`,
     "score: mean probability that a credit goes bad; its distribution runs from 0 to 1, the highest block is the fullest bin.",
-    "share: of distinct users. The shadow gets copies of the champion's calls; its answers are measured and thrown away.",
+    "share: of distinct users, since the last change of routes where there was one.",
+    "shadow: gets copies of the champion's calls; its answers are measured and thrown away.",
     `sidecar: version ${sidecar.version}, ${(sidecar.rssBytes / 1024 / 1024).toFixed(0)} MiB of memory.`,
     "",
   ].join("\n");
@@ -80,15 +78,24 @@ export function sparkline(histogram: readonly ScoreBucket[]): string {
   return bins.map((count) => (count === 0 ? " " : blocks[Math.ceil((count / most) * blocks.length) - 1])).join("");
 }
 
-function pad(cell: string, width: number, align: "left" | "right"): string {
+/** Columns as wide as their widest cell, two spaces apart, each line indented. */
+export function aligned(rows: readonly (readonly string[])[], aligns: readonly Align[]): string[] {
+  const widths = aligns.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  return rows.map((row) => {
+    const cells = row.map((cell, i) => pad(cell, widths[i] ?? 0, aligns[i] ?? "left"));
+    return `  ${cells.join("  ").trimEnd()}`;
+  });
+}
+
+function pad(cell: string, width: number, align: Align): string {
   return align === "left" ? cell.padEnd(width) : cell.padStart(width);
 }
 
-function whole(value: number): string {
+export function whole(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-function percent(ratio: number): string {
+export function percent(ratio: number): string {
   return `${(ratio * 100).toFixed(1)}%`;
 }
 

@@ -16,6 +16,16 @@ export const demoRoutes: readonly DemoRoute[] = [
   { name: "credit-oip", dialect: "open-inference", title: "Open Inference Protocol v2" },
 ];
 
+export const routeTitles: ReadonlyMap<string, string> = new Map(demoRoutes.map(({ name, title }) => [name, title]));
+
+/** The route whose weights the demo changes; nobody may move on the other. */
+export const changedRoute = "credit-tfs";
+
+/** What one types to give a route other weights, after `contender`. */
+export function weightsCommand(route: string, [v1, v2]: readonly [number, number]): string[] {
+  return ["route", "weights", route, `v1=${v1},v2=${v2}`];
+}
+
 /** Share of the champion's users whose calls the shadow gets too, in percent. */
 export const shadowPercent = 25;
 

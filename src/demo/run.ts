@@ -1,8 +1,9 @@
 /**
  * `contender demo`: real models behind a real sidecar, with traffic from real rows, and what came of it.
  *
- * The sidecar is the program that people would run, in a process of its own, set up by a route file as they would write
- * it; the figures are read from its /metrics. Nothing here reaches into it.
+ * The sidecar and the config service that it follows are the programs that people would run, in processes of their own. They are
+ * given a route file as people would write it, and other weights while traffic flows, by the commands that people would type;
+ * the figures are read from their ports. Nothing here reaches into them.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,18 +11,24 @@ import { join } from "node:path";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import { whyUnavailable } from "./availability.ts";
+import { type Callers, startCallers } from "./callers.ts";
 import { type Cast, startCast } from "./cast.ts";
+import { asTold } from "./change.ts";
+import { formatChanges } from "./change-report.ts";
 import type { Child } from "./children.ts";
-import { openClient } from "./clients.ts";
-import { type CreditData, loadCreditData } from "./data.ts";
+import { commandText, type RunningCommand } from "./commands.ts";
+import { loadCreditData } from "./data.ts";
+import { startDirector } from "./director.ts";
+import { Ledger } from "./ledger.ts";
 import { type DemoOptions, demoUsers } from "./options.ts";
 import { ProgressView, type Screen } from "./progress.ts";
 import { formatLegend, formatReport } from "./report.ts";
-import { demoRoutes, modelName } from "./routes.ts";
+import { demoRoutes, routeTitles, weightsCommand } from "./routes.ts";
 import { scrape } from "./scrape.ts";
 import { type DemoReport, isSettled, summarise } from "./summary.ts";
+import { askRoutes } from "./tables.ts";
 import { Tally } from "./tally.ts";
-import { Traffic } from "./traffic.ts";
+import { watch } from "./watch.ts";
 
 export interface DemoIo {
   /** The result goes here, and nothing else. */
@@ -36,19 +43,20 @@ export interface DemoIo {
   readonly onInterrupt: (fn: () => void) => () => void;
 }
 
-/** Connections of the callers, per route. */
-const clientsPerRoute = 2;
-const refreshMs = 1000;
+/** What was started so far. */
+interface Processes {
+  readonly children: Child[];
+  readonly commands: RunningCommand[];
+}
+
 /** How long the last figures may take to reach /metrics: the sidecar reads scores after it has answered. */
 const settleMs = 2000;
 const settlePollMs = 50;
-/** Longest that `--once` goes on beyond its time until every user was met. */
+/** Longest that `--once` goes on beyond its time until every user was met, and many again after the change. */
 const extraMs = 15_000;
 const endGraceMs = 3000;
 /** npm passes a Ctrl-C on to the process that the terminal sent it to already: two within this time are one. */
 const sameInterruptMs = 300;
-
-const titles = new Map(demoRoutes.map(({ name, title }) => [name, title]));
 
 /** Runs the demo to its end. @returns the exit code: 0, or 1 with the reason written to the screen. */
 export async function runDemo(options: DemoOptions, io: DemoIo): Promise<number> {
@@ -57,17 +65,24 @@ export async function runDemo(options: DemoOptions, io: DemoIo): Promise<number>
     io.screen.write(`contender demo: ${unavailable}\n`);
     return 1;
   }
-  const children: Child[] = [];
+  const processes: Processes = { children: [], commands: [] };
+  const { children, commands } = processes;
   let closing = false;
-  const onStart = (child: Child) => {
-    children.push(child);
+  const keep = <P extends { kill(): void }>(list: P[], process: P) => {
+    list.push(process);
     // Started by what was under way when the demo was stopped.
-    if (closing) child.kill();
+    if (closing) process.kill();
   };
   const interrupts = watchInterrupts(io);
   const folder = await mkdtemp(join(tmpdir(), "contender-demo-"));
+  const starting = () =>
+    startCast({
+      ...{ weights: options.weights, salt: options.salt, folder, env: io.env, clock: io.clock },
+      onStart: (child) => keep(children, child),
+      onCommand: (command) => keep(commands, command),
+    });
   try {
-    const played = play(options, io, folder, { children, onStart }, interrupts.first);
+    const played = play(options, io, starting, processes, interrupts.first);
     const forced = interrupts.second.then(() => {
       throw new Error("stopped");
     });
@@ -80,7 +95,8 @@ export async function runDemo(options: DemoOptions, io: DemoIo): Promise<number>
   } finally {
     closing = true;
     interrupts.close();
-    await Promise.all(children.map((child) => child.end(endGraceMs)));
+    for (const command of commands) command.kill();
+    await Promise.all([...commands.map(({ ended }) => ended), ...children.map((child) => child.end(endGraceMs))]);
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -89,158 +105,130 @@ export async function runDemo(options: DemoOptions, io: DemoIo): Promise<number>
 async function play(
   options: DemoOptions,
   io: DemoIo,
-  folder: string,
-  { children, onStart }: { readonly children: readonly Child[]; readonly onStart: (child: Child) => void },
+  starting: () => Promise<Cast>,
+  processes: Processes,
   interrupted: Promise<"interrupted">,
 ): Promise<void> {
   const data = loadCreditData();
-  const { clock, env, screen } = io;
-  screen.write("Starting three model servers and a sidecar…\n");
-  const starting = startCast({ ...options, folder, env, clock, onStart });
-  const cast = await Promise.race([starting, interrupted]);
+  const { clock, screen } = io;
+  screen.write("Starting three model servers, a config service and a sidecar…\n");
+  const cast = await Promise.race([starting(), interrupted]);
   if (cast === "interrupted") throw new Error("stopped before it began");
   screen.write(introduce(cast, options));
 
-  const callers = startCallers(cast, data, options, io);
+  const tallies = new Map(demoRoutes.map(({ name }) => [name, new Tally()]));
+  const ledger = await Ledger.open({
+    ...{ clock, tallies },
+    scrape: () => scrape(cast.admin),
+    askRoutes: () => askRoutes(cast.control.http),
+  });
+  const callers = startCallers(cast.sidecar, tallies, data, options, io);
+  const scene: Scene = { cast, tallies, ledger, callers, ...processes };
   try {
-    await untilOver(options, io, cast, callers, children, interrupted);
+    await untilOver(options, io, scene, interrupted);
   } finally {
     await callers.stop();
   }
-  const report = await settled(cast, callers.tallies, clock);
-  tellFailures(callers.tallies, screen);
-  const text = options.json
-    ? JSON.stringify(report, undefined, 2)
-    : `${formatReport(report, titles)}\n${formatLegend(report)}`;
-  io.out(`${text}\n`);
-  if ([...callers.tallies.values()].every(({ calls, errors }) => calls === errors))
-    throw new Error("no call was answered");
+  const report = await settled(scene, clock);
+  tellFailures(tallies, screen);
+  io.out(`${options.json ? JSON.stringify(report, undefined, 2) : reportText(report)}\n`);
+  if (report.calls.answered === 0) throw new Error("no call was answered");
+  // Who changes what a key is, from another terminal, changes more than tables.
+  const own = report.changes.filter(({ command }) => command !== null);
+  if (!own.every(asTold)) throw new Error("users moved otherwise than the tables say");
 }
 
-/** Shows progress until time is up or someone interrupts. Rejects where a process ends before that. */
+interface Scene extends Processes {
+  readonly cast: Cast;
+  /** By route. */
+  readonly tallies: ReadonlyMap<string, Tally>;
+  readonly ledger: Ledger;
+  readonly callers: Callers;
+}
+
+function reportText(report: DemoReport): string {
+  const changes = report.changes.length === 0 ? "" : `${formatChanges(report.changes)}\n`;
+  return `${formatReport(report, routeTitles)}\n${changes}${formatLegend(report)}`;
+}
+
+/** Shows progress and changes the weights, until time is up or someone interrupts. Rejects where a process ends before that. */
 async function untilOver(
   options: DemoOptions,
-  io: DemoIo,
-  cast: Cast,
-  callers: Callers,
-  children: readonly Child[],
+  { screen, clock }: DemoIo,
+  { cast, tallies, ledger, callers, children, commands }: Scene,
   interrupted: Promise<"interrupted">,
 ): Promise<void> {
   const broken = children.map(async (child) => {
     const how = await child.ended;
     throw new Error(`${child.title} ended (${how})${child.lastWords()}`);
   });
-  const ends: Promise<unknown>[] = [interrupted, ...broken];
-  if (options.once) ends.push(timeUp(options, io.clock, callers));
-  const view = new ProgressView(io.screen);
-  const watching = watch(cast, callers, options, io, view);
+  const view = new ProgressView(screen);
+  const { seconds, nextWeights } = options;
+  const director = startDirector({
+    ...{ seconds, nextWeights, clock, command: cast.command },
+    during: (command) => ledger.during(command),
+    say: (text) => view.say(`${text}\n`),
+  });
+  const failed = director.done.then(() => new Promise<never>(() => undefined));
+  const ends: Promise<unknown>[] = [interrupted, failed, ...broken];
+  if (options.once) ends.push(timeUp(options, clock, callers, director.done));
+  const watching = watch({ ledger, tallies, view, clock }, options);
   try {
     await Promise.race(ends);
   } finally {
+    director.stop();
+    for (const command of commands) command.kill();
     await watching.stop();
     view.clear();
   }
 }
 
-/** Over after `seconds`, but on a machine that can't keep the pace not before the shares mean something. */
-async function timeUp({ seconds }: DemoOptions, clock: Clock, callers: Callers): Promise<void> {
+/** Over after `seconds`, but on a machine that can't keep the pace not before the shares mean something, also after the change. */
+async function timeUp(
+  { seconds, users = demoUsers }: DemoOptions,
+  clock: Clock,
+  callers: Callers,
+  changed: Promise<void>,
+): Promise<void> {
+  let sentBefore = Number.POSITIVE_INFINITY;
+  changed.then(
+    () => {
+      sentBefore = callers.sent();
+    },
+    () => undefined,
+  );
   await after(clock, seconds * 1000);
   const latestMs = clock.nowMs() + extraMs;
-  while (!callers.metAll() && clock.nowMs() < latestMs) await after(clock, settlePollMs);
+  const seenEnough = () => callers.metAll() && callers.sent() - sentBefore >= users / 2;
+  while (!seenEnough() && clock.nowMs() < latestMs) await after(clock, settlePollMs);
 }
 
+/** What is where, how it got there, and what to type in another terminal. */
 function introduce(cast: Cast, { weights, rate, users = demoUsers }: DemoOptions): string {
   const [v1, v2, v3] = cast.models;
+  const { command, printed } = cast.applied;
+  const elsewhere = `CONTENDER_CONTROL=${cast.control.grpc} npx ${commandText(weightsCommand("credit-oip", [60, 40]))}`;
   return [
     `  models   v1 (champion) ${v1}, v2 (challenger) ${v2}, v3 (shadow) ${v3}`,
+    `  control  ${cast.control.grpc}, its store in ${cast.folder}`,
     `  sidecar  ${cast.sidecar}, its metrics at http://${cast.admin}/metrics`,
-    `  routes   ${cast.routesFile}: weights ${weights.join("/")}; edit it, the sidecar follows`,
+    `  routes   weights ${weights.join("/")}, by`,
+    ...[`$ ${command}`, ...printed.split("\n")].map((line) => `             ${line}`),
     `  traffic  ${users.toLocaleString("en-US")} users, ${rate} calls/s on each of two routes`,
+    "",
+    "  Change weights from another terminal, and watch the shares:",
+    `  ${elsewhere}`,
     "",
     "",
   ].join("\n");
 }
 
-interface Callers {
-  /** By route. */
-  readonly tallies: ReadonlyMap<string, Tally>;
-  /** Whether every user has sent a call on every route. */
-  metAll(): boolean;
-  /** Sends no more and closes the connections when the last answer is there. */
-  stop(): Promise<void>;
-}
-
-function startCallers(
-  cast: Cast,
-  { heldOut }: CreditData,
-  { rate, users = demoUsers }: DemoOptions,
-  io: DemoIo,
-): Callers {
-  const { clock, chance } = io;
-  const tallies = new Map(demoRoutes.map(({ name }) => [name, new Tally()]));
-  const running = demoRoutes.map(({ name, dialect }) => {
-    const tally = tallies.get(name) ?? new Tally();
-    const clients = Array.from({ length: clientsPerRoute }, () =>
-      openClient({ target: cast.sidecar, dialect, model: modelName, clock }),
-    );
-    const traffic = new Traffic({
-      ...{ clients, clock, chance, rows: heldOut, users, callsPerSecond: rate },
-      onAnswer: (user, answer) => tally.answered(user, answer),
-      onError: (failure) => tally.failed(failure),
-    });
-    return { clients, traffic };
-  });
-  return {
-    tallies,
-    metAll: () => running.every(({ traffic }) => traffic.metAll),
-    async stop() {
-      await Promise.all(running.map(({ traffic }) => traffic.stop()));
-      for (const client of running.flatMap(({ clients }) => clients)) client.close();
-    },
-  };
-}
-
-/** Shows progress until stopped. A scrape that fails is left out: should the sidecar be gone, another watch tells. */
-function watch(cast: Cast, callers: Callers, options: DemoOptions, io: DemoIo, view: ProgressView) {
-  const { clock } = io;
-  const startMs = clock.nowMs();
-  let stopped = false;
-  let cancel: (() => void) | undefined;
-  let under: Promise<void> = Promise.resolve();
-  const refresh = async () => {
-    const samples = await scrape(cast.admin).catch(() => undefined);
-    if (stopped) return;
-    const tallies = [...callers.tallies.values()];
-    view.show({
-      elapsedMs: clock.nowMs() - startMs,
-      totalMs: options.once ? options.seconds * 1000 : undefined,
-      calls: tallies.reduce((sum, { calls }) => sum + calls, 0),
-      errors: tallies.reduce((sum, { errors }) => sum + errors, 0),
-      table: samples === undefined ? "" : formatReport(summarise(samples, callers.tallies), titles),
-    });
-    next();
-  };
-  const next = () => {
-    cancel = clock.after(refreshMs, () => {
-      under = refresh();
-    });
-  };
-  next();
-  return {
-    stop(): Promise<void> {
-      stopped = true;
-      cancel?.();
-      return under;
-    },
-  };
-}
-
 /** The report when the sidecar has counted everything, or what there is when that takes too long. */
-async function settled(cast: Cast, tallies: ReadonlyMap<string, Tally>, clock: Clock): Promise<DemoReport> {
+async function settled({ ledger, tallies }: Scene, clock: Clock): Promise<DemoReport> {
   const untilMs = clock.nowMs() + settleMs;
   for (;;) {
-    const samples = await scrape(cast.admin);
-    const report = summarise(samples, tallies);
+    const samples = await ledger.look();
+    const report = summarise(samples, tallies, ledger.changes);
     if (isSettled(samples, report) || clock.nowMs() >= untilMs) return report;
     await after(clock, settlePollMs);
   }

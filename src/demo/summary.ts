@@ -1,4 +1,5 @@
 /** The demo's outcome, as its JSON document has it: the sidecar's figures and the callers' put side by side. */
+import { type ChangeReport, shareOf } from "./change.ts";
 import { type Histogram, type MetricSample, quantile, select, selectHistogram, total } from "./exposition.ts";
 import type { Tally } from "./tally.ts";
 
@@ -26,7 +27,7 @@ interface Measured {
 export interface VariantReport extends Measured {
   /** Share of live calls that the configuration gives it, 0 to 1. */
   readonly weight: number;
-  /** Distinct users it answered, as the callers saw it. */
+  /** Distinct users it answered since the last change of the routes, as the callers saw it. */
   readonly users: number;
   /** Its part of all users, 0 to 1. */
   readonly share: number;
@@ -48,18 +49,34 @@ export interface RouteReport {
 
 export interface DemoReport {
   readonly routes: readonly RouteReport[];
+  /** As the callers count them, on all routes. */
+  readonly calls: { readonly answered: number; readonly failed: number };
+  /** The demo's own change of weights, and those made from elsewhere, in order. */
+  readonly changes: readonly ChangeReport[];
   readonly sidecar: { readonly version: string; readonly rssBytes: number };
 }
 
 /** `tallies`: what callers saw, by route. */
-export function summarise(samples: readonly MetricSample[], tallies: ReadonlyMap<string, Tally>): DemoReport {
+export function summarise(
+  samples: readonly MetricSample[],
+  tallies: ReadonlyMap<string, Tally>,
+  changes: readonly ChangeReport[],
+): DemoReport {
+  const calls = sumOf(tallies, (tally) => tally.calls);
+  const failed = sumOf(tallies, (tally) => tally.errors);
   return {
     routes: [...tallies].map(([route, tally]) => summariseRoute(samples, route, tally)),
+    calls: { answered: calls - failed, failed },
+    changes,
     sidecar: {
       version: select(samples, "contender_build_info")[0]?.labels.version ?? "unknown",
       rssBytes: total(select(samples, "process_resident_memory_bytes")),
     },
   };
+}
+
+function sumOf(tallies: ReadonlyMap<string, Tally>, count: (tally: Tally) => number): number {
+  return [...tallies.values()].reduce((sum, tally) => sum + count(tally), 0);
 }
 
 function summariseRoute(samples: readonly MetricSample[], route: string, tally: Tally): RouteReport {
@@ -70,16 +87,13 @@ function summariseRoute(samples: readonly MetricSample[], route: string, tally: 
   const live = named.filter(({ role }) => role !== "shadow");
   return {
     route,
-    variants: live.map(({ name, role }) => {
-      const users = tally.users(name);
-      return {
-        ...measure(samples, route, name, role, "live"),
-        weight: total(select(samples, "contender_route_weight_ratio", { route, variant: name })),
-        users,
-        share: tally.allUsers === 0 ? 0 : users / tally.allUsers,
-        rowsAnswered: tally.rows(name),
-      };
-    }),
+    variants: live.map(({ name, role }) => ({
+      ...measure(samples, route, name, role, "live"),
+      weight: total(select(samples, "contender_route_weight_ratio", { route, variant: name })),
+      users: tally.now.users(name),
+      share: shareOf(tally.now, name),
+      rowsAnswered: tally.rows(name),
+    })),
     shadows: named
       .filter(({ role }) => role === "shadow")
       .map(({ name, role }) => {

@@ -26,7 +26,8 @@ export interface TrafficOptions {
   readonly maxInFlight?: number;
   readonly clock: Clock;
   readonly chance: Chance;
-  readonly onAnswer: (user: number, answer: Answer) => void;
+  /** `sentMs`: when the call was handed to the client, by the clock's `nowMs`. */
+  readonly onAnswer: (user: number, answer: Answer, sentMs: number) => void;
   readonly onError: (why: string) => void;
 }
 
@@ -83,14 +84,15 @@ export class Traffic {
   }
 
   #send(): void {
-    const { clients, rows, onAnswer, onError } = this.#options;
+    const { clients, rows, clock, onAnswer, onError } = this.#options;
     const client = clients[this.#sent % clients.length];
     if (client === undefined) return;
     const user = this.#nextUser();
     this.#sent++;
     this.#inFlight++;
-    client.predict(`user-${user}`, rowsOf(user, rows), (result) => {
-      if ("rows" in result) onAnswer(user, result);
+    const sentMs = clock.nowMs();
+    client.predict(keyOf(user), rowsOf(user, rows), (result) => {
+      if ("rows" in result) onAnswer(user, result, sentMs);
       else onError(`${result.code}: ${result.details}`);
       this.#inFlight--;
       if (this.#inFlight === 0) this.#idle?.();
@@ -102,6 +104,11 @@ export class Traffic {
 export function callsDue(elapsedMs: number, callsPerSecond: number, riseMs: number): number {
   const fullPaceMs = elapsedMs < riseMs ? elapsedMs ** 2 / (2 * riseMs) : elapsedMs - riseMs / 2;
   return Math.floor((fullPaceMs * callsPerSecond) / 1000);
+}
+
+/** What a user's calls carry in `x-user-id`. */
+export function keyOf(user: number): string {
+  return `user-${user}`;
 }
 
 /** A user's applications: always the same few rows, so that the same user gets the same scores from the same model. */

@@ -2,6 +2,7 @@
 import type { Handlers } from "../../src/cli/handlers.ts";
 import { run } from "../../src/cli/program.ts";
 import type { Strings } from "../../src/config/settings.ts";
+import { demoDefaults } from "../../src/demo/options.ts";
 import { explain } from "../../src/router/explain.ts";
 import { compileAssigner } from "../../src/router/route-assigner.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -43,7 +44,7 @@ export async function contender(argv: readonly string[], given: Surroundings = {
     worker: () => note("worker")(undefined),
     init: note("init"),
     demo: {
-      defaults: { once: false, seconds: 15, json: false, weights: [80, 20], salt: undefined, rate: 300 },
+      defaults: demoDefaults,
       run: note("demo"),
     },
     explain: (route, key) => explain(parsedValue(compileAssigner(route)), key),

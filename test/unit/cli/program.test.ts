@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readDurationMs } from "../../../src/base/duration.ts";
 import { ContenderError } from "../../../src/base/errors.ts";
 import type { Settings } from "../../../src/config/settings.ts";
+import { demoDefaults } from "../../../src/demo/options.ts";
 import { contender } from "../../support/cli.ts";
 
 const commands = [
@@ -127,22 +128,28 @@ describe("contender demo", () => {
     assert.deepEqual(calls, [
       {
         name: "demo",
-        given: { once: false, seconds: 15, json: false, weights: [80, 20], salt: undefined, rate: 300 },
+        given: { ...demoDefaults },
       },
     ]);
   });
 
   it("hands on what it is told", async () => {
     const argv = ["demo", "--once", "--json", "--seconds", "5", "--weights", "99.5/0.5", "--salt", "s", "--rate", "50"];
-    const { calls } = await contender(argv);
+    const { calls } = await contender([...argv, "--then", "0/1"]);
     assert.deepEqual(calls[0]?.given, {
       once: true,
       seconds: 5,
       json: true,
       weights: [99.5, 0.5],
+      nextWeights: [0, 1],
       salt: "s",
       rate: 50,
     });
+  });
+
+  it("changes no weights where it is told to change none", async () => {
+    const { calls } = await contender(["demo", "--then", "none"]);
+    assert.deepEqual(calls[0]?.given, { ...demoDefaults, nextWeights: undefined });
   });
 
   for (const argv of [
@@ -152,6 +159,9 @@ describe("contender demo", () => {
     ["--weights", "0/0"],
     ["--weights", "80"],
     ["--weights", "80/20/0"],
+    ["--weights", "none"],
+    ["--then", "0/0"],
+    ["--then", "never"],
   ]) {
     it(`refuses ${argv.join(" ")}`, async () => {
       const { code, err, calls } = await contender(["demo", ...argv]);

@@ -49,6 +49,15 @@ describe("the demo's progress", () => {
     assert.equal(cleared, "\u001b[4A\u001b[0J");
   });
 
+  it("leaves what is said above what it draws", () => {
+    const { written, view: terminal } = view(80);
+    terminal.show(at(1000, { table: "a" }));
+    terminal.say("said\n");
+    terminal.show(at(2000, { table: "a" }));
+    assert.deepEqual(written.slice(1, 3), ["\u001b[3A\u001b[0J", "said\n"]);
+    assert.equal(written[3], written[0]?.replace("1 s", "2 s").replace("[##-", "[####-").replace("--]", "]"));
+  });
+
   it("cuts lines that would wrap at a narrow terminal", () => {
     const { written, view: narrow } = view(20);
     narrow.show(at(1000, { table: "x".repeat(200) }));

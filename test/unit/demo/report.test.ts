@@ -43,6 +43,8 @@ const report: DemoReport = {
       ],
     },
   ],
+  calls: { answered: 5771, failed: 1 },
+  changes: [],
   sidecar: { version: "0.1.0", rssBytes: 73_400_320 },
 };
 
@@ -60,8 +62,8 @@ describe("the demo's report", () => {
     );
   });
 
-  it("names the sidecar's version and memory", () => {
-    assert.match(formatLegend(report), /version 0\.1\.0, 70 MiB/);
+  it("counts calls, and names the sidecar's version and memory", () => {
+    assert.match(formatLegend(report), /5,771 answered, 1 failed[\s\S]*version 0\.1\.0, 70 MiB/);
   });
 });
 

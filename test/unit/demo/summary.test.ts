@@ -40,7 +40,8 @@ contender_shadow_dropped_total{route="r",variant="v3",reason="breaker_open"} 1
 
 function tallyOf(...answers: readonly (readonly [user: number, variant: string, rows: number])[]): Tally {
   const tally = new Tally();
-  for (const [user, variant, rows] of answers) tally.answered(user, { variant, rows, scores: [] });
+  for (const [user, variant, rows] of answers) tally.answered(user, { variant, rows, scores: [] }, 0, 0);
+  tally.confirm(0);
   return tally;
 }
 
@@ -49,7 +50,7 @@ const tally = () => tallyOf([1, "v1", 1], [2, "v1", 2], [3, "v1", 1], [1, "v1", 
 
 describe("the demo's summary", () => {
   it("puts the sidecar's figures and the callers' side by side", () => {
-    const { routes, sidecar } = summarise(parseExposition(scrape()), new Map([["r", tally()]]));
+    const { routes, sidecar } = summarise(parseExposition(scrape()), new Map([["r", tally()]]), []);
     assert.deepEqual(sidecar, { version: "0.1.0", rssBytes: 73_400_320 });
     const [route, none] = routes;
     assert.equal(none, undefined);
@@ -76,7 +77,7 @@ describe("the demo's summary", () => {
   });
 
   it("shows a variant that nobody met with zeros and nulls", () => {
-    const v2 = summarise(parseExposition(scrape()), new Map([["r", tally()]])).routes[0]?.variants[1];
+    const v2 = summarise(parseExposition(scrape()), new Map([["r", tally()]]), []).routes[0]?.variants[1];
     assert.deepEqual(
       [v2?.requests, v2?.users, v2?.share, v2?.p50Ms, v2?.scoreMean, v2?.scoreHistogram],
       [0, 0, 0, null, null, []],
@@ -84,7 +85,7 @@ describe("the demo's summary", () => {
   });
 
   it("counts a shadow's copies and drops apart from live calls", () => {
-    const [v3] = summarise(parseExposition(scrape()), new Map([["r", tally()]])).routes[0]?.shadows ?? [];
+    const [v3] = summarise(parseExposition(scrape()), new Map([["r", tally()]]), []).routes[0]?.shadows ?? [];
     assert.deepEqual(
       [v3?.name, v3?.requests, v3?.dropped, v3?.dropReasons, v3?.p50Ms],
       ["v3", 2, 4, { in_flight_full: 3, breaker_open: 1 }, 2],
@@ -93,11 +94,22 @@ describe("the demo's summary", () => {
 
   it("takes shares of distinct users, not of calls", () => {
     const shared = tallyOf([1, "v1", 1], [1, "v1", 1], [1, "v1", 1], [2, "v2", 1]);
-    const { variants } = summarise(parseExposition(scrape()), new Map([["r", shared]])).routes[0] ?? { variants: [] };
+    const { variants } = summarise(parseExposition(scrape()), new Map([["r", shared]]), []).routes[0] ?? {
+      variants: [],
+    };
     assert.deepEqual(
       variants.map(({ share }) => share),
       [0.5, 0.5],
     );
+  });
+
+  it("counts calls of all routes, those that failed apart, and hands on what changed", () => {
+    const failed = tally();
+    failed.failed("14: gone");
+    const changes = [{ command: null, printed: null, tookMs: 1, leftOut: 0, routes: [] }];
+    const tallies = new Map([["r", failed] as const, ["other", tally()] as const]);
+    const report = summarise(parseExposition(scrape()), tallies, changes);
+    assert.deepEqual([report.calls, report.changes], [{ answered: 8, failed: 1 }, changes]);
   });
 
   for (const { what, text, is } of [
@@ -107,31 +119,7 @@ describe("the demo's summary", () => {
   ]) {
     it(`is settled ${what}`, () => {
       const samples = parseExposition(text);
-      assert.equal(isSettled(samples, summarise(samples, new Map([["r", tally()]]))), is);
+      assert.equal(isSettled(samples, summarise(samples, new Map([["r", tally()]]), [])), is);
     });
   }
-});
-
-describe("the callers' tally", () => {
-  it("counts failures by what they were", () => {
-    const failed = new Tally();
-    failed.failed("14: gone");
-    failed.failed("14: gone");
-    failed.failed("4: late");
-    failed.answered(1, { variant: "v1", rows: 1, scores: [] });
-    assert.deepEqual([failed.calls, failed.errors], [4, 3]);
-    assert.deepEqual(
-      [...failed.failures],
-      [
-        ["14: gone", 2],
-        ["4: late", 1],
-      ],
-    );
-  });
-
-  it("keeps answers that no sidecar marked apart", () => {
-    const direct = new Tally();
-    direct.answered(1, { variant: undefined, rows: 2, scores: [] });
-    assert.deepEqual([direct.users("unknown"), direct.rows("unknown")], [1, 2]);
-  });
 });

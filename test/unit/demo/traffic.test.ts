@@ -27,6 +27,7 @@ function setUp(more: Partial<TrafficOptions> = {}) {
   const clock = new ManualClock();
   const clients = [new HeldClient(), new HeldClient()] as const;
   const answered: number[] = [];
+  const sent: number[] = [];
   const traffic = new Traffic({
     clients,
     rows,
@@ -35,11 +36,14 @@ function setUp(more: Partial<TrafficOptions> = {}) {
     riseMs: 0,
     clock,
     chance: constantChance(0),
-    onAnswer: (user) => answered.push(user),
+    onAnswer: (user, _, sentMs) => {
+      answered.push(user);
+      sent.push(sentMs);
+    },
     onError: () => answered.push(-1),
     ...more,
   });
-  return { clock, clients, answered, traffic };
+  return { clock, clients, answered, sent, traffic };
 }
 
 describe("traffic", () => {
@@ -85,6 +89,14 @@ describe("traffic", () => {
       answered.map((user) => `user-${user}`),
       [first?.user],
     );
+  });
+
+  it("tells when a call was sent, however late its answer is", () => {
+    const { clock, clients, sent } = setUp();
+    clock.advance(10);
+    clock.advance(70);
+    clients[0].asked[0]?.done({ variant: "v1", rows: 1, scores: [] });
+    assert.deepEqual(sent, [10]);
   });
 
   it("stops at once and says when the last answer is there", async () => {
