@@ -8,8 +8,14 @@ import { summary } from "../../src/cli/check.ts";
 import { environmentSnapshot } from "../../src/config/environment-route.ts";
 import { loadTexts } from "../../src/config/files.ts";
 import { parseSettings } from "../../src/config/settings.ts";
+import { commandText } from "../../src/demo/commands.ts";
+import { demoDefaults } from "../../src/demo/options.ts";
+import { changedRoute, weightsCommand } from "../../src/demo/routes.ts";
+import type { SlotRange } from "../../src/model/slots.ts";
 import { catalogue } from "../../src/observe/catalogue.ts";
 import { explain } from "../../src/router/explain.ts";
+import { movedSlots } from "../../src/router/moved-slots.ts";
+import { nextRanges } from "../../src/router/next-table.ts";
 import { compileAssigner } from "../../src/router/route-assigner.ts";
 import { parsedValue } from "../support/parsed.ts";
 
@@ -40,6 +46,18 @@ describe("README.md", () => {
     assert.equal(Object.keys(env).length, 9);
     const loaded = environmentSnapshot(parsedValue(parseSettings(env)));
     assert.deepEqual(parsedValue(loaded).routes[0]?.weights, { champion: 90, v2: 10 });
+  });
+
+  it("shows the demo's own change of weights, and the slots that it moves", () => {
+    const { weights, nextWeights } = demoDefaults;
+    const args = weightsCommand(changedRoute, nextWeights);
+    assert.ok(readme.includes(`\n$ ${commandText(args)} --wait `), commandText(args));
+    const variants = ["v1", "v2"];
+    const tableAfter = (before: readonly SlotRange[] | undefined, [v1, v2]: readonly [number, number]) =>
+      parsedValue(nextRanges(before, variants, { v1, v2 }));
+    const before = tableAfter(undefined, weights);
+    const moved = movedSlots(before, tableAfter(before, nextWeights)).slots.toLocaleString("en-US");
+    assert.ok(readme.includes(`\n  ${moved} of 65,536 slots move, 30% of keys: v1 -> v2\n`), moved);
   });
 
   it("shows what check says of its route file", () => {
