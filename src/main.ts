@@ -14,6 +14,10 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
   version: string;
 };
 
+// Node tells developers what will change (an IP address as a TLS server name, which gRPC's library gives it); who typed a command
+// can't mend that.
+process.noDeprecation = true;
+
 // Whoever reads along may have seen enough, as `| head` has: no reason to fail, whatever is being done.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 
