@@ -1,16 +1,10 @@
 /** The name that a caller gives itself, where nobody can be asked for more. */
-import type { AnyCall } from "./callers.ts";
 
 /** Metadata under which commands say who types them. */
 export const actorKey = "contender-actor";
 const longest = 100;
 
 /** Ends with a question mark, which no name by certificate or token does. */
-export function userName(call: AnyCall): string {
-  return doubtfulName(call.metadata.get(actorKey)[0]);
-}
-
-/** The same of the name alone, wherever it came from. */
 export function doubtfulName(claimed: unknown): string {
   const plain = typeof claimed === "string" ? claimed.replace(/[^ -~]/g, "").slice(0, longest) : "";
   return `${plain === "" ? "somebody" : plain}?`;
