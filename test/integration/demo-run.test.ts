@@ -150,7 +150,9 @@ describe("the demo", function () {
   19,661 of 65,536 slots move, 30% of keys: v1 -> v2
 applied by the one sidecar`,
     );
-    assert.ok(screen.includes(`$ ${change.command}\n${change.printed}\n`), screen);
+    // On a busy machine progress is told in between.
+    const shown = screen.indexOf(`$ ${change.command}\n`);
+    assert.ok(shown >= 0 && screen.indexOf(`\n${change.printed}\n`) > shown, screen);
     const [tfs, oip] = change.routes;
     assert.deepEqual(
       [tfs, oip].map((route) => route?.variants.map(({ name, before, after }) => [name, before.weight, after.weight])),
