@@ -16,7 +16,7 @@ export function instant(io: Io): (text: string) => number {
   return (text) => {
     const reading = readInstant(text, io.clock.wallMs());
     if (reading.ok) return reading.value;
-    throw new InvalidArgumentError(`W${reading.message.replace(/^w/, "")}.`);
+    throw new InvalidArgumentError(`${reading.message.replace(/^w/, "W")}.`);
   };
 }
 

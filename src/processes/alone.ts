@@ -76,7 +76,7 @@ export class SidecarProcess {
   async #run(): Promise<number> {
     const problems = await opened(this.#source);
     const snapshot = this.#snapshot;
-    if (snapshot === undefined) return refuseStart(problems);
+    if (snapshot === undefined) return refuseStart(problems, this.#source.status);
     const tls = listenerTlsOf(this.#settings);
     const secured = tls === undefined ? undefined : this.#sidecar.secure(tls);
     if (secured?.ok === false) return refuseTls(secured.problems);

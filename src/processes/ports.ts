@@ -37,8 +37,11 @@ export interface ProcessPorts {
 /** For the last lines, once everything else has ended: beyond it nobody reads them. */
 export const logCloseMs = 1_000;
 
-export function refuseStart(problems: readonly Problem[]): never {
+/** @param status of where the routes come from: a server that has not answered may do so after a restart of ours */
+export function refuseStart(problems: readonly Problem[], status?: SourceStatus): never {
   const lines = problems.map(problemLine).join("\n");
+  const ours = status === undefined || status.contactWallMs !== undefined || status.failures.has("settings");
+  if (!ours) throw new ContenderError("UPSTREAM_UNREACHABLE", `there are no routes, so nothing is served:\n${lines}`);
   throw new ContenderError("CONFIG_INVALID", `the routes are wrong, so nothing is served:\n${lines}`);
 }
 

@@ -156,7 +156,7 @@ export class PrimaryProcess {
   async #run(): Promise<number> {
     const problems = await opened(this.#source);
     const first = this.#snapshot;
-    if (first === undefined) return refuseStart(problems);
+    if (first === undefined) return refuseStart(problems, this.#source.status);
     const wrong = this.#tls === undefined ? [] : checkListener(this.#tls);
     if (wrong.length > 0) return refuseTls(wrong);
 
