@@ -69,7 +69,7 @@ export class Administration {
 
   /**
    * @param allowed is asked before anything is written, with every route as it is and as it would be. @throws what it throws.
-   * @throws ContenderError CONFIG_INVALID (a `Refused`), CONFLICT, ROUTE_UNKNOWN, STORE_UNAVAILABLE.
+   * @throws ContenderError CONFIG_INVALID (a `Refused`), CONFLICT, ROUTE_UNKNOWN, STORE_UNAVAILABLE, STORE_DAMAGED.
    */
   change(
     who: string,

@@ -27,6 +27,8 @@ export interface RegistryPorts {
 
 /** After a failed reading of the store. */
 const retryMs = 1_000;
+/** Somebody else was faster so often. */
+const mostTries = 10;
 
 interface Raw {
   readonly value: string;
@@ -92,9 +94,15 @@ export class Registry {
   /**
    * Writes changes of routes with the count of changes that they make; `changes` is a function of it.
    * @returns false where somebody else was faster: what is in force by now is that.
-   * @throws ContenderError STORE_UNAVAILABLE.
+   * @throws ContenderError STORE_UNAVAILABLE, STORE_DAMAGED.
    */
   async commit(revision: number, changes: readonly Change[]): Promise<boolean> {
+    // What is in force here is not what is in the store then: the count would go back, and later changes of others be undone.
+    if (this.#problems.length > 0) {
+      const text =
+        "nothing was changed: the store holds what this service can't read, and it goes on with the routes from before. The event store_damaged in its log names the keys; mend them, or ask a service of the release that wrote them";
+      throw new ContenderError("STORE_DAMAGED", text);
+    }
     const all = [{ key: keys.head, value: headText(revision) }, ...changes];
     const committed = await this.#ports.store.commit({ when: [this.guard], changes: all });
     if (committed.ok) this.#take(committed.revision, all);
@@ -120,18 +128,28 @@ export class Registry {
    * @throws ContenderError STORE_UNAVAILABLE.
    */
   async restored(claimed: { readonly store: string; readonly revision: number }): Promise<boolean> {
-    await this.refresh();
-    const { id, revision } = this.routes;
-    if (claimed.store !== id || claimed.revision <= revision) return false;
-    const key = keys.id;
-    const value = idText(this.#newId(), this.#ports.clock.wallMs());
-    const committed = await this.#ports.store.commit({
-      when: [{ key, revision: this.#raw.get(key)?.revision ?? 0 }, this.guard],
-      changes: [{ key, value }],
-    });
-    if (committed.ok) this.#take(committed.revision, [{ key, value }]);
-    else await this.refresh();
-    return true;
+    for (let tries = 0; tries < mostTries; tries++) {
+      await this.refresh();
+      // Not by what is in force: a store that can't be read has come further than that, and was not put back.
+      const { id, revision } = this.#come();
+      if (claimed.store !== id || claimed.revision <= revision) return false;
+      const key = keys.id;
+      const value = idText(this.#newId(), this.#ports.clock.wallMs());
+      const committed = await this.#ports.store.commit({
+        when: [{ key, revision: this.#raw.get(key)?.revision ?? 0 }, this.guard],
+        changes: [{ key, value }],
+      });
+      if (!committed.ok) continue;
+      this.#take(committed.revision, [{ key, value }]);
+      return true;
+    }
+    return false;
+  }
+
+  /** How far the store has come, whatever of it can be served. @throws ContenderError STORE_DAMAGED. */
+  #come(): { readonly id: string; readonly revision: number } {
+    const text = (key: string): string => this.#raw.get(key)?.value ?? "";
+    return { id: readId(text(keys.id)), revision: readHead(text(keys.head)) };
   }
 
   async #initialise(): Promise<void> {
