@@ -56,6 +56,10 @@ export class Fleet {
   readonly #gone = new Set<string>();
   /** Which replica has told of a sidecar last, "" for us. */
   readonly #via = new Map<string, string>();
+  /** Our own last word of those that have a stream to us, whatever others say of them. */
+  readonly #mine = new Map<string, SidecarInfo>();
+  /** When they reported last: no word of how they stand, and in the order of nothing. */
+  readonly #heardMs = new Map<string, number>();
   readonly #waiters = new Set<() => void>();
   readonly #first = new Map<string, ReadonlySet<string>>();
   #cancelReorder: (() => void) | undefined = undefined;
@@ -66,26 +70,42 @@ export class Fleet {
     this.#ports = ports;
   }
 
-  /** Takes in how a sidecar stands: what was known of it is replaced. @param via the replica that heard it; undefined for us */
+  /**
+   * Takes in how a sidecar stands: what was known of it is replaced. A sidecar may have come to another replica while its old stream
+   * is not seen to be dead: that this one ends then is no news of the sidecar.
+   * @param via the replica that heard it; undefined for us
+   */
   note(sidecar: SidecarInfo, via?: string): void {
-    const before = this.#sidecars.get(sidecar.instance);
-    // Another replica's older word about a sidecar that has come to us meanwhile.
-    if (via !== undefined && before !== undefined && before.lastSeenMs > sidecar.lastSeenMs) return;
-    this.#sidecars.set(sidecar.instance, sidecar);
-    this.#gone.delete(sidecar.instance);
-    if (sidecar.state === "gone") this.#gone.add(sidecar.instance);
+    const { instance } = sidecar;
+    const gone = sidecar.state === "gone";
+    const before = this.#sidecars.get(instance);
+    const at = this.#via.get(instance);
+    const elsewhere = before !== undefined && before.state !== "gone" && at !== (via ?? "");
+    if (via === undefined && gone) this.#mine.delete(instance);
+    if (via === undefined && !gone) this.#mine.set(instance, sidecar);
+    // Of one replica each word is newer than the one before it; of several, by their clocks.
+    if (via !== undefined && via !== at && before !== undefined && before.lastSeenMs > sidecar.lastSeenMs) return;
+    const mine = gone ? this.#mine.get(instance) : undefined;
+    if (mine !== undefined) {
+      // Whoever was told that it is gone has to know better.
+      this.note({ ...mine, lastSeenMs: Math.max(this.#ports.clock.wallMs(), sidecar.lastSeenMs) });
+      return;
+    }
+    if (gone && elsewhere) return;
+    this.#sidecars.set(instance, sidecar);
+    this.#gone.delete(instance);
+    if (gone) this.#gone.add(instance);
     if (via === undefined) this.#ports.news(sidecar);
-    this.#via.set(sidecar.instance, via ?? "");
-    if (before === undefined || (before.state === "gone") !== (sidecar.state === "gone")) this.#later();
-    if (sidecar.state === "gone") this.#giveUp();
+    this.#via.set(instance, via ?? "");
+    if (before === undefined || (before.state === "gone") !== gone) this.#later();
+    if (gone) this.#giveUp();
     this.#forget();
     this.#wake();
   }
 
-  /** Where a sidecar stands, without telling anybody: it was heard of. */
+  /** It was heard of, which tells nothing of how it stands. */
   heard(instance: string): void {
-    const known = this.#sidecars.get(instance);
-    if (known !== undefined) this.#sidecars.set(instance, { ...known, lastSeenMs: this.#ports.clock.wallMs() });
+    if (this.#sidecars.has(instance)) this.#heardMs.set(instance, this.#ports.clock.wallMs());
   }
 
   /** A replica is gone, and those of its sidecars that have not come to another one are too. */
@@ -116,7 +136,8 @@ export class Fleet {
     const now = this.#ports.clock.wallMs();
     for (const sidecar of this.#sidecars.values()) {
       if (sidecar.state === "gone" && now - sidecar.lastSeenMs >= goneMs.shown) continue;
-      yield { ...sidecar, revision: revisionOf(sidecar.version, id) };
+      const lastSeenMs = Math.max(sidecar.lastSeenMs, this.#heardMs.get(sidecar.instance) ?? 0);
+      yield { ...sidecar, lastSeenMs, revision: revisionOf(sidecar.version, id) };
     }
   }
 
@@ -221,6 +242,7 @@ export class Fleet {
       this.#gone.delete(oldest);
       this.#sidecars.delete(oldest);
       this.#via.delete(oldest);
+      this.#heardMs.delete(oldest);
     }
   }
 }

@@ -70,6 +70,9 @@ export class Peers {
   readonly #ports: PeersPorts;
   readonly #links = new Map<string, Link>();
   readonly #cancels = new Map<string, () => void>();
+  /** Streams by which replicas tell us, by their names. */
+  readonly #open = new Map<string, number>();
+  #closed = false;
 
   constructor(ports: PeersPorts) {
     this.#ports = ports;
@@ -82,16 +85,23 @@ export class Peers {
       if (others.has(name)) continue;
       link.close();
       this.#links.delete(name);
-      const { clock, fleet } = this.#ports;
-      this.#cancels.set(
-        name,
-        clock.after(graceMs, () => fleet.lost(name)),
-      );
+      this.#letGo(name);
     }
     for (const [name, replica] of others) {
       this.#cancels.get(name)?.();
+      this.#cancels.delete(name);
       if (!this.#links.has(name)) this.#links.set(name, new Link(replica, this.#ports));
     }
+  }
+
+  /** A replica that has lost its lease, and not its sidecars, still tells us of them: it is gone when its stream is, too. */
+  #letGo(name: string): void {
+    this.#cancels.get(name)?.();
+    const cancel = this.#ports.clock.after(graceMs, () => {
+      this.#cancels.delete(name);
+      if (!this.#links.has(name) && !this.#open.has(name)) this.#ports.fleet.lost(name);
+    });
+    this.#cancels.set(name, cancel);
   }
 
   /** Resolves when every replica that is connected has it, or has been given the time. */
@@ -109,6 +119,7 @@ export class Peers {
   }
 
   close(): void {
+    this.#closed = true;
     for (const link of this.#links.values()) link.close();
     for (const cancel of this.#cancels.values()) cancel();
     this.#links.clear();
@@ -124,13 +135,26 @@ export class Peers {
     }
     let replica = "";
     stream.on("data", (request: ShareRequest) => {
-      if (request.replica !== "") replica = request.replica;
+      if (replica === "" && request.replica !== "") {
+        replica = request.replica;
+        this.#open.set(replica, (this.#open.get(replica) ?? 0) + 1);
+      }
       if (request.report !== undefined) this.#ports.counts.take(written(request.report));
       if (request.sidecar !== undefined) this.#ports.fleet.note(sidecarOf(request.sidecar), replica);
       stream.write({ number: request.number });
     });
+    let ended = false;
+    const end = (): void => {
+      if (ended || replica === "") return;
+      ended = true;
+      const left = (this.#open.get(replica) ?? 1) - 1;
+      if (left > 0) this.#open.set(replica, left);
+      else this.#open.delete(replica);
+      if (left === 0 && !this.#links.has(replica) && !this.#closed) this.#letGo(replica);
+    };
     stream.on("error", () => undefined);
     stream.on("end", () => stream.end());
+    for (const event of ["end", "cancelled", "close"]) stream.on(event, end);
   };
 }
 
