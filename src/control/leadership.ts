@@ -55,7 +55,10 @@ export class Leadership {
   #own: string | undefined = undefined;
   #terms = 0;
   #closed = false;
+  #joining = false;
   #claiming = false;
+  /** The lease under which others find us. */
+  #listed: Lease | undefined = undefined;
 
   constructor(ports: LeadershipPorts) {
     this.#ports = ports;
@@ -78,15 +81,23 @@ export class Leadership {
     await this.#lease?.close();
   }
 
+  /** All that has not been done yet: a store that fails in between is asked again from there. */
   async #join(): Promise<void> {
     const { store, self, leaseMs } = this.#ports;
+    if (this.#joining) return;
+    this.#joining = true;
     try {
-      this.#lease = await store.lease(leaseMs, (why) => this.#lost(why));
-      await this.#lease.put(`${keys.replicas}${self.name}`, JSON.stringify(self));
+      this.#lease ??= await store.lease(leaseMs, (why) => this.#lost(why));
+      if (this.#closed) return await this.#lease.close();
+      const lease = this.#lease;
+      if (this.#listed !== lease) await lease.put(`${keys.replicas}${self.name}`, JSON.stringify(self));
+      this.#listed = lease;
       await this.#look();
       await this.#claim();
     } catch (reason) {
       this.#again(reason);
+    } finally {
+      this.#joining = false;
     }
   }
 
@@ -142,19 +153,11 @@ export class Leadership {
     if (this.#closed) return;
     if (!isUnavailable(reason) && typeof reason !== "string") this.#ports.failed(String(reason));
     this.#cancelRetry();
-    this.#cancelRetry = this.#ports.clock.after(
-      retryMs,
-      () => void (this.#lease === undefined ? this.#join() : this.#retry()),
-    );
-  }
-
-  async #retry(): Promise<void> {
-    try {
-      await this.#look();
-      await this.#claim();
-    } catch (reason) {
-      this.#again(reason);
-    }
+    this.#cancelRetry = this.#ports.clock.after(retryMs, () => {
+      // One that is under way ends by itself, and may be what has failed.
+      if (this.#joining) this.#again(reason);
+      else void this.#join();
+    });
   }
 
   #tell(): void {
