@@ -110,7 +110,7 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
       return one(call, "undo", async (set, author, person) => {
         const records = await administration.history(name, 0);
         if (!records.some((record) => mayRead(person, name, record))) throw neverThere(name);
-        return planUndo(set, name, await administration.textToUndo(name, toRevision), author);
+        return planUndo(set, name, await administration.toUndo(name, toRevision), author);
       });
     }),
 

@@ -6,7 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
-import { historyOf, type Planned, type PlannedRoute, routeNamed } from "./planned-change.ts";
+import { historyOf, type Planned, type PlannedRoute, routeNamed, type Undone } from "./planned-change.ts";
 import {
   type Author,
   type HistoryRecord,
@@ -101,17 +101,21 @@ export class Administration {
   }
 
   /**
-   * The document that an undo puts in force: that of a revision, or the one before the last change.
+   * What an undo puts in force: the document of a revision, or the one before the last change.
    * @throws ContenderError ROUTE_UNKNOWN where there is none.
    */
-  async textToUndo(name: string, revision: number): Promise<string> {
+  async toUndo(name: string, revision: number): Promise<Undone> {
     const records = await this.history(name, 0);
-    const [last] = records;
+    const [last, previous] = records;
     if (last === undefined)
       throw new ContenderError("ROUTE_UNKNOWN", `no route was ever named ${JSON.stringify(name)}`);
-    if (revision === 0) return last.before;
+    const latest = records.find(({ table }) => table !== null)?.table ?? undefined;
+    if (revision === 0) {
+      const table = previous?.text === last.before ? (previous.table ?? undefined) : undefined;
+      return { text: last.before, table, latest };
+    }
     const wanted = records.find((record) => record.revision === revision);
-    if (wanted !== undefined) return wanted.text;
+    if (wanted !== undefined) return { text: wanted.text, table: undefined, latest };
     const there = records.slice(0, 10).map((record) => record.revision);
     const text = `${JSON.stringify(name)} has no change ${revision}; the latest are ${there.join(", ")}`;
     throw new ContenderError("ROUTE_UNKNOWN", text);

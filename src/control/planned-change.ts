@@ -12,7 +12,7 @@ import { type RouteText, readTexts, type WrittenRoute } from "../config/files.ts
 import type { RouteSpec } from "../model/route.ts";
 import { movedSlots, type SlotMove } from "../router/moved-slots.ts";
 import { nextRanges } from "../router/next-table.ts";
-import { type Author, type ChangeKind, type HistoryRecord, type Runs, runsOf } from "./records.ts";
+import { type Author, type ChangeKind, type HistoryRecord, type Runs, rangesOf, runsOf } from "./records.ts";
 import { judgedAt, judgeTogether, type RouteSet, type StoredRoute, storedOf } from "./route-set.ts";
 
 export interface PlannedRoute {
@@ -82,8 +82,17 @@ export function planWeights(
   return planDocuments(set, candidates, warnings, author, () => "weights");
 }
 
-/** @param text of the revision that is to be in force again. */
-export function planUndo(set: RouteSet, name: string, text: string, author: Author): Planned {
+/** What is to be in force again. */
+export interface Undone {
+  readonly text: string;
+  /** The table before the change that is taken back: its users come back, all of them and no others. */
+  readonly table: Runs | undefined;
+  /** The last table that the route had, which is the predecessor where it has none now. */
+  readonly latest: Runs | undefined;
+}
+
+export function planUndo(set: RouteSet, name: string, undone: Undone, author: Author): Planned {
+  const { text } = undone;
   if (text === "") return planDelete(set, name, author, "undone");
   const { candidates, problems, warnings } = readTexts(
     "request",
@@ -91,7 +100,7 @@ export function planUndo(set: RouteSet, name: string, text: string, author: Auth
     judgedAt,
   );
   if (problems.length > 0) return { ok: false, problems };
-  return planDocuments(set, candidates, warnings, author, () => "undone");
+  return planDocuments(set, candidates, warnings, author, () => "undone", undone);
 }
 
 /** @throws ContenderError ROUTE_UNKNOWN. */
@@ -131,13 +140,14 @@ function planDocuments(
   warnings: readonly Problem[],
   author: Author,
   kindOf: (before: StoredRoute | undefined) => ChangeKind,
+  undone?: Undone,
 ): Planned {
   const problems: Problem[] = [];
   const revision = set.revision + 1;
   const planned = candidates.map((written): PlannedRoute & { written: WrittenRoute } => {
     const { name } = written.route;
     const before = set.routes.find((route) => route.name === name);
-    const runs = runsAfter(before, written, problems);
+    const runs = runsAfter(before, written, problems, undone);
     const after = storedOf(written, { revision, kind: "replaced", author, text: written.text, table: runs });
     const own = warnings.filter(({ where }) =>
       where?.startsWith(written.locate([], "").where?.replace(/:[0-9]+$/, "") ?? ""),
@@ -162,10 +172,16 @@ function planDocuments(
 }
 
 /** The next table, made from the one before; none where md5-100 assigns. */
-function runsAfter(before: StoredRoute | undefined, { route, locate }: WrittenRoute, problems: Problem[]): Runs | null {
+function runsAfter(
+  before: StoredRoute | undefined,
+  { route, locate }: WrittenRoute,
+  problems: Problem[],
+  undone: Undone | undefined,
+): Runs | null {
   if (route.assignment === "md5-100") return null;
+  if (undone?.table !== undefined) return undone.table;
   const next = nextRanges(
-    before?.table,
+    before?.table ?? (undone?.latest && rangesOf(undone.latest)),
     route.variants.map(({ name }) => name),
     route.weights,
   );

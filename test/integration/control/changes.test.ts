@@ -293,6 +293,22 @@ describe("a config service", () => {
     assert.equal((await get("fraud")).route.document, document());
   });
 
+  it("gives every user back the variant that they had when a change is taken back, also a removal", async () => {
+    await apply([document("fraud", "{ v41: 80, v42: 10, v43: 10 }")]);
+    await weights("fraud", { v41: 24, v42: 81, v43: 33 });
+    await weights("fraud", { v41: 45, v42: 9, v43: 77 });
+    const before = (await get("fraud")).route.table;
+    await weights("fraud", { v41: 12, v42: 83, v43: 20 });
+    await control.call("AdminService", "UndoRoute", { name: "fraud" });
+    assert.deepEqual((await get("fraud")).route.table, before);
+    await control.call("AdminService", "DeleteRoute", { name: "fraud" });
+    await control.call("AdminService", "UndoRoute", { name: "fraud" });
+    assert.deepEqual((await get("fraud")).route.table, before);
+    await control.call("AdminService", "DeleteRoute", { name: "fraud" });
+    await control.call("AdminService", "UndoRoute", { name: "fraud", toRevision: 3 });
+    assert.deepEqual((await get("fraud")).route.table, before);
+  });
+
   it("says what would happen, and leaves everything as it is", async () => {
     await apply([document()]);
     const { change } = await weights("fraud", { v42: 1 }, { dryRun: true });
