@@ -74,12 +74,17 @@ export class Views {
   }
 
   #select(viewer: Viewer, amongFirst: AmongFirst): View {
-    const selected = select(this.#set.routes, viewer.labels, viewer.instance, amongFirst);
-    const withheld = selected.flatMap((route) => {
-      const missing = (this.#needs.get(route) ?? []).filter((name) => !viewer.capabilities.has(name));
+    const { labels, instance } = viewer;
+    const missingOf = (route: StoredRoute): string[] =>
+      (this.#needs.get(route) ?? []).filter((name) => !viewer.capabilities.has(name));
+    const withheld = select(this.#set.routes, labels, instance, amongFirst).flatMap((route) => {
+      const missing = missingOf(route);
       return missing.length > 0 ? [{ route: route.name, missing }] : [];
     });
-    const given = selected.filter(({ name }) => !withheld.some(({ route }) => route === name));
+    // What is withheld takes nothing's place: its calls are those of the wider route, as without it.
+    const able =
+      withheld.length === 0 ? this.#set.routes : this.#set.routes.filter((route) => missingOf(route).length === 0);
+    const given = select(able, labels, instance, amongFirst);
     const key = JSON.stringify([given.map(({ name }) => name), withheld]);
     const known = this.#views.get(key);
     if (known !== undefined) return known;

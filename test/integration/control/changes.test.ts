@@ -196,6 +196,20 @@ describe("a config service", () => {
     assert.deepEqual(changed.change.withheldFrom, ["fraud-0"]);
   });
 
+  it("leaves a sidecar the wider route where it can't be given the one that would take its place", async () => {
+    const narrow = document("canary", undefined, "selector: { workload: fraud }")
+      .replace("models: [canary]", "models: [fraud]")
+      .replace("address: local }", "address: local, warmup: { copies: 5 } }");
+    await apply([document(), narrow]);
+    const names = async (capabilities: readonly string[]) => {
+      const watch = control.watch({ instance: capabilities.join(), workload: "fraud", capabilities });
+      const { snapshot } = await watch.snapshot();
+      return [snapshot?.routes.map(({ name }) => name), snapshot?.withheld.map(({ route }) => route)];
+    };
+    assert.deepEqual(await names(["warmup"]), [["canary"], []]);
+    assert.deepEqual(await names(["ttl"]), [["fraud"], ["canary"]]);
+  });
+
   it("takes the whole request or nothing, and tells everything that is wrong with its path", async () => {
     await apply([document()]);
     const broken = document("credit", "{ v41: -1, v42: 0 }").replace("champion: v41", "champion: v4");
