@@ -111,7 +111,8 @@ function laggardOf(sidecar: SidecarStatus, routes: readonly string[], revision: 
   if (sidecar.revision < revision && sidecar.state === "rejected") {
     return { sidecar, why: `rejected: ${sidecar.problems.map(problemLine).join("; ")}`, hopeful: false };
   }
-  if (withheld.length > 0) {
+  // By what it has of the change: from before it, the same would be no word of it.
+  if (withheld.length > 0 && sidecar.revision >= revision) {
     const lacks = withheld.map(({ route, capabilities }) => `${route} needs ${capabilities.join(", ")}`);
     return { sidecar, why: `withheld: this release can't do what ${lacks.join("; ")}`, hopeful: false };
   }

@@ -7,7 +7,7 @@ import { movedSlots } from "../router/moved-slots.ts";
 import { type Administration, type Done, type Intent, visibleRoute } from "./administration.ts";
 import type { AnyCall, Callers, PersonCaller } from "./callers.ts";
 import type { Counts } from "./counts.ts";
-import type { Fleet, SidecarInfo } from "./fleet.ts";
+import { type Fleet, hasRefused, type SidecarInfo } from "./fleet.ts";
 import {
   type Planned,
   type PlannedRoute,
@@ -148,11 +148,12 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
         const route = name === "" ? undefined : visibleRoute(registry.routes, name, (route) => person.sees(route));
         const visible = (): SidecarInfo[] =>
           fleet.list().filter((sidecar) => concerns(sidecar, route) && seesSidecar(person, sidecar));
+        const refused = (sidecar: SidecarInfo) => hasRefused(sidecar, waitForRevision, registry.routes.id);
         if (waitForRevision > 0) {
           const settled = (): boolean => {
             for (const sidecar of fleet.each()) {
               const { state, revision } = sidecar;
-              const behind = state !== "gone" && state !== "rejected" && revision < waitForRevision;
+              const behind = state !== "gone" && revision < waitForRevision && !refused(sidecar);
               if (behind && concerns(sidecar, route) && seesSidecar(person, sidecar)) return false;
             }
             return true;
@@ -166,7 +167,12 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
             });
           });
         }
-        return { sidecars: visible().map(sidecarMessage), revision: registry.routes.revision };
+        const sidecars = visible().map((sidecar): SidecarInfo => {
+          // What it refused is not what is waited for.
+          const open = sidecar.state === "rejected" && !refused(sidecar);
+          return open ? { ...sidecar, state: "pending", problems: [], refused: "" } : sidecar;
+        });
+        return { sidecars: sidecars.map(sidecarMessage), revision: registry.routes.revision };
       },
     ),
 
@@ -284,7 +290,7 @@ const states = {
 
 /** Also what replicas tell each other. */
 export function sidecarMessage(sidecar: SidecarInfo): object {
-  const { instance, labels, identity, release, state, version, revision, problems, withheld } = sidecar;
+  const { instance, labels, identity, release, state, version, revision, problems, refused, withheld } = sidecar;
   return {
     instance,
     namespace: labels.namespace ?? "",
@@ -299,5 +305,6 @@ export function sidecarMessage(sidecar: SidecarInfo): object {
     withheld: withheld.map(({ route, missing }) => ({ route, capabilities: missing })),
     lastSeen: durationMessage(sidecar.lastSeenMs),
     startedAt: durationMessage(sidecar.startedAtMs),
+    refusedVersion: refused,
   };
 }

@@ -26,6 +26,8 @@ export interface SidecarInfo {
   /** Revision that it has, of the store as it is; 0 for another store's. */
   readonly revision: number;
   readonly problems: readonly Problem[];
+  /** Version that it refused; "" where its state is another, or where it is not known. */
+  readonly refused: string;
   readonly withheld: readonly Withheld[];
   readonly lastSeenMs: number;
 }
@@ -246,6 +248,10 @@ export class Fleet {
     }
   }
 }
+
+/** Whether a sidecar refused a revision, or a later one. What was refused before is none of its refusals. */
+export const hasRefused = ({ state, refused }: SidecarInfo, revision: number, storeId: string): boolean =>
+  state === "rejected" && (refused === "" || revisionOf(refused, storeId) >= revision);
 
 function revisionOf(version: string, storeId: string): number {
   const parsed = parseVersion(version);

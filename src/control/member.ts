@@ -36,6 +36,11 @@ export class Member {
     return this.#open !== undefined;
   }
 
+  /** Whether it refused these contents, which are sent again all the same after a while. */
+  refuses(view: View): boolean {
+    return this.#refused !== undefined && this.#refused.contents === contentsOf(view.version);
+  }
+
   /** What is to be sent now that this view is its own; undefined where nothing is. */
   offer(view: View, nowMs: number): Offer | undefined {
     if (this.#open !== undefined || view.version === this.version) return undefined;

@@ -41,6 +41,8 @@ interface SidecarMessage {
   readonly withheld: readonly { readonly route: string; readonly capabilities: readonly string[] }[];
   readonly lastSeen: DurationMessage | null;
   readonly startedAt: DurationMessage | null;
+  /** Not there where an earlier release tells. */
+  readonly refusedVersion?: string;
 }
 
 export type ShareStream = ClientDuplexStream<object, ShareResponse>;
@@ -268,6 +270,7 @@ function sidecarOf(message: SidecarMessage): SidecarInfo {
     state: states[message.state] ?? "gone",
     version,
     revision: 0,
+    refused: message.refusedVersion ?? "",
     problems: problems.map(({ path, message: text, where }) => ({
       path,
       message: text,

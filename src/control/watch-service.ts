@@ -242,11 +242,12 @@ export class WatchService {
         break;
       }
       const watcher = next.value;
-      if (watcher.views !== this.#views) {
+      const others = watcher.views !== this.#views;
+      if (others) {
         watcher.views = this.#views;
         watcher.view = this.#viewOf(watcher.viewer);
       }
-      if (this.#send(watcher)) this.#note(watcher);
+      if (this.#send(watcher) || (others && this.#stands(watcher))) this.#note(watcher);
       if (clock.nowMs() - beginMs > turnMs) break;
     }
     if (this.#walking !== undefined) this.#later(0);
@@ -262,9 +263,16 @@ export class WatchService {
     });
   }
 
-  #note({ node, caller, member, view }: Watcher, gone?: "gone"): void {
-    const state: SidecarState =
-      gone ?? (member.problems.length > 0 ? "rejected" : member.version === view.version ? "current" : "pending");
+  /** Whether it stands otherwise than is known though nothing is sent: it has what is new already, or refuses it by another name. */
+  #stands(watcher: Watcher): boolean {
+    const state = stateOf(watcher);
+    return state === "rejected" || state !== this.#ports.fleet.get(watcher.node.instance)?.state;
+  }
+
+  #note(watcher: Watcher, gone?: "gone"): void {
+    const { node, caller, member, view } = watcher;
+    const state = gone ?? stateOf(watcher);
+    const refuses = stateOf(watcher) === "rejected";
     const sidecar: SidecarInfo = {
       instance: node.instance,
       labels: caller.labels,
@@ -274,12 +282,18 @@ export class WatchService {
       state,
       version: member.version,
       revision: 0,
-      problems: member.problems,
+      problems: refuses ? member.problems : [],
+      refused: refuses ? view.version : "",
       withheld: view.withheld,
       lastSeenMs: this.#ports.clock.wallMs(),
     };
     this.#ports.fleet.note(sidecar);
   }
+}
+
+function stateOf({ member, view }: Watcher): Exclude<SidecarState, "gone"> {
+  if (member.version === view.version) return "current";
+  return member.refuses(view) ? "rejected" : "pending";
 }
 
 const emptyNode: NodeMessage = {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { setTimeout } from "node:timers/promises";
 import type { WatchResponse } from "../../../src/api/messages.ts";
 import { parseVersion } from "../../../src/api/version.ts";
 import { healthOf } from "../../../src/init/health.ts";
 import { listServicesRequest, reflectionPaths, servicesOf } from "../../../src/init/reflection.ts";
 import { startControl, type TestControl } from "../../support/control.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
+import { until } from "../../support/until.ts";
 
 const document = (name = "fraud", weights = "{ v41: 90, v42: 10 }", more = "") => `# who: the fraud team
 apiVersion: contender.dev/v1alpha1
@@ -177,6 +179,42 @@ describe("a config service", () => {
     assert.deepEqual(
       (await waiting).sidecars.map((sidecar) => sidecar.revision),
       [revision],
+    );
+  });
+
+  it("waits for a sidecar that refused what was there before the change that is waited for", async () => {
+    await apply([document()]);
+    const watch = control.watch({ instance: "a", pod: "fraud-0" });
+    watch.nack(await watch.snapshot(), [{ path: "spec", message: "no" }]);
+    await until(() => control.control.fleet.get("a")?.state === "rejected", "it is known to have refused");
+    const { revision } = await weights("fraud", { v41: 80, v42: 20 });
+    const waiting = control.call<{ sidecars: { revision: number; state: string }[] }>("AdminService", "ListSidecars", {
+      route: "fraud",
+      waitForRevision: revision,
+      waitAtMost: { seconds: 60, nanos: 0 },
+    });
+    const next = await watch.snapshot();
+    await setTimeout(100);
+    watch.ack(next);
+    assert.deepEqual(
+      (await waiting).sidecars.map((sidecar) => [sidecar.revision, sidecar.state]),
+      [[revision, "SIDECAR_STATE_CURRENT"]],
+    );
+  });
+
+  it("does not wait for a sidecar that refuses the same under a new name", async () => {
+    await apply([document("fraud", undefined, "default: true")]);
+    const watch = control.watch({ instance: "a", namespace: "ml" });
+    watch.nack(await watch.snapshot(), [{ path: "spec", message: "no" }]);
+    await until(() => control.control.fleet.get("a")?.state === "rejected", "it is known to have refused");
+    const { revision } = await apply([document("credit", undefined, "selector: { namespace: other }")]);
+    const { sidecars } = await control.call<{ sidecars: { state: string }[] }>("AdminService", "ListSidecars", {
+      waitForRevision: revision,
+      waitAtMost: { seconds: 60, nanos: 0 },
+    });
+    assert.deepEqual(
+      sidecars.map(({ state }) => state),
+      ["SIDECAR_STATE_REJECTED"],
     );
   });
 

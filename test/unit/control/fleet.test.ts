@@ -23,6 +23,7 @@ function setUp() {
     version: "0123456789ab-7-aaaaaaaa",
     revision: 0,
     problems: [],
+    refused: "",
     withheld: [],
     lastSeenMs: clock.wallMs(),
     ...given,
