@@ -1,6 +1,7 @@
 /** `AdminService`: what people and programs ask of the service, turned into changes of routes and looks at the fleet. */
 import type { handleUnaryCall, ServerUnaryCall } from "@grpc/grpc-js";
 import { type DurationMessage, durationMessage, durationMs, type TimestampMessage } from "../api/messages.ts";
+import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import type { RouteSpec } from "../model/route.ts";
 import { movedSlots } from "../router/moved-slots.ts";
@@ -23,6 +24,7 @@ import { refusal } from "./refusal.ts";
 import type { Registry } from "./registry.ts";
 import { type RouteSet, type StoredRoute, storedRoute } from "./route-set.ts";
 import { fits } from "./selection.ts";
+import { Turns } from "./turns.ts";
 
 export interface AdminPorts {
   readonly registry: Registry;
@@ -30,6 +32,7 @@ export interface AdminPorts {
   readonly fleet: Fleet;
   readonly counts: Counts;
   readonly callers: Callers;
+  readonly clock: Clock;
 }
 
 interface IntentMessage {
@@ -44,7 +47,7 @@ type Named = { readonly name: string; readonly intent: IntentMessage | null };
 const longestWaitMs = 600_000;
 
 export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<never, object>> {
-  const { registry, administration, fleet, counts, callers } = ports;
+  const { registry, administration, fleet, counts, callers, clock } = ports;
 
   const change = async (
     call: Call<{ readonly intent: IntentMessage | null }>,
@@ -178,7 +181,7 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
 
     GetCounts: unary(async (call: Call<{ route: string }>) => {
       seen(call as AnyCall, "counts", call.request.route);
-      return counts.of(call.request.route);
+      return await counts.of(call.request.route, new Turns(clock));
     }),
   };
 }

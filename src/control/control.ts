@@ -169,7 +169,7 @@ export class Control {
   /** Services to add to a server; it must be open. */
   services(): [ServiceDefinition, UntypedServiceImplementation][] {
     const watching = this.#watching as WatchService;
-    const { callers } = this.#ports;
+    const { callers, clock } = this.#ports;
     const { registry, fleet, counts } = this;
     const administration = this.#administration;
     const reports = reportService({
@@ -180,7 +180,7 @@ export class Control {
       share: (report) => this.#peers.share(report),
       counted: (taken) => this.figures.reports[taken]++,
     });
-    const admin = adminService({ registry, administration, fleet, counts, callers });
+    const admin = adminService({ registry, administration, fleet, counts, callers, clock });
     return [
       [watchDefinition(), { Watch: watching.watch, Fetch: watching.fetch } as UntypedServiceImplementation],
       [reportDefinition(), reports as unknown as UntypedServiceImplementation],

@@ -9,6 +9,7 @@
 
 import { durationMs, type HistogramMessage, type ReportRequest, type SeriesMessage } from "../api/messages.ts";
 import { messageType } from "../api/protos.ts";
+import type { Turns } from "./turns.ts";
 
 /** gRPC codes that say the server failed: https://grpc.io/docs/guides/status-codes/ sorts them; what the caller did wrong is not among them. */
 const serverErrors: ReadonlySet<number> = new Set([2, 4, 8, 12, 13, 14, 15]);
@@ -70,18 +71,25 @@ export class Counts {
     return "new";
   }
 
-  /** Every report that is kept, for a replica that has to know them all. */
+  /** Every report that is kept at this moment, for a replica that has to know them all; read as they are asked for. */
   *all(): Iterable<ReportRequest> {
-    for (const { bytes } of this.#reports.values()) yield readReport(bytes).report;
+    for (const { bytes } of [...this.#reports.values()]) yield readReport(bytes).report;
   }
 
-  /** Sums of a route, as `GetCountsResponse`. */
-  of(route: string): object {
+  /**
+   * Sums of a route as of the call, as `GetCountsResponse`.
+   * @param turns tells whether to go on at once: tens of thousands of reports are read in a second and more
+   */
+  async of(route: string, turns: Turns): Promise<object> {
     const sums = new Map([...(this.#folded.get(route) ?? [])].map(([key, sum]) => [key, { ...sum }]));
-    for (const report of this.all()) addTo(sums, report, route);
+    const instances = this.#reports.size + this.#names.size;
+    for (const report of this.all()) {
+      addTo(sums, report, route);
+      if (turns.over) await turns.next();
+    }
     const series = [...sums].map(([key, sum]) => ({ ...(JSON.parse(key) as Key), ...sum }));
     series.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
-    return { series, instances: this.#reports.size + this.#names.size };
+    return { series, instances };
   }
 
   #fold(): void {

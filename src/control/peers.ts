@@ -15,6 +15,7 @@ import { type Counts, type ReadReport, written } from "./counts.ts";
 import type { Fleet, SidecarInfo, SidecarState } from "./fleet.ts";
 import type { Replica } from "./leadership.ts";
 import { refusal } from "./refusal.ts";
+import { Turns } from "./turns.ts";
 
 export interface ShareRequest {
   readonly replica: string;
@@ -160,12 +161,14 @@ export class Peers {
   };
 }
 
+type Line = ReturnType<PeersPorts["dial"]>;
+
 /** Our stream to one replica. */
 class Link {
   readonly #replica: Replica;
   readonly #ports: PeersPorts;
   readonly #unanswered = new Map<number, () => void>();
-  #line: { readonly stream: ShareStream; close(): void } | undefined = undefined;
+  #line: Line | undefined = undefined;
   #number = 0;
   #caughtUpBy = Number.POSITIVE_INFINITY;
   #caughtUp = false;
@@ -202,7 +205,7 @@ class Link {
   }
 
   #open(): void {
-    const { self, counts, fleet } = this.#ports;
+    const { self } = this.#ports;
     const line = this.#dial();
     if (line === undefined) return;
     this.#line = line;
@@ -215,8 +218,16 @@ class Link {
     stream.on("error", (reason) => this.#line === line && this.#broke(reason.message));
     stream.on("end", () => this.#line === line && this.#broke("it ended the stream"));
     this.#write({ replica: self });
-    for (const report of counts.all()) this.#write({ report });
-    for (const sidecar of fleet.own()) this.#write({ sidecar: sidecarMessage(sidecar) });
+    void this.#tellAll(line);
+  }
+
+  async #tellAll(line: Line): Promise<void> {
+    const turns = new Turns(this.#ports.clock);
+    for (const news of everything(this.#ports)) {
+      this.#write(news);
+      if (turns.over) await turns.next();
+      if (this.#line !== line) return;
+    }
     this.#caughtUpBy = this.#write({ caughtUp: true });
   }
 
@@ -251,6 +262,12 @@ class Link {
     for (const done of this.#unanswered.values()) done();
     this.#unanswered.clear();
   }
+}
+
+/** Read where its turn comes, so that nothing older is told behind what is new. */
+function* everything({ counts, fleet }: PeersPorts): Iterable<object> {
+  for (const report of counts.all()) yield { report };
+  for (const sidecar of fleet.own()) yield { sidecar: sidecarMessage(sidecar) };
 }
 
 const states: Readonly<Record<string, SidecarState>> = {
