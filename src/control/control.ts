@@ -17,7 +17,7 @@ import { Peers, type PeersPorts } from "./peers.ts";
 import { Registry } from "./registry.ts";
 import { reportService } from "./report-service.ts";
 import type { RouteSet } from "./route-set.ts";
-import type { Store } from "./store.ts";
+import { isUnavailable, type Store } from "./store.ts";
 import { WatchService } from "./watch-service.ts";
 
 export interface ControlOptions {
@@ -42,6 +42,15 @@ export type ControlEvent =
     }
   | { readonly kind: "lease_failed"; readonly why: string }
   | { readonly kind: "replica_failed"; readonly replica: string; readonly why: string };
+
+/** Of a store, by somebody. */
+interface Seen {
+  readonly store: string;
+  readonly revision: number;
+}
+
+/** After a store that could not be asked. */
+const retryMs = 1_000;
 
 export interface ControlPorts {
   readonly store: Store;
@@ -81,6 +90,10 @@ export class Control {
   readonly #leadership: Leadership;
   #watching: WatchService | undefined = undefined;
   #damaged = false;
+  #closed = false;
+  /** What the store is to be asked about. */
+  #claimed: Seen | undefined = undefined;
+  #asking: Promise<void> | undefined = undefined;
 
   constructor(ports: ControlPorts, options: ControlOptions) {
     const { store, clock, chance, callers, self, dial, onEvent } = ports;
@@ -93,6 +106,7 @@ export class Control {
       changed: (routes) => this.#changed(routes),
       damaged: (problems) => this.#tellDamage(problems),
       reread: (why) => onEvent({ kind: "store_reread", why }),
+      wentBack: (from) => this.#ahead(from),
     });
     this.#administration = new Administration({
       store,
@@ -136,7 +150,7 @@ export class Control {
         callers,
         fleet: this.fleet,
         heartbeatMs,
-        ahead: (version) => void this.#ahead(version),
+        ahead: (version) => this.#ahead(version),
         counted: (event) => this.#count(event),
       },
       routes,
@@ -190,6 +204,7 @@ export class Control {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#watching?.close();
     this.#peers.close();
     this.fleet.close();
@@ -215,12 +230,30 @@ export class Control {
     this.#peers.use(replicas);
   }
 
-  async #ahead(version: { readonly store: string; readonly revision: number }): Promise<void> {
-    try {
-      if (await this.registry.restored(version))
-        this.#ports.onEvent({ kind: "store_restored", store: this.registry.routes.id });
-    } catch (reason) {
-      this.#ports.onEvent({ kind: "store_reread", why: String(reason) });
+  /** Somebody has seen a later revision than there is. All say so at once when a store was put back: it is asked once for all of them. */
+  #ahead(version: Seen): void {
+    const { store, revision } = this.#claimed ?? {};
+    if (store !== version.store || version.revision > (revision ?? 0)) this.#claimed = version;
+    this.#asking ??= this.#askStore().finally(() => {
+      this.#asking = undefined;
+    });
+  }
+
+  /** Until the store has answered: sidecars take nothing of it before. */
+  async #askStore(): Promise<void> {
+    while (this.#claimed !== undefined && !this.#closed) {
+      const claimed = this.#claimed;
+      this.#claimed = undefined;
+      try {
+        if (await this.registry.restored(claimed))
+          this.#ports.onEvent({ kind: "store_restored", store: this.registry.routes.id });
+      } catch (reason) {
+        this.#ports.onEvent({ kind: "store_reread", why: String(reason) });
+        if (isUnavailable(reason)) this.#claimed ??= claimed;
+        await new Promise<void>((resolve) => {
+          this.#ports.clock.after(retryMs, resolve);
+        });
+      }
     }
   }
 

@@ -21,6 +21,8 @@ export interface RegistryPorts {
   changed(routes: RouteSet): void;
   /** What is in the store can't be served; what was before it stays. Empty: it is well again. */
   damaged(problems: readonly Problem[]): void;
+  /** The store was put back, by what this service itself has seen of it. */
+  wentBack(from: { readonly store: string; readonly revision: number }): void;
   /** The watch ended, and everything is read anew. */
   reread(why: string): void;
 }
@@ -223,9 +225,7 @@ export class Registry {
     this.#routes = routes;
     this.#ports.changed(routes);
     if (before?.id === routes.id && routes.revision < before.revision) {
-      this.restored({ store: before.id, revision: before.revision }).catch((reason) =>
-        this.#ports.reread(String(reason)),
-      );
+      this.#ports.wentBack({ store: before.id, revision: before.revision });
     }
   }
 

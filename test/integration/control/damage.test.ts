@@ -3,6 +3,7 @@ import { cpSync } from "node:fs";
 import { parseVersion } from "../../../src/api/version.ts";
 import { systemChance } from "../../../src/base/chance.ts";
 import { systemClock } from "../../../src/base/clock.ts";
+import { ContenderError } from "../../../src/base/errors.ts";
 import { openEmbeddedStore } from "../../../src/control/embedded/open.ts";
 import type { Store } from "../../../src/control/store.ts";
 import { startControl, type TestControl } from "../../support/control.ts";
@@ -118,6 +119,35 @@ describe("a store that somebody else has written to", () => {
       );
       break;
     }
+  });
+
+  it("is asked once for all sidecars that have seen more of it, and again where it did not answer", async () => {
+    const { id } = control.control.routes;
+    await control.close();
+    let gets = 0;
+    let failing = false;
+    const flaky: Store = {
+      name: store.name,
+      shared: store.shared,
+      get: (prefix) => {
+        if (prefix === "state/") gets++;
+        return failing ? Promise.reject(new ContenderError("STORE_UNAVAILABLE", "no leader")) : store.get(prefix);
+      },
+      watch: (prefix, revision, watcher) => store.watch(prefix, revision, watcher),
+      commit: (commit) => store.commit(commit),
+      lease: (ttlMs, lost) => store.lease(ttlMs, lost),
+      close: () => store.close(),
+    };
+    control = await startControl("", { store: flaky });
+    failing = true;
+    gets = 0;
+    const sidecars = Array.from({ length: 50 }, (_, i) =>
+      control.watch({ instance: `a${i}` }, `${id}-9-aaaaaaaa`).snapshot(),
+    );
+    await Promise.all(sidecars);
+    assert.ok(gets <= 3, `${gets} questions`);
+    failing = false;
+    await until(() => control.control.routes.id !== id, "it is another store");
   });
 
   it("keeps changes that are made at the same moment, one after the other", async () => {
