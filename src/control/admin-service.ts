@@ -55,7 +55,7 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
     plan: Plan,
   ): Promise<Done> => {
     const person = callers.person(call as AnyCall, "change");
-    const intent = intentOf(call.request.intent);
+    const intent: Intent = { ...intentOf(call.request.intent), gone: () => call.cancelled };
     const done = await administration.change(
       person.name,
       intent,

@@ -26,6 +26,8 @@ export interface Intent {
   /** 0 changes whatever there is. */
   readonly expectedRevision: number;
   readonly dryRun: boolean;
+  /** Whether whoever asks does not wait any more: what comes to its turn after that is not what they count on. */
+  readonly gone?: (() => boolean) | undefined;
 }
 
 export interface Done {
@@ -129,6 +131,9 @@ export class Administration {
   ): Promise<Done> {
     const { registry, clock } = this.#ports;
     for (let tries = 0; tries < mostTries; tries++) {
+      if (intent.gone?.() === true) {
+        throw new ContenderError("CONFLICT", "nothing was changed: whoever asked for it has gone meanwhile");
+      }
       const set = registry.routes;
       const author: Author = { name: who, atMs: clock.wallMs(), reason: intent.reason };
       const planned = await plan(set, author);

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { Client, credentials } from "@grpc/grpc-js";
+import { method as rpc } from "../../../src/api/protos.ts";
 import { parseVersion } from "../../../src/api/version.ts";
 import { systemChance } from "../../../src/base/chance.ts";
 import { systemClock } from "../../../src/base/clock.ts";
@@ -126,18 +129,12 @@ describe("a store that somebody else has written to", () => {
     await control.close();
     let gets = 0;
     let failing = false;
-    const flaky: Store = {
-      name: store.name,
-      shared: store.shared,
+    const flaky = withStore(store, {
       get: (prefix) => {
         if (prefix === "state/") gets++;
         return failing ? Promise.reject(new ContenderError("STORE_UNAVAILABLE", "no leader")) : store.get(prefix);
       },
-      watch: (prefix, revision, watcher) => store.watch(prefix, revision, watcher),
-      commit: (commit) => store.commit(commit),
-      lease: (ttlMs, lost) => store.lease(ttlMs, lost),
-      close: () => store.close(),
-    };
+    });
     control = await startControl("", { store: flaky });
     failing = true;
     gets = 0;
@@ -148,6 +145,36 @@ describe("a store that somebody else has written to", () => {
     assert.ok(gets <= 3, `${gets} questions`);
     failing = false;
     await until(() => control.control.routes.id !== id, "it is another store");
+  });
+
+  it("does not make a change that comes to its turn when whoever asked for it has gone", async () => {
+    await control.close();
+    let held: Promise<void> | undefined;
+    const slow = withStore(store, {
+      commit: async (commit) => {
+        await held;
+        return await store.commit(commit);
+      },
+    });
+    control = await startControl("", { store: slow });
+    const stalled = Promise.withResolvers<void>();
+    held = stalled.promise;
+    const first = apply(20);
+    const { path: method, requestSerialize, responseDeserialize } = rpc<object, object>("AdminService", "ApplyRoutes");
+    const client = new Client(control.address, credentials.createInsecure());
+    const request = { texts: [{ name: "x", text: document(30) }] };
+    const second = new Promise((resolve) => {
+      const call = client.makeUnaryRequest(method, requestSerialize, responseDeserialize, request, resolve);
+      void setTimeout(100).then(() => call.cancel());
+    });
+    assert.equal(((await second) as { code: number }).code, 1);
+    await setTimeout(100);
+    stalled.resolve();
+    await first;
+    await apply(20);
+    client.close();
+    assert.deepEqual(await weights(), [[90, 20]]);
+    assert.equal(control.control.routes.revision, 2);
   });
 
   it("keeps changes that are made at the same moment, one after the other", async () => {
@@ -175,4 +202,18 @@ describe("a store that somebody else has written to", () => {
 function record(name: string, text: string): string {
   const author = { name: "x", atMs: 0, reason: "" };
   return JSON.stringify({ name, revision: 9, kind: "created", author, text, table: [[65_536, "v41"]] });
+}
+
+/** As the store, but for what is told. */
+function withStore(store: Store, told: Partial<Pick<Store, "get" | "commit">>): Store {
+  return {
+    name: store.name,
+    shared: store.shared,
+    get: (prefix) => store.get(prefix),
+    watch: (prefix, revision, watcher) => store.watch(prefix, revision, watcher),
+    commit: (commit) => store.commit(commit),
+    lease: (ttlMs, lost) => store.lease(ttlMs, lost),
+    close: () => store.close(),
+    ...told,
+  };
 }
