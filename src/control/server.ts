@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly keepaliveTimeoutMs: number;
   /** Age at which a connection is ended gracefully, so that sidecars spread over replicas that came later. */
   readonly maxConnectionAgeMs: number;
+  /** What is still open so long after that, and streams of sidecars always are, is cut: else no sidecar would ever go elsewhere. */
+  readonly maxConnectionAgeGraceMs: number;
   /** Largest message that is taken. */
   readonly maxMessageBytes: number;
 }
@@ -32,6 +34,8 @@ export const serverDefaults: ServerOptions = {
   keepaliveMs: 60_000,
   keepaliveTimeoutMs: 20_000,
   maxConnectionAgeMs: 3_600_000,
+  /** The longest that a call is held for whoever waits for sidecars. */
+  maxConnectionAgeGraceMs: 600_000,
   /** A report of 64 versions and a dozen variants is a few hundred kilobytes. */
   maxMessageBytes: 4_194_304,
 };
@@ -52,6 +56,7 @@ export class ControlServer {
       "grpc.keepalive_timeout_ms": options.keepaliveTimeoutMs,
       "grpc.keepalive_permit_without_calls": 1,
       "grpc.max_connection_age_ms": options.maxConnectionAgeMs,
+      "grpc.max_connection_age_grace_ms": options.maxConnectionAgeGraceMs,
       "grpc.max_receive_message_length": options.maxMessageBytes,
       // Its bookkeeping is for people with a debugger, and costs a kilobyte and more for each of thousands of connections.
       "grpc.enable_channelz": 0,
