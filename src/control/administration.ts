@@ -47,6 +47,9 @@ export interface AdministrationPorts {
 /** Somebody else was faster so often: they write without a pause, and trying on would only add to it. */
 const mostTries = 10;
 
+/** Of the history of a route, with one change. */
+const mostForgotten = 2;
+
 /** The count of changes goes with every commit. */
 const headBytes = 64;
 
@@ -165,15 +168,22 @@ export class Administration {
       const value = route.after === undefined ? undefined : recordText(current);
       changes.push({ key: routeKey(route.name), value });
       changes.push({ key: historyKey(route.name, revision), value: recordText(record) });
-      // One more comes, so one goes where there are as many as there may be; of what grew beyond it, two do.
-      if (routes.length === 1) changes.push(...(await this.#forgotten(route.name)));
+    }
+    // What comes goes first: with a commit of many routes there is no room, and the next one that has some makes up for it.
+    let room = storeBounds.changes - changes.length - 1;
+    for (const { name } of routes) {
+      if (room < mostForgotten) break;
+      const forgotten = await this.#forgotten(name);
+      room -= forgotten.length;
+      changes.push(...forgotten);
     }
     return changes;
   }
 
   async #forgotten(name: string): Promise<Change[]> {
     const { entries } = await this.#ports.store.get(historyPrefix(name));
-    const over = Math.min(2, entries.length + 1 - this.#ports.historyLimit);
+    // One more comes, so one goes where there are as many as there may be; of what grew beyond it, two do.
+    const over = Math.min(mostForgotten, entries.length + 1 - this.#ports.historyLimit);
     return entries.slice(0, Math.max(0, over)).map(({ key }) => ({ key, value: undefined }));
   }
 }

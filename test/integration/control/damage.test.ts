@@ -185,6 +185,21 @@ describe("a store that somebody else has written to", () => {
     );
   });
 
+  it("keeps as many changes of routes that are changed together", async () => {
+    await control.close();
+    control = await startControl("", { store, historyLimit: 3 });
+    const named = (name: string, v42: number) =>
+      document(v42)
+        .replace("name: fraud", `name: ${name}`)
+        .replace("spec:", `spec:\n  match: { models: [${name}] }\n  default: ${name === "fraud"}`);
+    for (const v42 of [11, 12, 13, 14, 15]) {
+      const texts = ["fraud", "credit"].map((name) => ({ name, text: named(name, v42) }));
+      await control.call("AdminService", "ApplyRoutes", { texts });
+    }
+    assert.equal((await store.get("history/fraud/")).entries.length, 3);
+    assert.equal((await store.get("history/credit/")).entries.length, 3);
+  });
+
   it("keeps as many changes of a route as it is told to", async () => {
     await control.close();
     control = await startControl("", { store, historyLimit: 3 });
