@@ -83,6 +83,7 @@ function troubles(sidecar: SidecarStatus): string[] {
   const problems = sidecar.state === "rejected" ? sidecar.problems.map(problemLine) : [];
   return [
     ...problems.map((line) => `${name} rejected: ${line}`),
+    ...(sidecar.state === "unrouted" ? [`${name} unrouted: no route is for it; it goes on with what it had`] : []),
     ...sidecar.withheld.map(
       ({ route, capabilities }) => `${name} is not given ${route}: it lacks ${capabilities.join(", ")}`,
     ),

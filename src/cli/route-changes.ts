@@ -129,7 +129,7 @@ export function deleteCommand(handlers: Handlers, io: Io, finish: Finish): Comma
     .summary("remove a route; its history stays")
     .description(
       paragraphs(
-        `Removes a route. Its calls go where no route takes them: to the default route. Its history stays, and undo brings it back.`,
+        `Removes a route. Its calls go to the default route, where there is another; a sidecar that has no route left goes on with what it had. Its history stays, and undo brings it back.`,
       ),
     )
     .addArgument(routeNameArgument());

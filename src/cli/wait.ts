@@ -93,7 +93,7 @@ async function lookAt(
   const question = { waitForRevision: revision, waitAtMostMs: atMostMs };
   const answers = await Promise.all(routes.map((route) => service.sidecars({ ...question, route })));
   const all = new Map(answers.flatMap(({ sidecars }) => sidecars.map((each) => [each.instance, each] as const)));
-  const here = [...all.values()].filter(({ state }) => state !== "gone");
+  const here = [...all.values()].filter(({ state }) => state !== "gone" && state !== "unrouted");
   const lagging = here.flatMap((sidecar): Lagging[] => {
     const lacks = laggardOf(sidecar, routes, revision);
     return lacks === undefined ? [] : [lacks];

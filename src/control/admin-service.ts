@@ -23,7 +23,7 @@ import { rangesOf } from "./records.ts";
 import { refusal } from "./refusal.ts";
 import type { Registry } from "./registry.ts";
 import { type RouteSet, type StoredRoute, storedRoute } from "./route-set.ts";
-import { fits } from "./selection.ts";
+import { fits, within } from "./selection.ts";
 import { Turns } from "./turns.ts";
 
 export interface AdminPorts {
@@ -138,10 +138,12 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
     GetHistory: unary(async (call: Call<{ name: string; limit: number }>) => {
       const { name, limit } = call.request;
       const person = callers.person(call as AnyCall, "history");
-      const records = await administration.history(name, limit);
-      const visible = records.filter((record) => mayRead(person, name, record));
+      // What moved with the last of them is told by the one before it.
+      const records = await administration.history(name, limit === 0 ? 0 : limit + 1);
+      const asked = limit === 0 ? records : records.slice(0, limit);
+      const visible = asked.filter((record) => mayRead(person, name, record));
       if (visible.length === 0) throw neverThere(name);
-      return { entries: visible.map((record, index) => historyMessage(name, record, records[index + 1])) };
+      return { entries: visible.map((record) => historyMessage(name, record, records[records.indexOf(record) + 1])) };
     }),
 
     ListSidecars: unary(
@@ -150,14 +152,16 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
         const person = callers.person(call as AnyCall, "fleet");
         const route = name === "" ? undefined : visibleRoute(registry.routes, name, (route) => person.sees(route));
         const visible = (): SidecarInfo[] =>
-          fleet.list().filter((sidecar) => concerns(sidecar, route) && seesSidecar(person, sidecar));
+          fleet.list().filter((sidecar) => concerns(sidecar, route, fleet) && seesSidecar(person, sidecar));
         const refused = (sidecar: SidecarInfo) => hasRefused(sidecar, waitForRevision, registry.routes.id);
         if (waitForRevision > 0) {
           const settled = (): boolean => {
+            if (!fleet.complete) return false;
             for (const sidecar of fleet.each()) {
               const { state, revision } = sidecar;
               const behind = state !== "gone" && revision < waitForRevision && !refused(sidecar);
-              if (behind && concerns(sidecar, route) && seesSidecar(person, sidecar)) return false;
+              // Also one that the route is not for any more has to have let it go.
+              if (behind && fitsRoute(sidecar, route) && seesSidecar(person, sidecar)) return false;
             }
             return true;
           };
@@ -209,9 +213,16 @@ function intentOf(message: IntentMessage | null): Intent {
   };
 }
 
-/** Whether a sidecar is one that a route is for: by its labels, whatever subset it asks for. */
-function concerns({ labels }: SidecarInfo, route: StoredRoute | undefined): boolean {
+/** Whether a route's labels fit a sidecar, whatever subset it asks for. */
+function fitsRoute({ labels }: SidecarInfo, route: StoredRoute | undefined): boolean {
   return route === undefined || fits(route.spec, labels);
+}
+
+/** Whether a sidecar is one that a route is for. */
+function concerns(sidecar: SidecarInfo, route: StoredRoute | undefined, fleet: Fleet): boolean {
+  if (route === undefined) return true;
+  const { labels, instance } = sidecar;
+  return within(route.spec, labels, instance, (spec) => fleet.amongFirst(spec, instance));
 }
 
 /** A sidecar is seen by who may see a route that is its namespace's alone. */
@@ -288,6 +299,7 @@ const states = {
   current: "SIDECAR_STATE_CURRENT",
   pending: "SIDECAR_STATE_PENDING",
   rejected: "SIDECAR_STATE_REJECTED",
+  unrouted: "SIDECAR_STATE_UNROUTED",
   gone: "SIDECAR_STATE_GONE",
 } as const;
 

@@ -128,6 +128,7 @@ export class Control {
       callers,
       dial,
       failed: (replica, why) => onEvent({ kind: "replica_failed", replica, why }),
+      toldAll: () => this.fleet.allThere(),
     });
     this.#leadership = new Leadership({
       store,
@@ -144,6 +145,8 @@ export class Control {
     const { clock, callers } = this.#ports;
     const { heartbeatMs } = this.#options;
     const routes = await this.registry.open();
+    // A store with a past has sidecars: they come within seconds, or another replica tells of them.
+    if (routes.revision > 0) this.fleet.expectOthers();
     this.#watching = new WatchService(
       {
         clock,

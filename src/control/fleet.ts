@@ -11,7 +11,7 @@ import type { RouteSpec } from "../model/route.ts";
 import { fits, type Labels, place } from "./selection.ts";
 import type { Withheld } from "./views.ts";
 
-export type SidecarState = "current" | "pending" | "rejected" | "gone";
+export type SidecarState = "current" | "pending" | "rejected" | "unrouted" | "gone";
 
 export interface SidecarInfo {
   readonly instance: string;
@@ -46,6 +46,8 @@ export interface FleetPorts {
 export const goneMs = { shown: 3_600_000, placeKept: 60_000 } as const;
 /** Of those that are gone. */
 const mostGone = 20_000;
+/** Within it every sidecar that is there comes back to a service that has started anew: see `sync/backoff.ts`. */
+export const comeBackMs = 10_000;
 /** Between two looks at who is first. */
 const reorderMs = 250;
 /** Between two looks of those who wait for sidecars. */
@@ -67,6 +69,8 @@ export class Fleet {
   #cancelReorder: (() => void) | undefined = undefined;
   #cancelGiveUp: (() => void) | undefined = undefined;
   #cancelWake: (() => void) | undefined = undefined;
+  #complete = true;
+  #cancelComplete: (() => void) | undefined = undefined;
 
   constructor(ports: FleetPorts) {
     this.#ports = ports;
@@ -148,6 +152,27 @@ export class Fleet {
     return [...this.each()].sort(byPlace);
   }
 
+  /** The service has just begun, and sidecars that it can't know of yet are on their way. */
+  expectOthers(): void {
+    this.#complete = false;
+    this.#cancelComplete = this.#ports.clock.after(comeBackMs, () => this.allThere());
+  }
+
+  /** Whoever is there is known by now. */
+  allThere(): void {
+    if (this.#complete) return;
+    this.#cancelComplete?.();
+    this.#complete = true;
+    this.#first.clear();
+    this.#ports.reordered();
+    this.#wake();
+  }
+
+  /** Whether sidecars that are not known may be there all the same. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
   /** Those that are connected. */
   get connected(): number {
     return this.#sidecars.size - this.#gone.size;
@@ -202,6 +227,7 @@ export class Fleet {
     this.#cancelReorder?.();
     this.#cancelWake?.();
     this.#cancelGiveUp?.();
+    this.#cancelComplete?.();
     this.#waiters.clear();
   }
 

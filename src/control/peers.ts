@@ -58,6 +58,8 @@ export interface PeersPorts {
   dial(address: string): { readonly stream: ShareStream; close(): void };
   /** A replica could not be reached, or its stream has ended. */
   failed(replica: string, why: string): void;
+  /** Another replica has told us everything that it knew. */
+  toldAll(): void;
 }
 
 /** Between two tries to reach a replica. */
@@ -144,6 +146,7 @@ export class Peers {
       }
       if (request.report !== undefined) this.#ports.counts.take(written(request.report));
       if (request.sidecar !== undefined) this.#ports.fleet.note(sidecarOf(request.sidecar), replica);
+      if (request.caughtUp === true) this.#ports.toldAll();
       stream.write({ number: request.number });
     });
     let ended = false;
@@ -274,6 +277,7 @@ const states: Readonly<Record<string, SidecarState>> = {
   SIDECAR_STATE_CURRENT: "current",
   SIDECAR_STATE_PENDING: "pending",
   SIDECAR_STATE_REJECTED: "rejected",
+  SIDECAR_STATE_UNROUTED: "unrouted",
 };
 
 function sidecarOf(message: SidecarMessage): SidecarInfo {

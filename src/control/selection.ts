@@ -33,6 +33,14 @@ export function place(route: RouteSpec, { pod }: Labels, instance: string): numb
   return murmur3Text(`${route.name}/${pod ?? instance}`, 0) / 2 ** 32;
 }
 
+/** Whether a route is for a sidecar: by its labels, and by the subset that it asks for. */
+export function within(spec: RouteSpec, labels: Labels, instance: string, amongFirst: AmongFirst): boolean {
+  if (!fits(spec, labels)) return false;
+  const { first, percent } = spec.selector ?? {};
+  if (first !== undefined) return amongFirst(spec);
+  return percent === undefined || place(spec, labels, instance) < percent / 100;
+}
+
 /** Routes for a sidecar: those that fit, without those that a narrower one takes the place of. */
 export function select<Route extends { readonly spec: RouteSpec }>(
   routes: readonly Route[],
@@ -40,12 +48,7 @@ export function select<Route extends { readonly spec: RouteSpec }>(
   instance: string,
   amongFirst: AmongFirst,
 ): Route[] {
-  const fitting = routes.filter(({ spec }) => {
-    if (!fits(spec, labels)) return false;
-    const { first, percent } = spec.selector ?? {};
-    if (first !== undefined) return amongFirst(spec);
-    return percent === undefined || place(spec, labels, instance) < percent / 100;
-  });
+  const fitting = routes.filter(({ spec }) => within(spec, labels, instance, amongFirst));
   return fitting.filter(({ spec }) => !fitting.some((other) => takesPlace(other.spec, spec)));
 }
 

@@ -150,7 +150,7 @@ export class WatchService {
     const before = this.#watchers.get(instance);
     const member = new Member(version);
     const viewer = new Viewer(caller.labels, instance, node.capabilities);
-    const view = this.#viewOf(viewer);
+    const view = this.#viewOf(viewer, version);
     const watcher: Watcher = { stream, node, caller, member, viewer, view, views: this.#views };
     this.#watchers.set(instance, watcher);
     if (before !== undefined) before.stream.end();
@@ -195,8 +195,15 @@ export class WatchService {
     this.#note(watcher, "gone");
   }
 
-  #viewOf(viewer: Viewer): View {
-    return this.#views.of(viewer, (route) => this.#ports.fleet.amongFirst(route, viewer.instance));
+  /** @param version that the sidecar has: while others may be on their way, who is among the first stays so, and who is not, too. */
+  #viewOf(viewer: Viewer, version = ""): View {
+    const { fleet } = this.#ports;
+    const had = fleet.complete ? undefined : parseVersion(version)?.digest;
+    for (const among of had === undefined ? [] : [true, false]) {
+      const view = this.#views.of(viewer, () => among);
+      if (parseVersion(view.version)?.digest === had) return view;
+    }
+    return this.#views.of(viewer, (route) => fleet.amongFirst(route, viewer.instance));
   }
 
   /** @returns whether there was something to send. */
@@ -245,7 +252,7 @@ export class WatchService {
       const others = watcher.views !== this.#views;
       if (others) {
         watcher.views = this.#views;
-        watcher.view = this.#viewOf(watcher.viewer);
+        watcher.view = this.#viewOf(watcher.viewer, watcher.member.version);
       }
       if (this.#send(watcher) || (others && this.#stands(watcher))) this.#note(watcher);
       if (clock.nowMs() - beginMs > turnMs) break;
@@ -266,13 +273,15 @@ export class WatchService {
   /** Whether it stands otherwise than is known though nothing is sent: it has what is new already, or refuses it by another name. */
   #stands(watcher: Watcher): boolean {
     const state = stateOf(watcher);
-    return state === "rejected" || state !== this.#ports.fleet.get(watcher.node.instance)?.state;
+    return (
+      state === "rejected" || state === "unrouted" || state !== this.#ports.fleet.get(watcher.node.instance)?.state
+    );
   }
 
   #note(watcher: Watcher, gone?: "gone"): void {
     const { node, caller, member, view } = watcher;
     const state = gone ?? stateOf(watcher);
-    const refuses = stateOf(watcher) === "rejected";
+    const refuses = member.version !== view.version && member.refuses(view);
     const sidecar: SidecarInfo = {
       instance: node.instance,
       labels: caller.labels,
@@ -292,6 +301,8 @@ export class WatchService {
 }
 
 function stateOf({ member, view }: Watcher): Exclude<SidecarState, "gone"> {
+  // It refuses to serve nothing, and that is as it should be.
+  if (view.routes.length === 0) return "unrouted";
   if (member.version === view.version) return "current";
   return member.refuses(view) ? "rejected" : "pending";
 }

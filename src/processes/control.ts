@@ -137,6 +137,7 @@ class ControlProcess {
           ["current", 0],
           ["pending", 0],
           ["rejected", 0],
+          ["unrouted", 0],
           ["gone", 0],
         ]);
         for (const { state } of control.fleet.each()) counts.set(state, (counts.get(state) ?? 0) + 1);

@@ -496,3 +496,83 @@ describe("a config service", () => {
     ]);
   });
 });
+
+describe("a config service that has started anew", () => {
+  const folder = new TempFolder();
+  after(() => folder.close());
+
+  const canary = document("canary", "{ v42: 100 }", "selector: { first: 1 }").replace("[canary]", "[fraud]");
+  const apply = (control: TestControl, ...texts: string[]) =>
+    control.call<{ revision: number }>("AdminService", "ApplyRoutes", {
+      texts: texts.map((text) => ({ name: "x", text })),
+    });
+
+  it("lets those be the first who were, whoever comes back first", async () => {
+    const path = folder.at("first");
+    const before = await startControl(path);
+    await apply(before, document(), canary);
+    const pods = Array.from({ length: 8 }, (_, i) => `fraud-${i}`);
+    const latest = new Map<string, WatchResponse>();
+    const follow = async (pod: string) => {
+      const watch = before.watch({ instance: pod, pod });
+      for (;;) {
+        const response = await watch.snapshot();
+        if (response.snapshot !== null) latest.set(pod, response);
+        watch.ack(response);
+      }
+    };
+    for (const pod of pods) void follow(pod);
+    const { spec } = before.control.routes.routes.find(({ name }) => name === "canary") ?? assert.fail();
+    const has = (pod: string) => latest.get(pod)?.snapshot?.routes[0]?.name === "canary";
+    const settled = () => pods.every((pod) => has(pod) === before.control.fleet.amongFirst(spec, pod));
+    await until(
+      () => latest.size === pods.length && pods.filter(has).length === 1 && settled(),
+      "one of them is the first",
+    );
+    const [chosen = ""] = pods.filter(has);
+    await before.close();
+    const after = await startControl(path);
+    const others = pods.filter((pod) => pod !== chosen);
+    for (const pod of [...others, chosen]) {
+      const { nonce } = await after.watch({ instance: `${pod}-back`, pod }, latest.get(pod)?.version).next();
+      assert.equal(nonce, "", `${pod} was sent something else`);
+    }
+    await after.close();
+  });
+
+  it("does not say that all have a change while some may be on their way", async () => {
+    const path = folder.at("wait");
+    const before = await startControl(path);
+    await apply(before, document());
+    await before.close();
+    const after = await startControl(path);
+    const { revision } = await apply(after, document("fraud", "{ v41: 1 }"));
+    let answered = false;
+    const waiting = after.call("AdminService", "ListSidecars", {
+      route: "fraud",
+      waitForRevision: revision,
+      waitAtMost: { seconds: 60, nanos: 0 },
+    });
+    void waiting.then(() => {
+      answered = true;
+    });
+    const late = after.watch({ instance: "late" });
+    late.ack(await late.snapshot());
+    await until(() => after.control.fleet.get("late")?.state === "current", "it has the change");
+    assert.equal(answered, false);
+    after.control.fleet.allThere();
+    await waiting;
+    await after.close();
+  });
+
+  it("shows a sidecar that has no route as one, and not as one that refuses", async () => {
+    const control = await startControl(folder.at("none"));
+    const watch = control.watch({ instance: "a", pod: "fraud-0" });
+    watch.nack(await watch.snapshot(), [{ path: "routes", message: "no route applies to this sidecar" }]);
+    await until(() => control.control.fleet.get("a")?.state === "unrouted", "it is known to have none");
+    await apply(control, document());
+    watch.ack(await watch.snapshot());
+    await until(() => control.control.fleet.get("a")?.state === "current", "it has one");
+    await control.close();
+  });
+});

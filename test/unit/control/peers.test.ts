@@ -21,7 +21,17 @@ function setUp() {
     return { stream: stream as unknown as ShareStream, close: () => undefined };
   };
   const failed = (): void => undefined;
-  const peers = new Peers({ clock, self: "one", counts: new Counts(), fleet, callers: openCallers, dial, failed });
+  const toldAll = (): void => undefined;
+  const peers = new Peers({
+    clock,
+    self: "one",
+    counts: new Counts(),
+    fleet,
+    callers: openCallers,
+    dial,
+    failed,
+    toldAll,
+  });
   const tells = () => {
     const stream = Object.assign(new EventEmitter(), { write: () => true, end: () => undefined });
     peers.listen(stream as unknown as Parameters<Peers["listen"]>[0]);
