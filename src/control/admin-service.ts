@@ -3,9 +3,10 @@ import type { handleUnaryCall, ServerUnaryCall } from "@grpc/grpc-js";
 import { type DurationMessage, durationMessage, durationMs, type TimestampMessage } from "../api/messages.ts";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
+import { everyNamespace } from "../config/access-document.ts";
 import type { RouteSpec } from "../model/route.ts";
 import { movedSlots } from "../router/moved-slots.ts";
-import { type Administration, type Done, type Intent, visibleRoute } from "./administration.ts";
+import { type Administration, type Done, type Intent, neverNamed, visibleRoute } from "./administration.ts";
 import type { AnyCall, Callers, PersonCaller } from "./callers.ts";
 import type { Counts } from "./counts.ts";
 import { type Fleet, hasRefused, type SidecarInfo } from "./fleet.ts";
@@ -111,9 +112,8 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
     UndoRoute: unary((call: Call<Named & { toRevision: number }>) => {
       const { name, toRevision } = call.request;
       return one(call, "undo", async (set, author, person) => {
-        const records = await administration.history(name, 0);
-        if (!records.some((record) => mayRead(person, name, record))) throw neverThere(name);
-        return planUndo(set, name, await administration.toUndo(name, toRevision), author);
+        const read = (record: HistoryRecord): boolean => mayRead(person, name, record);
+        return planUndo(set, name, await administration.toUndo(name, toRevision, read), author);
       });
     }),
 
@@ -121,7 +121,7 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
       const { name, at } = call.request;
       if (at === null) return { route: routeState(seen(call as AnyCall, "get", name)) };
       const person = callers.person(call as AnyCall, "get");
-      const record = await administration.at(name, durationMs(at) ?? 0);
+      const record = await administration.at(name, durationMs(at) ?? 0, (each) => mayRead(person, name, each));
       const route = record === undefined ? undefined : readBack(name, record);
       if (route === undefined || !person.sees(route)) {
         throw new ContenderError("ROUTE_UNKNOWN", `there was no route ${JSON.stringify(name)} then`);
@@ -138,12 +138,16 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
     GetHistory: unary(async (call: Call<{ name: string; limit: number }>) => {
       const { name, limit } = call.request;
       const person = callers.person(call as AnyCall, "history");
-      // What moved with the last of them is told by the one before it.
-      const records = await administration.history(name, limit === 0 ? 0 : limit + 1);
-      const asked = limit === 0 ? records : records.slice(0, limit);
-      const visible = asked.filter((record) => mayRead(person, name, record));
-      if (visible.length === 0) throw neverThere(name);
-      return { entries: visible.map((record) => historyMessage(name, record, records[records.indexOf(record) + 1])) };
+      const records = await administration.history(name, 0);
+      const entries = records.flatMap((record, index) => {
+        if (!mayRead(person, name, record)) return [];
+        const previous = records[index + 1];
+        // What it was in a namespace of others, whose variants moves would name.
+        const told = previous !== undefined && mayRead(person, name, previous) ? previous : undefined;
+        return [historyMessage(name, record, told)];
+      });
+      if (entries.length === 0) throw neverNamed(name);
+      return { entries: limit === 0 ? entries : entries.slice(0, limit) };
     }),
 
     ListSidecars: unary(
@@ -233,11 +237,9 @@ function seesSidecar(person: PersonCaller, { labels }: SidecarInfo): boolean {
 /** Whether somebody may see a route as it was after a change, or before a removal. */
 function mayRead(person: PersonCaller, name: string, record: HistoryRecord): boolean {
   const route = readBack(name, record.text === "" ? { ...record, text: record.before } : record);
-  return route === undefined || person.sees(route);
+  // Of what another release wrote it can't be told whose it was.
+  return route === undefined ? person.sees({ spec: { namespace: everyNamespace } as RouteSpec }) : person.sees(route);
 }
-
-const neverThere = (name: string): ContenderError =>
-  new ContenderError("ROUTE_UNKNOWN", `no route was ever named ${JSON.stringify(name)}`);
 
 function readBack(name: string, record: RouteRecord): StoredRoute | undefined {
   const route = storedRoute(name, record);

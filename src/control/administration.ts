@@ -94,9 +94,10 @@ export class Administration {
     return newest.map(({ key, value }) => readRecord(key, value));
   }
 
-  /** What a route was after the last change before a moment; undefined where it was not there. */
-  async at(name: string, atMs: number): Promise<HistoryRecord | undefined> {
+  /** What a route was after the last change before a moment; undefined where it was not there. @param sees of a record of it */
+  async at(name: string, atMs: number, sees: (record: HistoryRecord) => boolean): Promise<HistoryRecord | undefined> {
     const records = await this.history(name, 0);
+    if (!records.some(sees)) return undefined;
     const then = records.find(({ author }) => author.atMs <= atMs);
     if (then === undefined && records.length > 0 && records.at(-1)?.kind !== "created") {
       const since = new Date(records.at(-1)?.author.atMs ?? 0).toISOString();
@@ -107,14 +108,15 @@ export class Administration {
 
   /**
    * What an undo puts in force: the document of a revision, or the one before the last change.
+   * @param sees of a record of it: others are told as if they were not there
    * @throws ContenderError ROUTE_UNKNOWN where there is none.
    */
-  async toUndo(name: string, revision: number): Promise<Undone> {
-    const records = await this.history(name, 0);
-    const [last, previous] = records;
-    if (last === undefined)
-      throw new ContenderError("ROUTE_UNKNOWN", `no route was ever named ${JSON.stringify(name)}`);
-    const latest = records.find(({ table }) => table !== null)?.table ?? undefined;
+  async toUndo(name: string, revision: number, sees: (record: HistoryRecord) => boolean): Promise<Undone> {
+    const all = await this.history(name, 0);
+    const [last, previous] = all;
+    const records = all.filter(sees);
+    if (last === undefined || records.length === 0) throw neverNamed(name);
+    const latest = all.find(({ table }) => table !== null)?.table ?? undefined;
     if (revision === 0) {
       const table = previous?.text === last.before ? (previous.table ?? undefined) : undefined;
       return { text: last.before, table, latest };
@@ -197,6 +199,10 @@ function expect(before: StoredRoute | undefined, name: string, revision: number)
     `the change is based on revision ${revision}, but ${JSON.stringify(name)} ${now}`,
   );
 }
+
+/** Also of one that was there, for who may not know it. */
+export const neverNamed = (name: string): ContenderError =>
+  new ContenderError("ROUTE_UNKNOWN", `no route was ever named ${JSON.stringify(name)}`);
 
 /** The route of this name, among those that may be seen: of others it is not told that they are there. @throws ContenderError ROUTE_UNKNOWN. */
 export function visibleRoute(set: RouteSet, name: string, sees: (route: StoredRoute) => boolean): StoredRoute {

@@ -15,6 +15,8 @@ export interface SidecarCaller {
   readonly identity: string;
   /** What counts of what it says of itself. */
   readonly labels: Labels;
+  /** Of a person who asks what a sidecar gets: whether they may see a route. A sidecar sees what is for it. */
+  readonly sees?: ((route: Pick<StoredRoute, "spec">) => boolean) | undefined;
 }
 
 export interface PersonCaller {

@@ -3,6 +3,7 @@
 import type { IncomingMessage } from "node:http";
 import { ownCapabilities } from "../api/capabilities.ts";
 import { parseDocuments } from "../config/yaml.ts";
+import type { SidecarCaller } from "./callers.ts";
 import type { Control } from "./control.ts";
 import { type HttpEndpoint, json, plain } from "./http.ts";
 import { rangesOf } from "./records.ts";
@@ -15,7 +16,7 @@ export interface HttpPorts {
   readonly contentType: string;
   metrics(): Promise<string>;
   /** What counts of the labels that are asked for; throws a ContenderError FORBIDDEN for who may not ask. */
-  sidecar(request: IncomingMessage, asked: Labels): Labels;
+  sidecar(request: IncomingMessage, asked: Labels): Pick<SidecarCaller, "labels" | "sees">;
   /** Throws a ContenderError FORBIDDEN for who may not look. */
   reader(request: IncomingMessage): void;
   /** Whether the service ends. */
@@ -52,13 +53,14 @@ export function httpEndpoints(ports: HttpPorts): ReadonlyMap<string, HttpEndpoin
         answer(request, query) {
           const label = (name: string): string | undefined => query.get(name) ?? undefined;
           const asked = { namespace: label("namespace"), workload: label("workload"), pod: label("pod") };
-          const labels = ports.sidecar(request, asked);
+          const { labels, sees } = ports.sidecar(request, asked);
           const set = control.routes;
           if (views?.set !== set) views = { set, views: new Views(set) };
           const instance = labels.pod ?? "";
           const viewer = new Viewer(labels, instance, ownCapabilities);
           const view = views.views.of(viewer, (route) => control.fleet.amongFirst(route, instance));
-          return json(documentsOf(set, view), view.version);
+          const shown = views.views.shown(view, sees);
+          return json(documentsOf(set, shown), shown.version);
         },
       },
     ],

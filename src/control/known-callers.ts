@@ -12,6 +12,7 @@ import type { AnyCall, Callers } from "./callers.ts";
 import type { InstanceOwners } from "./instance-owners.ts";
 import { type Action, decide, type Identity, labelsOf, namespacesOf, sees, type Verdict } from "./permissions.ts";
 import type { PlannedRoute } from "./planned-change.ts";
+import type { StoredRoute } from "./route-set.ts";
 import { UnknownCaller } from "./unknown-caller.ts";
 
 export interface KnownCallersPorts {
@@ -43,7 +44,11 @@ export function knownCallers({ access, audit, owners, clock, port }: KnownCaller
       // People ask what a sidecar gets by its labels; a sidecar's own are proved, and take no role anywhere.
       insist(decide(identity, action, [namespace]), identity, evidence, { action, namespaces: [namespace] });
       if (action !== "fetch") insist(owners.claim(node.instance, identity), identity, evidence, { action });
-      return { identity: identity.how === "loopback" ? "" : identity.name, labels: { namespace, workload, pod } };
+      return {
+        identity: identity.how === "loopback" ? "" : identity.name,
+        labels: { namespace, workload, pod },
+        ...(action === "fetch" && { sees: sightOf(identity) }),
+      };
     },
     person: (call, action) => {
       // Which change it is, and of what, is known once it is planned. Who may change nothing anywhere is not planned for: what is
@@ -57,7 +62,15 @@ export function knownCallers({ access, audit, owners, clock, port }: KnownCaller
         sees: ({ spec }) => sees(identity, spec.namespace),
         mayChange: (change, routes) => {
           const subject = subjectOf(change, routes);
-          insist(decide(identity, change, subject.namespaces), identity, evidence, subject);
+          const verdict = decide(identity, change, subject.namespaces);
+          const hidden = routes.filter(({ before }) => before !== undefined && !sees(identity, before.spec.namespace));
+          // Whose a name is that is taken, the audit tells, and not who asked for it.
+          if (!verdict.ok && hidden.length > 0) {
+            audit.denied(identity, evidence.peer, subject, verdict.text);
+            const names = hidden.map(({ name }) => JSON.stringify(name)).join(", ");
+            throw new ContenderError("FORBIDDEN", `${names}: taken, where ${identity.name} has no role`);
+          }
+          insist(verdict, identity, evidence, subject);
         },
         changed: (change, routes, revision, reason) => {
           audit.changed(identity, evidence.peer, { ...subjectOf(change, routes), revision, reason });
@@ -69,6 +82,13 @@ export function knownCallers({ access, audit, owners, clock, port }: KnownCaller
       insist(decide(identity, "share", []), identity, evidence, { action: "share" });
     },
   };
+}
+
+/** What a person sees of what a sidecar gets; undefined for a sidecar itself, and for who sees everything. */
+export function sightOf(identity: Identity): ((route: Pick<StoredRoute, "spec">) => boolean) | undefined {
+  return identity.role === "sidecar" || identity.how === "loopback"
+    ? undefined
+    : ({ spec }) => sees(identity, spec.namespace);
 }
 
 function subjectOf(action: Action, routes: readonly PlannedRoute[]) {

@@ -73,6 +73,19 @@ export class Views {
     return view;
   }
 
+  /** What of a view is shown to somebody who may not see every route of it. */
+  shown(view: View, sees: ((route: StoredRoute) => boolean) | undefined): View {
+    if (sees === undefined) return view;
+    const seen = new Set(this.#set.routes.filter(sees).map(({ name }) => name));
+    const { routes, withheld } = view;
+    if (routes.every((name) => seen.has(name)) && withheld.every(({ route }) => seen.has(route))) return view;
+    const given = this.#set.routes.filter(({ name }) => seen.has(name) && routes.includes(name));
+    return this.#encode(
+      given,
+      withheld.filter(({ route }) => seen.has(route)),
+    );
+  }
+
   #select(viewer: Viewer, amongFirst: AmongFirst): View {
     const { labels, instance } = viewer;
     const missingOf = (route: StoredRoute): string[] =>

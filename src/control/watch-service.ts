@@ -125,8 +125,9 @@ export class WatchService {
     try {
       const { node } = call.request;
       const asked = node ?? emptyNode;
-      const { labels } = this.#ports.callers.sidecar(call as AnyCall, "fetch", asked);
-      const { version, bytes } = this.#viewOf(new Viewer(labels, asked.instance, asked.capabilities));
+      const { labels, sees } = this.#ports.callers.sidecar(call as AnyCall, "fetch", asked);
+      const view = this.#viewOf(new Viewer(labels, asked.instance, asked.capabilities));
+      const { version, bytes } = this.#views.shown(view, sees);
       answer(null, { version, snapshot: messageType("Snapshot").decode(bytes) });
     } catch (reason) {
       answer(refusal(reason));

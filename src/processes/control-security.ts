@@ -10,9 +10,9 @@ import { pemFiles } from "../config/sources/pem-files.ts";
 import { Access } from "../control/access.ts";
 import { type Audit, audit } from "../control/audit.ts";
 import { type AskingRequest, evidenceOfRequest, type PortFacts } from "../control/authenticate.ts";
-import type { Callers } from "../control/callers.ts";
+import type { Callers, SidecarCaller } from "../control/callers.ts";
 import { InstanceOwners } from "../control/instance-owners.ts";
-import { knownCallers } from "../control/known-callers.ts";
+import { knownCallers, sightOf } from "../control/known-callers.ts";
 import { type Action, decide, type Identity, labelsOf } from "../control/permissions.ts";
 import type { Labels } from "../control/selection.ts";
 import type { TlsOptions } from "../control/tls-options.ts";
@@ -24,7 +24,7 @@ export interface ControlSecurity {
   /** Undefined in plain text. */
   readonly tls: TlsOptions | undefined;
   /** Who asks by HTTP; throws a ContenderError FORBIDDEN for who may not. */
-  sidecar(request: AskingRequest, asked: Labels): Labels;
+  sidecar(request: AskingRequest, asked: Labels): Pick<SidecarCaller, "labels" | "sees">;
   reader(request: AskingRequest): void;
   close(): void;
 }
@@ -82,7 +82,8 @@ export async function openSecurity(
       const identity = identified(access, record, request, port, "fetch");
       const labels = labelsOf(identity, asked);
       allow(identity, "fetch", [labels.namespace]);
-      return { namespace: labels.namespace, workload: labels.workload, pod: labels.pod };
+      const { namespace, workload, pod } = labels;
+      return { labels: { namespace, workload, pod }, sees: sightOf(identity) };
     },
     reader(request) {
       allow(identified(access, record, request, port, "fleet"), "fleet", []);

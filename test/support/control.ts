@@ -1,5 +1,5 @@
 /** A config service in this process: the real one, on a directory of its own, listening on loopback. */
-import { Client, type ClientDuplexStream, credentials } from "@grpc/grpc-js";
+import { Client, type ClientDuplexStream, credentials, Metadata } from "@grpc/grpc-js";
 import type { WatchRequest, WatchResponse } from "../../src/api/messages.ts";
 import { method, type ServiceName } from "../../src/api/protos.ts";
 import { systemChance } from "../../src/base/chance.ts";
@@ -125,10 +125,11 @@ export function unary<Response>(
   service: ServiceName,
   name: string,
   request: object,
+  metadata = new Metadata(),
 ): Promise<Response> {
   const { path, requestSerialize, responseDeserialize } = method<object, object>(service, name);
   return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (reason, value) =>
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, (reason, value) =>
       reason === null ? resolve(value as Response) : reject(reason),
     );
   });
