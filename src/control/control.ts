@@ -18,6 +18,7 @@ import { Registry } from "./registry.ts";
 import { reportService } from "./report-service.ts";
 import type { RouteSet } from "./route-set.ts";
 import { isUnavailable, type Store } from "./store.ts";
+import { readWatchRequest } from "./watch-bounds.ts";
 import { WatchService } from "./watch-service.ts";
 
 export interface ControlOptions {
@@ -273,8 +274,9 @@ function reportDefinition(): ServiceDefinition {
   return { Report: { ...Report, requestDeserialize: readReport } } as ServiceDefinition;
 }
 
-/** With answers that are bytes already: one snapshot is encoded once for thousands of streams. */
+/** With requests that have an end, and with answers that are bytes already: one snapshot is encoded once for thousands of streams. */
 function watchDefinition(): ServiceDefinition {
   const { Watch, ...rest } = definition("ConfigService");
-  return { ...rest, Watch: { ...Watch, responseSerialize: (bytes: Buffer) => bytes } } as ServiceDefinition;
+  const bytes = { requestDeserialize: readWatchRequest, responseSerialize: (encoded: Buffer) => encoded };
+  return { ...rest, Watch: { ...Watch, ...bytes } } as ServiceDefinition;
 }

@@ -9,6 +9,7 @@ import { createServer as createSecure, type Server as SecureServer } from "node:
 import { type Address, formatAddress } from "../base/address.ts";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
+import { bound, connectionBounds, shareOf } from "./connection-bounds.ts";
 import type { TlsOptions } from "./tls-options.ts";
 
 export interface HttpAnswer {
@@ -31,6 +32,7 @@ const limits = {
   headersTimeoutMs: 5_000,
   requestTimeoutMs: 10_000,
   keepAliveMs: 75_000,
+  handshakeTimeoutMs: 10_000,
   closeMs: 2_000,
 } as const;
 
@@ -80,12 +82,15 @@ export class ControlHttp {
             {
               ...options,
               ...tls,
+              handshakeTimeout: limits.handshakeTimeoutMs,
               // Who shows no certificate may have a token.
               ...(tls.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: false }),
             },
             receive,
           );
-    this.#server.maxConnections = limits.maxConnections;
+    const { connections } = connectionBounds();
+    const most = Math.min(limits.maxConnections, connections);
+    bound(this.#server, { connections: most, perAddress: shareOf(most) });
   }
 
   /** @returns the address bound. @throws ContenderError ADDRESS_IN_USE. */

@@ -14,6 +14,7 @@ import { reflectionOf } from "../api/reflection.ts";
 import { type Address, formatAddress } from "../base/address.ts";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
+import { bound, connectionBounds } from "./connection-bounds.ts";
 import type { Control } from "./control.ts";
 import type { TlsOptions } from "./tls-options.ts";
 
@@ -27,6 +28,8 @@ export interface ServerOptions {
   readonly maxConnectionAgeGraceMs: number;
   /** Largest message that is taken. */
   readonly maxMessageBytes: number;
+  /** Calls at a time over one connection; who has more opens another one, as proxies do by themselves. */
+  readonly maxStreams: number;
 }
 
 export const serverDefaults: ServerOptions = {
@@ -38,6 +41,8 @@ export const serverDefaults: ServerOptions = {
   maxConnectionAgeGraceMs: 600_000,
   /** A report of 64 versions and a dozen variants is a few hundred kilobytes. */
   maxMessageBytes: 4_194_304,
+  /** A sidecar has two; a mesh may bring many over one connection. */
+  maxStreams: 100,
 };
 
 /** Connections that the kernel holds until they are accepted; it takes the least of this and net.core.somaxconn. */
@@ -58,6 +63,7 @@ export class ControlServer {
       "grpc.max_connection_age_ms": options.maxConnectionAgeMs,
       "grpc.max_connection_age_grace_ms": options.maxConnectionAgeGraceMs,
       "grpc.max_receive_message_length": options.maxMessageBytes,
+      "grpc.max_concurrent_streams": options.maxStreams,
       // Its bookkeeping is for people with a debugger, and costs a kilobyte and more for each of thousands of connections.
       "grpc.enable_channelz": 0,
     });
@@ -72,9 +78,10 @@ export class ControlServer {
    * @returns the address bound.
    * @throws ContenderError ADDRESS_IN_USE.
    */
-  listen(address: Address, tls?: TlsOptions): Promise<string> {
+  listen(address: Address, tls?: TlsOptions, bounds = connectionBounds()): Promise<string> {
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     const listener = tls === undefined ? createServer({ noDelay: true }) : secureListener(tls);
+    bound(listener, bounds);
     listener.on(tls === undefined ? "connection" : "secureConnection", (socket) => injector.injectConnection(socket));
     this.#listener = listener;
     return new Promise((resolve, reject) => {

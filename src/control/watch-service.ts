@@ -15,6 +15,7 @@ import { Member } from "./member.ts";
 import { refusal } from "./refusal.ts";
 import type { RouteSet } from "./route-set.ts";
 import { type View, Viewer, Views } from "./views.ts";
+import { nodeFault, type ReadRequest, watchBounds } from "./watch-bounds.ts";
 import { WatchMessages } from "./watch-messages.ts";
 
 export interface WatchPorts {
@@ -29,7 +30,7 @@ export interface WatchPorts {
   counted(what: "snapshot" | "label" | "ack" | "nack"): void;
 }
 
-type Stream = ServerDuplexStream<WatchRequest, Buffer>;
+type Stream = ServerDuplexStream<ReadRequest, Buffer>;
 
 interface Watcher {
   readonly stream: Stream;
@@ -40,6 +41,8 @@ interface Watcher {
   view: View;
   /** The `Views` that its view is one of. */
   views: Views;
+  /** Answers in a row that answered nothing. */
+  strays: number;
 }
 
 /**
@@ -109,10 +112,27 @@ export class WatchService {
 
   readonly watch = (stream: Stream): void => {
     let watcher: Watcher | undefined;
-    stream.on("data", (request: WatchRequest) => {
-      if (watcher !== undefined) this.#answered(watcher, request);
-      else watcher = this.#joined(stream, request);
+    let over = false;
+    const end = (code: number, text: string): void => {
+      over = true;
+      if (watcher !== undefined) this.#left(watcher);
+      fail(stream, code, `contender: ${text}`);
+    };
+    const cancel = this.#ports.clock.after(watchBounds.firstMessageMs, () => {
+      if (!over) end(status.DEADLINE_EXCEEDED, "the first message of a stream did not come");
     });
+    stream.on("data", (request: ReadRequest) => {
+      if (over) return;
+      cancel();
+      const fault = "fault" in request ? request.fault : watcher === undefined ? nodeFault(request.node) : undefined;
+      if (fault !== undefined) end(status.INVALID_ARGUMENT, fault);
+      else if (watcher === undefined) {
+        watcher = this.#joined(stream, request as WatchRequest);
+        over = watcher === undefined;
+      } else if (!this.#answered(watcher, request as WatchRequest))
+        end(status.INVALID_ARGUMENT, "these are answers to what was not sent");
+    });
+    stream.once("close", cancel);
     // A reset is no news: the end says it.
     stream.on("error", () => undefined);
     stream.on("end", () => stream.end());
@@ -135,10 +155,7 @@ export class WatchService {
   };
 
   #joined(stream: Stream, { node, version }: WatchRequest): Watcher | undefined {
-    if (node === null || node.instance === "") {
-      fail(stream, status.INVALID_ARGUMENT, "contender: the first message of a stream says which instance it is");
-      return undefined;
-    }
+    if (node === null) return undefined;
     let caller: SidecarCaller;
     try {
       caller = this.#ports.callers.sidecar(stream as unknown as AnyCall, "watch", node);
@@ -152,7 +169,7 @@ export class WatchService {
     const member = new Member(version);
     const viewer = new Viewer(caller.labels, instance, node.capabilities);
     const view = this.#viewOf(viewer, version);
-    const watcher: Watcher = { stream, node, caller, member, viewer, view, views: this.#views };
+    const watcher: Watcher = { stream, node, caller, member, viewer, view, views: this.#views, strays: 0 };
     this.#watchers.set(instance, watcher);
     if (before !== undefined) before.stream.end();
     const had = parseVersion(version);
@@ -162,12 +179,17 @@ export class WatchService {
     return watcher;
   }
 
-  #answered(watcher: Watcher, { nonce, problems }: WatchRequest): void {
-    if (!watcher.member.answer(nonce, problems, this.#ports.clock.nowMs())) return;
+  /** @returns whether it may go on. */
+  #answered(watcher: Watcher, { nonce, problems }: WatchRequest): boolean {
+    if (!watcher.member.answer(nonce, problems, this.#ports.clock.nowMs())) {
+      return ++watcher.strays <= watchBounds.strayAnswers;
+    }
+    watcher.strays = 0;
     this.#ports.counted(problems.length === 0 ? "ack" : "nack");
     this.#note(watcher);
     // Not at once: while changes go on, the newest goes out with the next round.
     if (watcher.views !== this.#views || watcher.member.version !== watcher.view.version) this.walk();
+    return true;
   }
 
   /** @returns whether it may go on. */
@@ -218,8 +240,13 @@ export class WatchService {
     return true;
   }
 
-  #heartbeat({ stream, member }: Watcher): void {
-    stream.write(this.#messages.heartbeat(member.version));
+  #heartbeat(watcher: Watcher): void {
+    const { stream, member } = watcher;
+    if (stream.writableLength < watchBounds.unread) stream.write(this.#messages.heartbeat(member.version));
+    else {
+      this.#left(watcher);
+      fail(stream, status.DEADLINE_EXCEEDED, "contender: the stream takes no messages");
+    }
   }
 
   #nextBeat(): () => void {

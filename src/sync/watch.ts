@@ -51,6 +51,10 @@ const firstAnswerMs = 10_000;
 /** Whatever it tells, within these a heartbeat can be counted on, and its silence is noticed. */
 const heartbeatBoundsMs = { least: 1_000, most: 600_000 } as const;
 
+/** Of a refusal: a service takes no message of any size, and the first problems say what is wrong. All are in our log. */
+const mostProblems = 100;
+const longestText = 1_024;
+
 /** A stream from its opening to its end. */
 interface Current {
   stream: WatchStream | undefined;
@@ -135,7 +139,8 @@ export class Watch {
     // A stream that has ended can't be answered; the next one begins with the version in force.
     if (this.#current !== current) return;
     const { nonce } = received.message;
-    current.stream?.send(problems.length === 0 ? { nonce } : { nonce, problems: problems.map(problemMessage) });
+    const told = problems.slice(0, mostProblems).map(problemMessage);
+    current.stream?.send(problems.length === 0 ? { nonce } : { nonce, problems: told });
   }
 
   #listenFor(current: Current, forMs: number): void {
@@ -162,5 +167,9 @@ export class Watch {
 }
 
 function problemMessage({ path, message, where = "" }: Problem): ProblemMessage {
-  return { path, message, where };
+  return {
+    path: path.slice(0, longestText),
+    message: message.slice(0, longestText),
+    where: where.slice(0, longestText),
+  };
 }

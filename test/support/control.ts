@@ -3,8 +3,9 @@ import { Client, type ClientDuplexStream, credentials, Metadata } from "@grpc/gr
 import type { WatchRequest, WatchResponse } from "../../src/api/messages.ts";
 import { method, type ServiceName } from "../../src/api/protos.ts";
 import { systemChance } from "../../src/base/chance.ts";
-import { systemClock } from "../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { Callers } from "../../src/control/callers.ts";
+import type { ConnectionBounds } from "../../src/control/connection-bounds.ts";
 import { Control, type ControlEvent, type ControlOptions } from "../../src/control/control.ts";
 import { openEmbeddedStore } from "../../src/control/embedded/open.ts";
 import type { ShareResponse } from "../../src/control/peers.ts";
@@ -48,11 +49,14 @@ export interface TestControlOptions extends Partial<ControlOptions> {
   /** One that several controls share, and that its owner closes. */
   readonly store?: Store;
   readonly name?: string;
+  readonly connections?: ConnectionBounds;
+  /** Of the service, not of its store. */
+  readonly clock?: Clock;
 }
 
 /** @param path of its directory, where it has a store of its own */
 export async function startControl(path: string, given: TestControlOptions = {}): Promise<TestControl> {
-  const { callers = openCallers, store: shared, name = "alone", ...options } = given;
+  const { callers = openCallers, store: shared, name = "alone", connections, clock = systemClock, ...options } = given;
   const store = shared ?? (await openEmbeddedStore(path, { clock: systemClock, chance: systemChance }));
   const events: ControlEvent[] = [];
   // Replicas find each other by address, which is known once the server listens.
@@ -60,7 +64,7 @@ export async function startControl(path: string, given: TestControlOptions = {})
   const control = new Control(
     {
       store,
-      clock: systemClock,
+      clock,
       chance: systemChance,
       callers,
       self,
@@ -71,7 +75,7 @@ export async function startControl(path: string, given: TestControlOptions = {})
   );
   await control.open();
   const server = new ControlServer(control, systemClock);
-  const address = await server.listen({ kind: "tcp", host: "127.0.0.1", port: 0 });
+  const address = await server.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }, undefined, connections);
   self.address = address;
   await control.join();
   const client = new Client(address, credentials.createInsecure());
