@@ -10,7 +10,7 @@ import { type Problem, problemLine } from "../base/parsed.ts";
 import { adminService } from "./admin-service.ts";
 import { Administration } from "./administration.ts";
 import type { Callers } from "./callers.ts";
-import { Counts, readReport } from "./counts.ts";
+import { Counts, receiveReport } from "./counts.ts";
 import { Fleet, type SidecarInfo } from "./fleet.ts";
 import { Leadership, type LeadershipState, type SelfReplica } from "./leadership.ts";
 import { Peers, type PeersPorts } from "./peers.ts";
@@ -195,7 +195,7 @@ export class Control {
       counts,
       fleet,
       intervalMs: this.#options.reportIntervalMs,
-      share: (report) => this.#peers.share(report),
+      share: (report, owner) => this.#peers.share(report, owner),
       counted: (taken) => this.figures.reports[taken]++,
     });
     const admin = adminService({ registry, administration, fleet, counts, callers, clock });
@@ -271,7 +271,7 @@ const definition = (name: ServiceName): ServiceDefinition => serviceDefinition(n
 /** With requests whose bytes are kept: they are what is summed up later, and passed on. */
 function reportDefinition(): ServiceDefinition {
   const { Report } = definition("ReportService");
-  return { Report: { ...Report, requestDeserialize: readReport } } as ServiceDefinition;
+  return { Report: { ...Report, requestDeserialize: receiveReport } } as ServiceDefinition;
 }
 
 /** With requests that have an end, and with answers that are bytes already: one snapshot is encoded once for thousands of streams. */

@@ -23,6 +23,8 @@ export interface ShareRequest {
   readonly report?: ReportRequest;
   readonly sidecar?: SidecarMessage;
   readonly caughtUp?: boolean;
+  /** Whose the report is. */
+  readonly owner: string;
 }
 
 export interface ShareResponse {
@@ -110,8 +112,8 @@ export class Peers {
   }
 
   /** Resolves when every replica that is connected has it, or has been given the time. */
-  async share({ report }: ReadReport): Promise<void> {
-    await Promise.all([...this.#links.values()].map((link) => link.tell({ report })));
+  async share({ report }: ReadReport, owner: string): Promise<void> {
+    await Promise.all([...this.#links.values()].map((link) => link.tell({ report, owner })));
   }
 
   news(sidecar: SidecarInfo): void {
@@ -144,7 +146,7 @@ export class Peers {
         replica = request.replica;
         this.#open.set(replica, (this.#open.get(replica) ?? 0) + 1);
       }
-      if (request.report !== undefined) this.#ports.counts.take(written(request.report));
+      if (request.report !== undefined) this.#ports.counts.take(written(request.report), request.owner);
       if (request.sidecar !== undefined) this.#ports.fleet.note(sidecarOf(request.sidecar), replica);
       if (request.caughtUp === true) this.#ports.toldAll();
       stream.write({ number: request.number });
@@ -269,7 +271,7 @@ class Link {
 
 /** Read where its turn comes, so that nothing older is told behind what is new. */
 function* everything({ counts, fleet }: PeersPorts): Iterable<object> {
-  for (const report of counts.all()) yield { report };
+  yield* counts.owned();
   for (const sidecar of fleet.own()) yield { sidecar: sidecarMessage(sidecar) };
 }
 

@@ -114,6 +114,20 @@ describe("a config service under attack", function () {
     assert.equal(control.control.fleet.get("mute")?.state, "pending");
   });
 
+  it("refuses a report of a million series, and says why", async () => {
+    await scene();
+    const series = Array.from({ length: 1_000_000 }, () => ({}));
+    const report = control.call("ReportService", "Report", { instance: "i", series });
+    await assert.rejects(report, { code: status.INVALID_ARGUMENT, details: /1000000 series, want at most 20000$/ });
+    await setWeights(20);
+  });
+
+  it("refuses a report under an endless name", async () => {
+    await scene();
+    const report = control.call("ReportService", "Report", { instance: "i".repeat(1_000) });
+    await assert.rejects(report, { code: status.INVALID_ARGUMENT });
+  });
+
   it("serves so many calls over one connection at a time, and others meanwhile", async () => {
     await scene();
     const session = own.add(connectHttp2(`http://${control.address}`));
