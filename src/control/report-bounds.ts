@@ -1,6 +1,9 @@
 /**
  * How much one report may have in it. Reading makes an object of every two bytes of a hostile one: four megabytes are a second in which
  * nobody else is served, and a gigabyte of memory. So what there is of each kind is counted before it is read.
+ *
+ * The reader goes by a field's number and not by its wire type, and past the end of a message within another. So who counts has to
+ * refuse what is not written as it should be, or the reader would find what was not counted.
  */
 
 export const reportBounds = {
@@ -12,57 +15,89 @@ export const reportBounds = {
   parts: 100_000,
 } as const;
 
-/** Fields of `ReportRequest` and of `Series` that are lists of messages, or messages. */
-const fields = { bounds: 6, series: 7, codes: 6, latency: 7, score: 8 } as const;
+/** A field as it is written: by one of these wire types, with a message in it, or with numbers of so many bytes (0 for varints). */
+interface Field {
+  readonly wires: readonly number[];
+  readonly message?: Fields;
+  readonly packed?: 0 | 8;
+  readonly counts?: "series" | "part";
+}
+type Fields = Readonly<Record<number, Field>>;
 
-/** Why a report is not read; undefined where it may be. What is no message at all is found out by whoever reads it. */
+const number: Field = { wires: [0] };
+const text: Field = { wires: [2] };
+const inside = (message: Fields, counts?: Field["counts"]): Field => ({
+  wires: [2],
+  message,
+  ...(counts && { counts }),
+});
+
+const time = inside({ 1: number, 2: number });
+const histogram = inside({ 1: number, 2: { wires: [0, 2], packed: 0 }, 3: { wires: [1] } }, "part");
+const code = inside({ 1: number, 2: number }, "part");
+const series = inside(
+  { 1: text, 2: text, 3: text, 4: text, 5: number, 6: code, 7: histogram, 8: histogram, 9: number },
+  "series",
+);
+const bounds = inside({ 1: { wires: [1, 2], packed: 8 } }, "part");
+const report: Fields = { 1: text, 2: time, 3: number, 4: time, 5: number, 6: bounds, 7: series, 8: text, 9: text };
+
+/** Why a report is not read; undefined where it may be. */
 export function reportFault(bytes: Uint8Array): string | undefined {
   if (bytes.length > reportBounds.bytes) return `a report of ${bytes.length} bytes, want at most ${reportBounds.bytes}`;
-  let series = 0;
-  let parts = 0;
-  eachPart(bytes, 0, bytes.length, (field, from, to) => {
-    if (field === fields.bounds) parts++;
-    if (field !== fields.series) return;
-    series++;
-    parts++;
-    eachPart(bytes, from, to, (inner) => {
-      if (inner === fields.codes || inner === fields.latency || inner === fields.score) parts++;
-    });
-  });
-  if (series > reportBounds.series) return `a report of ${series} series, want at most ${reportBounds.series}`;
+  const counted = partsOf(bytes);
+  if (counted === undefined) return "a report that is not written as one";
+  const { series: count, parts } = counted;
+  if (count > reportBounds.series) return `a report of ${count} series, want at most ${reportBounds.series}`;
   return parts > reportBounds.parts
     ? `a report of ${parts} series, codes and histograms, want at most ${reportBounds.parts}`
     : undefined;
 }
 
-/** Calls `found` for every length-delimited field of a message, up to where it is none. */
-function eachPart(
+/** What there is in a report, never less than its reader makes of it; undefined where it is not written as one. */
+export function partsOf(bytes: Uint8Array): { readonly series: number; readonly parts: number } | undefined {
+  const counted = { series: 0, parts: 0 };
+  return count(bytes, 0, bytes.length, report, counted) ? counted : undefined;
+}
+
+/** @returns whether all of it is written as it should be */
+function count(
   bytes: Uint8Array,
   from: number,
   to: number,
-  found: (field: number, from: number, to: number) => void,
-): void {
+  fields: Fields,
+  counted: { series: number; parts: number },
+): boolean {
   let at = from;
   const varint = (): number => {
     let value = 0;
-    for (let scale = 1; at < to; scale *= 128) {
+    for (let scale = 1; at < to && scale < 2 ** 70; scale *= 128) {
       const byte = bytes[at++] ?? 0;
       value += (byte & 0x7f) * scale;
-      if (byte < 0x80) break;
+      if (byte < 0x80) return value;
     }
-    return value;
+    return Number.NaN;
   };
   while (at < to) {
     const tag = varint();
-    const kind = tag % 8;
-    if (kind === 0) varint();
-    else if (kind === 1) at += 8;
-    else if (kind === 5) at += 4;
-    else if (kind === 2) {
+    const wire = tag % 8;
+    const field = fields[Math.floor(tag / 8)];
+    if (!(tag < 2 ** 32) || (field !== undefined && !field.wires.includes(wire))) return false;
+    if (field?.counts !== undefined) counted.parts++;
+    if (field?.counts === "series") counted.series++;
+    if (wire === 0) {
+      if (Number.isNaN(varint())) return false;
+    } else if (wire === 1) at += 8;
+    else if (wire === 5) at += 4;
+    else if (wire === 2) {
       const length = varint();
-      const end = Math.min(at + length, to);
-      found(Math.floor(tag / 8), at, end);
+      const end = at + length;
+      if (!(end <= to)) return false;
+      if (field?.message !== undefined && !count(bytes, at, end, field.message, counted)) return false;
+      if (field?.packed === 8 && (end - at) % 8 !== 0) return false;
+      if (field?.packed === 0 && end > at && (bytes[end - 1] ?? 0) >= 0x80) return false;
       at = end;
-    }
+    } else return false;
   }
+  return at === to;
 }

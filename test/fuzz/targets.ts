@@ -2,6 +2,7 @@
 import { differentialClient, differentialServer } from "./differential-targets.ts";
 import type { Target } from "./target.ts";
 import { routes, settings } from "./targets/configuration.ts";
+import { access, told } from "./targets/control.ts";
 import { framesClient, framesServer } from "./targets/frames.ts";
 import { grpcMessages, grpcTimeout } from "./targets/grpc.ts";
 import { hpackBlocks } from "./targets/hpack.ts";
@@ -24,4 +25,6 @@ export const targets: readonly Target[] = [
   routes,
   settings,
   snapshots,
+  access,
+  told,
 ];
