@@ -11,6 +11,7 @@ import { openEmbeddedStore } from "../../src/control/embedded/open.ts";
 import type { ShareResponse } from "../../src/control/peers.ts";
 import { ControlServer } from "../../src/control/server.ts";
 import type { Store } from "../../src/control/store.ts";
+import type { TlsOptions } from "../../src/control/tls-options.ts";
 
 export const controlOptions: ControlOptions = {
   historyLimit: 1000,
@@ -50,13 +51,23 @@ export interface TestControlOptions extends Partial<ControlOptions> {
   readonly store?: Store;
   readonly name?: string;
   readonly connections?: ConnectionBounds;
+  /** Callers by its own `call` and `watch` speak plain text, and don't reach it then. */
+  readonly tls?: TlsOptions;
   /** Of the service, not of its store. */
   readonly clock?: Clock;
 }
 
 /** @param path of its directory, where it has a store of its own */
 export async function startControl(path: string, given: TestControlOptions = {}): Promise<TestControl> {
-  const { callers = openCallers, store: shared, name = "alone", connections, clock = systemClock, ...options } = given;
+  const {
+    callers = openCallers,
+    store: shared,
+    name = "alone",
+    connections,
+    tls,
+    clock = systemClock,
+    ...options
+  } = given;
   const store = shared ?? (await openEmbeddedStore(path, { clock: systemClock, chance: systemChance }));
   const events: ControlEvent[] = [];
   // Replicas find each other by address, which is known once the server listens.
@@ -75,7 +86,7 @@ export async function startControl(path: string, given: TestControlOptions = {})
   );
   await control.open();
   const server = new ControlServer(control, systemClock);
-  const address = await server.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }, undefined, connections);
+  const address = await server.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }, tls, connections);
   self.address = address;
   await control.join();
   const client = new Client(address, credentials.createInsecure());
