@@ -101,9 +101,7 @@ export class PrimaryProcess {
       metrics,
       version: ports.version,
       apply: (loaded, first) => this.#apply(loaded, first),
-      adopt: (version) => {
-        if (this.#snapshot !== undefined) this.#inForce(Object.freeze({ ...this.#snapshot, version }));
-      },
+      adopt: (version) => this.#adopt(version),
       counts: this.#counts,
     });
     const limits = resolveTransportOptions(settings.limits.transport);
@@ -218,6 +216,13 @@ export class PrimaryProcess {
   #inForce(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
     this.#metrics.setGeneration(snapshot);
+  }
+
+  #adopt(version: string): void {
+    if (this.#snapshot === undefined) return;
+    const before = this.#snapshot.version;
+    this.#inForce(Object.freeze({ ...this.#snapshot, version }));
+    this.#switchover.adopt(this.#snapshot, before);
   }
 
   /** @returns why it is not in force; empty where it is, in every worker, or will be in those that are yet to begin. */

@@ -73,6 +73,15 @@ export class Switchover {
     return [];
   }
 
+  /** What is in force goes by another version from now on, in those that have it and in those that are yet to begin. */
+  adopt(snapshot: Snapshot, before: string): void {
+    for (const worker of this.#group.begun) {
+      if (this.#versions.get(worker) === before) this.#versions.set(worker, snapshot.version);
+    }
+    this.#begun = snapshot.version;
+    this.#group.use(snapshot);
+  }
+
   /** What each worker has in force now. */
   versions(): WorkerVersion[] {
     return this.#group.begun.map((worker) => {

@@ -1,12 +1,14 @@
 /** Routes for several workers: read once, in force in all of them or in none. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { ConfigService } from "../support/config-service.ts";
 import { valueAt } from "../support/exposition.ts";
 import { ClientPeer, ServerPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
 import { framed, tfPredict, tfRequest, tfResponse } from "../support/predict.ts";
 import { routeDocument } from "../support/route-document.ts";
 import { SidecarProcess } from "../support/sidecar-process.ts";
+import { answer, sentRoute } from "../support/snapshots.ts";
 import { TempFolder } from "../support/temp-folder.ts";
 import { until } from "../support/until.ts";
 
@@ -72,6 +74,20 @@ describe("the routes of three workers", function () {
     await until(() => seen(sidecar, "config_applied") === 1, "the change is in force");
     assert.deepEqual(await variants(), ["v42", "v42", "v42"]);
     assert.equal((await sidecar.config()).rejected, undefined);
+  });
+
+  it("go by another version in each where a config service says that they are of that one, too", async () => {
+    const service = own.add(await ConfigService.open());
+    const first = answer(5, [sentRoute()]);
+    service.onStream = (stream) => stream.send(first);
+    const sidecar = own.add(await SidecarProcess.start({ CONTENDER_WORKERS: "2", CONTENDER_CONTROL: service.address }));
+    const stream = await service.stream(0);
+    await stream.request(1);
+    const { version } = answer(6, [sentRoute()]);
+    stream.send({ version, nonce: "label" });
+    assert.deepEqual((await stream.request(2)).problems, []);
+    const { version: shown, workers = [] } = await sidecar.config();
+    assert.deepEqual([shown, ...workers.map(({ config }) => config)], [version, version, version]);
   });
 
   it("give a key the same variant in each", async () => {

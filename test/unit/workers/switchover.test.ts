@@ -27,6 +27,18 @@ describe("a configuration for several workers", function () {
     assert.deepEqual(versions(), ["v2", "v2", "v2"]);
   });
 
+  it("goes by another version in all once that is so, those that begin later included", async () => {
+    const { clock, group, switchover, versions } = await setUp("works");
+    await switchover.apply(snapshotOf("v2"), snapshotOf("v1"));
+    switchover.adopt(snapshotOf("v3"), "v2");
+    assert.deepEqual(versions(), ["v3", "v3", "v3"]);
+    group.alive[0]?.kill();
+    await until(() => group.ready === 2, "it has ended");
+    clock.advance(100);
+    await until(() => group.ready === 3, "another is in its place");
+    assert.deepEqual(versions(), ["v3", "v3", "v3"]);
+  });
+
   it("is in force in none where one refuses, which is named", async () => {
     const { switchover, versions } = await setUp("refuse");
     assert.deepEqual(await switchover.apply(snapshotOf("v2"), snapshotOf("v1")), [
