@@ -6,7 +6,7 @@
  * sidecar, a certificate that was not there yet.
  */
 
-import { parseVersion } from "../api/version.ts";
+import { goesBack, parseVersion } from "../api/version.ts";
 import type { Problem } from "../base/parsed.ts";
 import type { View } from "./views.ts";
 
@@ -22,6 +22,7 @@ export class Member {
   /** Why it refused what it was sent last; empty where it did not. */
   problems: readonly Problem[] = [];
   #open: { readonly version: string; readonly whole: boolean } | undefined = undefined;
+  /** By what `contentsOf` says, or by its version. */
   #refused: { readonly contents: string; readonly atMs: number } | undefined = undefined;
   /** It did not know contents that it should have had: from now on they are sent whole. */
   #whole = false;
@@ -45,8 +46,8 @@ export class Member {
   offer(view: View, nowMs: number): Offer | undefined {
     if (this.#open !== undefined || view.version === this.version) return undefined;
     const refused = this.#refused;
-    if (refused !== undefined && refused.contents === contentsOf(view.version) && nowMs - refused.atMs < refusedAgainMs)
-      return undefined;
+    const same = refused?.contents === contentsOf(view.version) || refused?.contents === view.version;
+    if (refused !== undefined && same && nowMs - refused.atMs < refusedAgainMs) return undefined;
     const had = !this.#whole && this.version !== "" && digestOf(this.version) === digestOf(view.version);
     this.#open = { version: view.version, whole: !had };
     return had ? "name" : "whole";
@@ -63,7 +64,9 @@ export class Member {
       this.#refused = undefined;
       this.#whole = false;
     } else if (!open.whole) this.#whole = true;
-    else this.#refused = { contents: contentsOf(open.version), atMs: nowMs };
+    // What is refused for its revision is good under a later one.
+    else if (!goesBack(this.version, open.version)) this.#refused = { contents: contentsOf(open.version), atMs: nowMs };
+    else this.#refused = { contents: open.version, atMs: nowMs };
     return true;
   }
 }

@@ -57,6 +57,15 @@ describe("a sidecar as the service sees it", () => {
     }
   });
 
+  it("is sent contents again, under a later revision, that it refused for an earlier one", () => {
+    const member = new Member(version(9, "aaaaaaaa"));
+    const late = version(8, "bbbbbbbb");
+    assert.equal(member.offer(view(late), 0), "whole");
+    member.answer(late, [{ path: "version", message: "it goes back" }], 0);
+    assert.equal(member.offer(view(late), 1_000), undefined);
+    assert.equal(member.offer(view(version(10, "bbbbbbbb")), 1_000), "whole");
+  });
+
   it("is sent everything where it turns out not to have what its version names", () => {
     const member = new Member(version(1));
     const nonce = version(2);
