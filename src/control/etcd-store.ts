@@ -66,6 +66,7 @@ class EtcdStore implements Store {
         this.#watches.delete(watch);
         watcher.lost(why);
       },
+      resumed: () => watcher.resumed?.(),
     });
     this.#watches.add(watch);
     return {

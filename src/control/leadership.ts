@@ -117,6 +117,7 @@ export class Leadership {
         if (!this.#known.has(keys.leader)) void this.#claim();
       },
       lost: () => void this.#look().catch((reason) => this.#again(reason)),
+      resumed: () => void this.#look().catch((reason) => this.#again(reason)),
     });
     this.#tell();
   }

@@ -189,6 +189,7 @@ export class Registry {
         this.#ports.reread(why);
         void this.#readAgain();
       },
+      resumed: () => void this.refresh().catch(() => this.#readAgain()),
     });
     this.#rebuild();
   }

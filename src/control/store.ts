@@ -51,6 +51,11 @@ export interface Watcher {
    * (it was put back), or it has ended. Read everything anew and watch from there.
    */
   lost(why: string): void;
+  /**
+   * The store was away and is back. Where it was put back meanwhile, and written to since, the watch does not tell what is no longer so:
+   * read anew what must be right.
+   */
+  resumed?(): void;
 }
 
 /**

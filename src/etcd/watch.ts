@@ -26,6 +26,11 @@ export interface EtcdWatcher {
   readonly changed: TellRevision;
   /** Called once, and nothing after it. */
   readonly lost: (why: string) => void;
+  /**
+   * Another stream goes on after one that broke. An etcd that was put back meanwhile, and has come further than it was by what others
+   * wrote, tells nothing of what is no longer so.
+   */
+  readonly resumed?: () => void;
 }
 
 /** Why a stream ended; with `lost`, the watch has too. */
@@ -41,6 +46,7 @@ export class EtcdWatch {
   #closed = false;
   /** Members that failed in a row. */
   #failures = 0;
+  #streams = 0;
   #end: (end: End) => void = () => undefined;
 
   /** @param revision the last one that is known: the watch tells of those after it. */
@@ -152,7 +158,7 @@ export class EtcdWatch {
     try {
       if (last > 0 && (await isGone(this.#client, this.#prefix, last))) {
         end({ lost: `etcd does not keep revision ${last}` });
-      }
+      } else if (this.#streams++ > 0 && !this.#closed) this.#watcher.resumed?.();
     } catch {
       // Nobody answers: the stream will end too, and the next one asks again.
       end({});

@@ -171,6 +171,7 @@ export class EtcdSource implements RouteSource {
         this.#watch = undefined;
         this.#wake();
       },
+      resumed: () => this.#wake(),
     });
     this.#watch = watch;
   }

@@ -20,10 +20,14 @@ describe("a watch of etcd", () => {
     const { client, clock, fakes } = await clientOfFakes(owned, members, more);
     const told: [number, string[]][] = [];
     const lost: string[] = [];
+    let resumed = 0;
     const watch = owned.add(
       new EtcdWatch(client, Buffer.from("p/"), 4, {
         changed: (revision, events) => told.push([revision, events.map(({ kv }) => kv.key.toString())]),
         lost: (why) => lost.push(why),
+        resumed: () => {
+          resumed++;
+        },
       }),
     );
     const stream = async (index: number, stepMs = 1) => {
@@ -36,7 +40,7 @@ describe("a watch of etcd", () => {
       assert.ok(found);
       return { member: found.member, watch: found.watch, begun: await found.watch.begun };
     };
-    return { watch, clock, told, lost, stream, fakes, streams };
+    return { watch, clock, told, lost, stream, fakes, streams, resumed: () => resumed };
   }
 
   it("begins after the revision that is known, wants fragments and a leader", async () => {
@@ -63,6 +67,17 @@ describe("a watch of etcd", () => {
       [5, ["p/a"]],
       [6, ["p/a", "p/b"]],
     ]);
+  });
+
+  it("says that it goes on, once another stream has begun", async () => {
+    const { stream, resumed } = await begin(2);
+    const first = await stream(0);
+    await first.watch.create();
+    first.watch.end();
+    const second = await stream(1);
+    assert.equal(resumed(), 0);
+    await second.watch.create();
+    await until(() => resumed() === 1, "it was said");
   });
 
   it("goes on where a member ends the stream without a word", async () => {
