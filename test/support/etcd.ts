@@ -36,6 +36,8 @@ interface Ports {
 export class EtcdMember {
   readonly name: string;
   readonly endpoint: string;
+  /** Where its data is. */
+  readonly directory: string;
   readonly #ports: Ports;
   readonly #binary: string;
   readonly #arguments: readonly string[];
@@ -47,10 +49,11 @@ export class EtcdMember {
     this.#binary = binary;
     this.#ports = ports;
     this.#log = folder.at(`${name}.log`);
+    this.directory = folder.at(name);
     this.endpoint = `${tls === undefined ? "http" : "https"}://127.0.0.1:${ports.client}`;
     this.#arguments = Object.entries({
       name,
-      "data-dir": folder.at(name),
+      "data-dir": this.directory,
       "listen-client-urls": this.endpoint,
       "advertise-client-urls": this.endpoint,
       "listen-peer-urls": `http://127.0.0.1:${ports.peer}`,
