@@ -44,13 +44,14 @@ class SharedStore implements Store {
 describe("the routes in force", () => {
   it("are those of a store that was put back, and that others have written to until it was further than before", async () => {
     const store = new SharedStore();
-    const registry = new Registry({
+    const registry: Registry = new Registry({
       store,
       clock: new ManualClock(),
       chance: new ScriptedChance(0.1, 0.2, 0.3, 0.4),
       changed: () => undefined,
       damaged: () => undefined,
       reread: () => undefined,
+      wentBack: (from) => void registry.restored(from),
     });
     const { id } = await registry.open();
     await registry.commit(1, []);
