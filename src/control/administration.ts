@@ -140,6 +140,7 @@ export class Administration {
         throw new ContenderError("CONFLICT", "nothing was changed: whoever asked for it has gone meanwhile");
       }
       const set = registry.routes;
+      const { guard } = registry;
       const author: Author = { name: who, atMs: clock.wallMs(), reason: intent.reason };
       const planned = await plan(set, author);
       // Before anything is said of what is wrong with other routes.
@@ -155,7 +156,7 @@ export class Administration {
         const message = `with their history these are ${bytes} bytes, want at most ${storeBounds.commitBytes} at once: apply them in parts`;
         throw new Refused([{ path: "", message }]);
       }
-      if (await registry.commit(revision, changes)) {
+      if (await registry.commit(revision, changes, guard)) {
         return { routes: planned.routes, revision };
       }
     }

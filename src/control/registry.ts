@@ -88,17 +88,18 @@ export class Registry {
     return this.#problems;
   }
 
-  /** What `head` must be for a change that is based on what is in force: the guard of a commit. */
-  get guard(): Commit["when"][number] {
-    return { key: keys.head, revision: this.#raw.get(keys.head)?.revision ?? 0 };
+  /** What must be so in the store still for a change that is based on what is in force now: the guard of its commit. */
+  get guard(): Commit["when"] {
+    return [keys.head, keys.id].map((key) => ({ key, revision: this.#raw.get(key)?.revision ?? 0 }));
   }
 
   /**
    * Writes changes of routes with the count of changes that they make; `changes` is a function of it.
+   * @param guard taken together with the routes that the changes are based on: others may be in force by now
    * @returns false where somebody else was faster: what is in force by now is that.
    * @throws ContenderError STORE_UNAVAILABLE, STORE_DAMAGED.
    */
-  async commit(revision: number, changes: readonly Change[]): Promise<boolean> {
+  async commit(revision: number, changes: readonly Change[], guard: Commit["when"]): Promise<boolean> {
     // What is in force here is not what is in the store then: the count would go back, and later changes of others be undone.
     if (this.#problems.length > 0) {
       const text =
@@ -106,7 +107,7 @@ export class Registry {
       throw new ContenderError("STORE_DAMAGED", text);
     }
     const all = [{ key: keys.head, value: headText(revision) }, ...changes];
-    const committed = await this.#ports.store.commit({ when: [this.guard], changes: all });
+    const committed = await this.#ports.store.commit({ when: guard, changes: all });
     if (committed.ok) this.#take(committed.revision, all);
     else await this.refresh();
     return committed.ok;
@@ -138,7 +139,7 @@ export class Registry {
       const key = keys.id;
       const value = idText(this.#newId(), this.#ports.clock.wallMs());
       const committed = await this.#ports.store.commit({
-        when: [{ key, revision: this.#raw.get(key)?.revision ?? 0 }, this.guard],
+        when: this.guard,
         changes: [{ key, value }],
       });
       if (!committed.ok) continue;

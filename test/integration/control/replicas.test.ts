@@ -65,6 +65,45 @@ describe("replicas of a config service", () => {
     assert.equal(one.control.leadership.leader, "two");
   });
 
+  it("keep each other's changes, made while one of them looks into the store", async () => {
+    await apply(one);
+    await two.close();
+    const weights = (control: TestControl, v42: number) =>
+      control.call<{ revision: number }>("AdminService", "SetWeights", {
+        name: "fraud",
+        weights: [
+          { variant: "v41", weight: 90 },
+          { variant: "v42", weight: v42 },
+        ],
+      });
+    let meanwhile: Promise<{ revision: number }> | undefined;
+    const slow: Store = Object.create(store, {
+      get: {
+        value: async (prefix: string) => {
+          if (prefix.startsWith("history/")) {
+            meanwhile ??= weights(one, 20);
+            await meanwhile;
+          }
+          return await store.get(prefix);
+        },
+      },
+    });
+    // Private fields are the original's.
+    for (const name of ["watch", "commit", "lease"] as const) {
+      Object.defineProperty(slow, name, { value: store[name].bind(store) });
+    }
+    two = await startControl("", { store: slow, name: "two" });
+    const { revision } = await weights(two, 30);
+    assert.deepEqual([(await meanwhile)?.revision, revision], [2, 3]);
+    const { entries } = await one.call<{ entries: { revision: number }[] }>("AdminService", "GetHistory", {
+      name: "fraud",
+    });
+    assert.deepEqual(
+      entries.map((entry) => entry.revision),
+      [3, 2, 1],
+    );
+  });
+
   it("go on where one says that it is somewhere that nobody can be", async () => {
     await store.commit({
       when: [],

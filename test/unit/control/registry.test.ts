@@ -54,9 +54,9 @@ describe("the routes in force", () => {
       wentBack: (from) => void registry.restored(from),
     });
     const { id } = await registry.open();
-    await registry.commit(1, []);
+    await registry.commit(1, [], registry.guard);
     const backup = new Map(store.entries);
-    await registry.commit(2, []);
+    await registry.commit(2, [], registry.guard);
     store.entries = backup;
     store.revision = 100;
     store.watcher?.resumed?.();
