@@ -104,7 +104,10 @@ export class Verdicts {
         const same = entries.some(({ shares }) =>
           Object.entries(shown).every(([name, weight]) => Math.abs((shares[name] ?? 0) - weight / total) < 1e-9),
         );
-        if (!same) this.problem(`sidecar ${sidecar.index} shows ${JSON.stringify(shown)} under ${version}`);
+        if (same) continue;
+        const told = entries.map(({ revision, shares }) => `${JSON.stringify(shares)} since revision ${revision}`);
+        const text = `sidecar ${sidecar.index} shows ${JSON.stringify(shown)} under ${version}, which the service tells as`;
+        this.problem(`${text} ${told.join(" or ") || "nothing"}`);
       }
     }
   }
