@@ -15,7 +15,7 @@ import { type Image, inventory, replayImage } from "../support/image-replay.ts";
 const context = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Registry and compiler on a busy machine: minutes, where seconds are usual. */
-const buildTimeoutMs = 300_000;
+const buildTimeoutMs = 600_000;
 const startTimeoutMs = 30_000;
 
 describe("the image, built and started", () => {

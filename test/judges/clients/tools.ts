@@ -85,13 +85,13 @@ async function installPython(): Promise<string> {
   return python;
 }
 
-/** Every definition in the folders of proto/, with the modules' folder as its last argument. */
+/** The vendored definitions in the folders of proto/, with the modules' folder as its last argument: models' callers speak no other. */
 const compileAll = `
 import pathlib, sys
 from grpc_tools import protoc
 protos, stubs = map(pathlib.Path, sys.argv[1:])
 stubs.mkdir(exist_ok=True)
-folders = [each for each in protos.iterdir() if each.is_dir()]
+folders = [origin.parent for origin in protos.glob("*/ORIGIN.md")]
 files = [str(file.relative_to(folder)) for folder in folders for file in folder.rglob("*.proto")]
 includes = [f"-I{folder}" for folder in folders] + [f"-I{pathlib.Path(protoc.__file__).parent / '_proto'}"]
 sys.exit(protoc.main(["protoc", *includes, f"--python_out={stubs}", f"--grpc_python_out={stubs}", *files]))
