@@ -10,6 +10,7 @@ import { type Administration, type Done, type Intent, neverNamed, visibleRoute }
 import type { AnyCall, Callers, PersonCaller } from "./callers.ts";
 import type { Counts } from "./counts.ts";
 import { type Fleet, hasRefused, type SidecarInfo } from "./fleet.ts";
+import { leftOut } from "./left-out.ts";
 import {
   type Planned,
   type PlannedRoute,
@@ -54,23 +55,33 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
     call: Call<{ readonly intent: IntentMessage | null }>,
     action: Parameters<PersonCaller["mayChange"]>[0],
     plan: Plan,
-  ): Promise<Done> => {
+  ): Promise<Done & { readonly warnings: Warnings }> => {
     const person = callers.person(call as AnyCall, "change");
     const intent: Intent = { ...intentOf(call.request.intent), gone: () => call.cancelled };
+    let warnings: Warnings = new Map();
     const done = await administration.change(
       person.name,
       intent,
-      (set, author) => plan(set, author, person),
+      async (set, author) => {
+        const planned = await plan(set, author, person);
+        const sidecars = [...fleet.each()].filter((sidecar) => seesSidecar(person, sidecar));
+        const first =
+          ({ instance }: SidecarInfo) =>
+          (spec: RouteSpec) =>
+            fleet.amongFirst(spec, instance);
+        if (planned.ok) warnings = leftOut(set, planned.routes, sidecars, first);
+        return planned;
+      },
       (routes) => routes.length > 0 && person.mayChange(action, routes),
     );
     const changed = done.routes.filter(({ kind }) => kind !== "unchanged");
     if (!intent.dryRun && changed.length > 0) person.changed?.(action, changed, done.revision, intent.reason);
-    return done;
+    return { ...done, warnings };
   };
 
   const one = async (call: Call<Named>, ...args: [Parameters<typeof change>[1], Parameters<typeof change>[2]]) => {
     const done = await change(call, ...args);
-    return { change: changeMessage(done.routes[0] as PlannedRoute, done.revision, fleet), revision: done.revision };
+    return { change: changeMessage(done.routes[0] as PlannedRoute, done, fleet), revision: done.revision };
   };
 
   const seen = (call: AnyCall, action: Parameters<Callers["person"]>[1], name: string): StoredRoute => {
@@ -87,7 +98,7 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
         }
         const done = await change(call, "apply", (set, author) => planApply(set, texts, author));
         return {
-          changes: done.routes.map((route) => changeMessage(route, done.revision, fleet)),
+          changes: done.routes.map((route) => changeMessage(route, done, fleet)),
           revision: done.revision,
         };
       },
@@ -196,6 +207,9 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
 
 type Plan = (set: RouteSet, author: Author, person: PersonCaller) => Planned | Promise<Planned>;
 
+/** What is to be told beside what is wrong with a document itself, by the names of routes. */
+type Warnings = ReturnType<typeof leftOut>;
+
 type Call<Request> = ServerUnaryCall<Request, object>;
 
 function unary<Request>(answer: (call: Call<Request>) => Promise<object>): handleUnaryCall<never, object> {
@@ -255,8 +269,14 @@ const kinds = {
   undone: "CHANGE_KIND_UNDONE",
 } as const;
 
-function changeMessage(route: PlannedRoute, revision: number, fleet: Fleet): object {
-  const { name, kind, before, after, moves, warnings } = route;
+function changeMessage(
+  route: PlannedRoute,
+  { revision, warnings: others }: { readonly revision: number; readonly warnings: Warnings },
+  fleet: Fleet,
+): object {
+  const { name, kind, before, after, moves } = route;
+  const left = others.get(name);
+  const warnings = left === undefined ? route.warnings : [...route.warnings, left];
   const withheld = [...fleet.each()].filter((sidecar) => sidecar.withheld.some((each) => each.route === name));
   return {
     name,

@@ -107,7 +107,7 @@ export function planUndo(set: RouteSet, name: string, undone: Undone, author: Au
 export function planDelete(set: RouteSet, name: string, _author: Author, kind: ChangeKind = "deleted"): Planned {
   const before = routeNamed(set, name);
   const routes: PlannedRoute[] = [{ name, kind, before, after: undefined, moves: [], warnings: [] }];
-  const { problems } = judgeTogether(set.routes.filter((route) => route !== before));
+  const problems = judgeTogether(set.routes.filter((route) => route !== before));
   return problems.length > 0 ? { ok: false, problems, routes } : { ok: true, routes };
 }
 
@@ -167,7 +167,7 @@ function planDocuments(
   const names = new Set(planned.map(({ name }) => name));
   const others = set.routes.filter(({ name }) => !names.has(name));
   const fresh = planned.map(({ written }) => ({ spec: written.route, draft: written.draft, locate: written.locate }));
-  problems.push(...judgeTogether([...others, ...fresh]).problems);
+  problems.push(...judgeTogether([...others, ...fresh]));
   return problems.length > 0 ? { ok: false, problems, routes: planned } : { ok: true, routes: planned };
 }
 

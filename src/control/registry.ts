@@ -218,7 +218,7 @@ export class Registry {
   #rebuild(): void {
     const problems: Problem[] = [];
     const routes = this.#readState(problems);
-    if (routes !== undefined && problems.length === 0) problems.push(...judgeTogether(routes.routes).problems);
+    if (routes !== undefined && problems.length === 0) problems.push(...judgeTogether(routes.routes));
     const were = this.#problems;
     this.#problems = problems;
     if (problems.length > 0 || were.length > 0) this.#ports.damaged(problems);

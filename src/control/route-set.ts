@@ -11,7 +11,7 @@ import { assemble, type Candidate } from "../config/snapshot.ts";
 import type { RouteSpec } from "../model/route.ts";
 import type { SlotRange } from "../model/slots.ts";
 import { type Author, type RouteRecord, type Runs, rangesOf } from "./records.ts";
-import { kindsOf, select } from "./selection.ts";
+import { type Kind, kindsOf } from "./selection.ts";
 
 /** Where each sidecar's own model server is: nothing is decided by it here. */
 export const judgedAt = { local: "127.0.0.1:8500" };
@@ -71,29 +71,29 @@ export function storedOf({ route, draft }: WrittenRoute, record: RouteRecord): S
 /** How a route is named in problems with others. */
 export type Located = Pick<StoredRoute, "spec" | "draft"> & { readonly locate?: Candidate["locate"] | undefined };
 
-/** What is wrong, or doubtful, with routes together. */
-export function judgeTogether(routes: readonly Located[]): { problems: Problem[]; warnings: Problem[] } {
+/** What is wrong with routes together: each problem once, with a kind of sidecar that has it where not every one does. */
+export function judgeTogether(routes: readonly Located[]): Problem[] {
   const problems = new Map<string, Problem>();
-  const warnings = new Map<string, Problem>();
-  for (const { labels, within } of kindsOf(routes.map(({ spec }) => spec))) {
-    const seen = within
-      ? routes
-      : routes.filter(({ spec: { selector } }) => selector?.first === undefined && selector?.percent === undefined);
-    const everyone = seen.map((route) => ({ ...route, spec: withoutSubset(route.spec), route }));
-    const chosen = select(everyone, labels, "", () => true).map(({ route }) => candidateOf(route));
-    if (chosen.length === 0) continue;
-    const judged = assemble("control", chosen, [], []);
-    for (const problem of judged.ok ? [] : judged.problems) problems.set(JSON.stringify(problem), problem);
-    for (const warning of judged.warnings) warnings.set(JSON.stringify(warning), warning);
+  for (const kind of kindsOf(routes)) {
+    if (kind.chosen.length < 2) continue;
+    const judged = assemble("control", kind.chosen.map(candidateOf), [], []);
+    const who = judged.ok ? "" : whoIs(kind);
+    for (const problem of judged.ok ? [] : judged.problems) {
+      const key = JSON.stringify(problem);
+      if (!problems.has(key)) problems.set(key, { ...problem, message: `${problem.message}${who}` });
+    }
   }
-  return { problems: [...problems.values()], warnings: [...warnings.values()] };
+  return [...problems.values()];
 }
 
-/** A subset counts as narrower than any label, and here everybody is within it. */
-function withoutSubset(spec: RouteSpec): RouteSpec {
-  const { selector } = spec;
-  if (selector?.first === undefined && selector?.percent === undefined) return spec;
-  return { ...spec, selector: { ...selector, first: undefined, percent: 100 } };
+/** Which sidecars have a problem; empty for those that no route tells from others. */
+function whoIs({ labels, within }: Kind<unknown>): string {
+  const named = (["namespace", "workload", "pod"] as const).flatMap((label) =>
+    labels[label] === undefined ? [] : [`${label} ${labels[label]}`],
+  );
+  const subsets = within.length === 0 ? [] : [`in the subset of ${within.join(" and of ")}`];
+  const who = [...named, ...subsets].join(", ");
+  return who === "" ? "" : ` (for sidecars: ${who})`;
 }
 
 function candidateOf({ spec, draft, locate }: Located): Candidate {

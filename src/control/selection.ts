@@ -48,47 +48,101 @@ export function select<Route extends { readonly spec: RouteSpec }>(
   instance: string,
   amongFirst: AmongFirst,
 ): Route[] {
-  const fitting = routes.filter(({ spec }) => within(spec, labels, instance, amongFirst));
+  return widestLeftOut(routes.filter(({ spec }) => within(spec, labels, instance, amongFirst)));
+}
+
+/** Of routes for the same sidecar, without those whose place a narrower one takes. */
+function widestLeftOut<Route extends { readonly spec: RouteSpec }>(fitting: readonly Route[]): Route[] {
   return fitting.filter(({ spec }) => !fitting.some((other) => takesPlace(other.spec, spec)));
 }
 
 /** How much a route says of whom it is for. A subset is narrower than any label. */
-export function narrowness({ namespace, selector }: RouteSpec): number {
-  const subset = selector?.first !== undefined || selector?.percent !== undefined;
+export function narrowness(spec: RouteSpec): number {
+  const { namespace, selector } = spec;
   return (
-    (subset ? 8 : 0) +
+    (isSubset(spec) ? 8 : 0) +
     (selector?.pod !== undefined ? 4 : 0) +
     (selector?.workload !== undefined ? 2 : 0) +
     ((selector?.namespace ?? namespace) !== undefined ? 1 : 0)
   );
 }
 
+/** Whether a route is for some of the sidecars only that its labels fit. */
+export const isSubset = ({ selector }: RouteSpec): boolean =>
+  selector?.first !== undefined || selector?.percent !== undefined;
+
 /** Where both are for a sidecar and would take the same calls, the narrower one counts, and the other is left out whole. */
 function takesPlace(narrow: RouteSpec, wide: RouteSpec): boolean {
   return narrowness(narrow) > narrowness(wide) && overlap(narrow, wide) !== undefined;
 }
 
-/** Every kind of sidecar that routes tell apart: labels, and whether they are within the subsets. */
-export function kindsOf(routes: readonly RouteSpec[]): { readonly labels: Labels; readonly within: boolean }[] {
-  const wanted = routes.map(({ namespace, selector }) => ({
-    namespace: selector?.namespace ?? namespace,
-    workload: selector?.workload,
-    pod: selector?.pod,
-  }));
+/** A kind of sidecar that routes tell apart, and the routes that are for it. */
+export interface Kind<Route> {
+  readonly labels: Labels;
+  /** Names of the routes in whose subset it is. */
+  readonly within: readonly string[];
+  readonly chosen: readonly Route[];
+}
+
+/**
+ * Every kind of sidecar that routes tell apart, by labels and by the subsets it is in, with its routes. A set of routes comes once,
+ * with the first kind that gets it, the plainest.
+ */
+export function* kindsOf<Route extends { readonly spec: RouteSpec }>(routes: readonly Route[]): Iterable<Kind<Route>> {
+  const seen = new Set<string>();
+  const numbers = new Map(routes.map((route, index) => [route, index]));
+  for (const labels of labelsToldApart(routes)) {
+    const fitting = routes.filter(({ spec }) => fits(spec, labels));
+    const subsets = fitting.filter(({ spec }) => isSubset(spec));
+    for (const inside of memberships(subsets)) {
+      const getting = fitting.filter((route) => !subsets.includes(route) || inside.includes(route));
+      const chosen = widestLeftOut(getting);
+      const key = chosen.map((route) => numbers.get(route)).join();
+      if (seen.has(key)) continue;
+      seen.add(key);
+      yield { labels, within: inside.map(({ spec }) => spec.name), chosen };
+    }
+  }
+}
+
+function labelsToldApart(routes: readonly { readonly spec: RouteSpec }[]): Iterable<Labels> {
+  const wanted = new Map<string, Labels>();
+  for (const { spec } of routes) {
+    const { namespace, selector } = spec;
+    const labels = {
+      namespace: selector?.namespace ?? namespace,
+      workload: selector?.workload,
+      pod: selector?.pod,
+    };
+    wanted.set(JSON.stringify(labels), labels);
+  }
   const kinds = new Map<string, Labels>();
   const add = (labels: Labels): void => void kinds.set(JSON.stringify(labels), labels);
   add({ namespace: undefined, workload: undefined, pod: undefined });
-  for (const one of wanted) {
+  for (const one of wanted.values()) {
     add(one);
-    for (const other of wanted) {
+    for (const other of wanted.values()) {
       const both = union(one, other);
       if (both !== undefined) add(both);
     }
   }
-  const subsets = routes.some(({ selector }) => selector?.first !== undefined || selector?.percent !== undefined);
-  return [...kinds.values()].flatMap((labels) =>
-    (subsets ? [true, false] : [false]).map((within) => ({ labels, within })),
-  );
+  return kinds.values();
+}
+
+/** More subsets for the same sidecars than these are not judged in every combination of them. */
+const mostCombined = 6;
+
+/**
+ * The subsets that a sidecar may be in at once. Each route draws its own, so that any combination has its sidecars. Of many, two of them
+ * find all that are in each other's way.
+ */
+function memberships<Route extends { readonly spec: RouteSpec }>(subsets: readonly Route[]): Route[][] {
+  if (subsets.length <= mostCombined) {
+    return Array.from({ length: 2 ** subsets.length }, (_, bits) => subsets.filter((_, bit) => (bits >> bit) & 1));
+  }
+  const pairs = subsets.flatMap((one, index) => subsets.slice(index + 1).map((other) => [one, other]));
+  const silent = subsets.filter(({ spec }) => !spec.default);
+  return [[], ...subsets.map((one) => [one]), ...pairs, silent, [...subsets]];
 }
 
 function union(a: Labels, b: Labels): Labels | undefined {
