@@ -20,11 +20,14 @@ interface Field {
   readonly wires: readonly number[];
   readonly message?: Fields;
   readonly packed?: 0 | 8;
+  /** Of 32 bits: the reader takes five bytes of it or ten, however many there are. */
+  readonly short?: true;
   readonly counts?: "series" | "part";
 }
 type Fields = Readonly<Record<number, Field>>;
 
 const number: Field = { wires: [0] };
+const short: Field = { wires: [0], short: true };
 const text: Field = { wires: [2] };
 const inside = (message: Fields, counts?: Field["counts"]): Field => ({
   wires: [2],
@@ -32,15 +35,15 @@ const inside = (message: Fields, counts?: Field["counts"]): Field => ({
   ...(counts && { counts }),
 });
 
-const time = inside({ 1: number, 2: number });
-const histogram = inside({ 1: number, 2: { wires: [0, 2], packed: 0 }, 3: { wires: [1] } }, "part");
-const code = inside({ 1: number, 2: number }, "part");
+const time = inside({ 1: number, 2: short });
+const histogram = inside({ 1: short, 2: { wires: [0, 2], packed: 0 }, 3: { wires: [1] } }, "part");
+const code = inside({ 1: short, 2: number }, "part");
 const series = inside(
-  { 1: text, 2: text, 3: text, 4: text, 5: number, 6: code, 7: histogram, 8: histogram, 9: number },
+  { 1: text, 2: text, 3: text, 4: text, 5: short, 6: code, 7: histogram, 8: histogram, 9: number },
   "series",
 );
 const bounds = inside({ 1: { wires: [1, 2], packed: 8 } }, "part");
-const report: Fields = { 1: text, 2: time, 3: number, 4: time, 5: number, 6: bounds, 7: series, 8: text, 9: text };
+const report: Fields = { 1: text, 2: time, 3: number, 4: time, 5: short, 6: bounds, 7: series, 8: text, 9: text };
 
 /** Why a report is not read; undefined where it may be. */
 export function reportFault(bytes: Uint8Array): string | undefined {
@@ -69,11 +72,14 @@ function count(
   counted: { series: number; parts: number },
 ): boolean {
   let at = from;
+  let length = 0;
   const varint = (): number => {
+    const start = at;
     let value = 0;
     for (let scale = 1; at < to && scale < 2 ** 70; scale *= 128) {
       const byte = bytes[at++] ?? 0;
       value += (byte & 0x7f) * scale;
+      length = at - start;
       if (byte < 0x80) return value;
     }
     return Number.NaN;
@@ -82,17 +88,17 @@ function count(
     const tag = varint();
     const wire = tag % 8;
     const field = fields[Math.floor(tag / 8)];
-    if (!(tag < 2 ** 32) || (field !== undefined && !field.wires.includes(wire))) return false;
+    if (!(tag < 2 ** 32) || length > 5 || (field !== undefined && !field.wires.includes(wire))) return false;
     if (field?.counts !== undefined) counted.parts++;
     if (field?.counts === "series") counted.series++;
     if (wire === 0) {
       if (Number.isNaN(varint())) return false;
+      if (field?.short === true && length > 5 && length < 10) return false;
     } else if (wire === 1) at += 8;
     else if (wire === 5) at += 4;
     else if (wire === 2) {
-      const length = varint();
-      const end = at + length;
-      if (!(end <= to)) return false;
+      const end = varint() + at;
+      if (!(end <= to) || length > 5) return false;
       if (field?.message !== undefined && !count(bytes, at, end, field.message, counted)) return false;
       if (field?.packed === 8 && (end - at) % 8 !== 0) return false;
       if (field?.packed === 0 && end > at && (bytes[end - 1] ?? 0) >= 0x80) return false;

@@ -63,7 +63,11 @@ function replay(input: Buffer): void {
   const expected = expectRequest(call.request, decoded, sources[which] ?? [], ignored);
   if (expected === odd) return;
   assert.deepEqual(read(reader, call, decoded, false), expected, "as protobufjs decodes it");
-  if (expected.exception !== "malformed") assert.notEqual(part.exception, "malformed", "what is cut is not malformed");
+  // Of several sources the whole asks the first that is there, which may lie beyond the cut, and what a later one finds may be malformed.
+  const readTheSame = (sources[which] ?? []).length < 2;
+  if (readTheSame && expected.exception !== "malformed") {
+    assert.notEqual(part.exception, "malformed", "what is cut is not malformed");
+  }
   assert.ok(
     part.model === undefined || part.model === expected.model,
     "the model of a message's beginning is its model",
