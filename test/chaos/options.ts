@@ -1,5 +1,5 @@
 /** What one may ask of the chaos judge. */
-import { parseArgs } from "node:util";
+import { type Asked, readJudgeOptions } from "../support/judge-options.ts";
 
 export interface ChaosOptions {
   readonly minutes: number;
@@ -31,46 +31,11 @@ It takes etcd 3.4, or 3.6 with --seed even, from test/judges/etcd/setup.sh.
 
 Exit code: 0 where everything holds, 1 where something does not, 64 for a wrong option.`;
 
-export type Asked =
-  | { readonly kind: "run"; readonly options: ChaosOptions }
-  | { readonly kind: "help" }
-  | { readonly kind: "wrong"; readonly problems: readonly string[] };
-
-export function readOptions(args: readonly string[]): Asked {
-  let values: Record<string, string | boolean | undefined>;
-  try {
-    const options = {
-      minutes: { type: "string" },
-      rate: { type: "string" },
-      seed: { type: "string" },
-      store: { type: "string" },
-      only: { type: "string" },
-      help: { type: "boolean", short: "h" },
-    } as const;
-    values = parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    return { kind: "wrong", problems: [(error as Error).message] };
-  }
-  if (values.help === true) return { kind: "help" };
-  const problems: string[] = [];
-  const number = (name: string, otherwise: number, least: number, most: number): number => {
-    const text = values[name];
-    if (text === undefined) return otherwise;
-    const value = typeof text === "string" && /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    problems.push(`--${name}: want a number from ${least} to ${most}, got ${JSON.stringify(text)}`);
-    return otherwise;
-  };
-  const { store } = values;
-  if (store !== undefined && store !== "etcd" && store !== "dir") {
-    problems.push(`--store: want etcd or dir, got ${JSON.stringify(store)}`);
-  }
-  const options: ChaosOptions = {
-    minutes: number("minutes", 10, 0.5, 100_000),
-    rate: number("rate", 150, 10, 2_000),
-    seed: number("seed", 1, 0, 2 ** 32 - 1),
-    store: store === "etcd" || store === "dir" ? store : undefined,
-    only: typeof values.only === "string" ? values.only : "",
-  };
-  return problems.length > 0 ? { kind: "wrong", problems } : { kind: "run", options };
-}
+export const readOptions = (args: readonly string[]): Asked<ChaosOptions> =>
+  readJudgeOptions(args, ["minutes", "rate", "seed", "store", "only"], (given) => ({
+    minutes: given.number("minutes", { otherwise: 10, least: 0.5, most: 100_000 }),
+    rate: given.number("rate", { otherwise: 150, least: 10, most: 2_000 }),
+    seed: given.number("seed", { otherwise: 1, least: 0, most: 2 ** 32 - 1, whole: true }),
+    store: given.word("store", ["etcd", "dir"]),
+    only: given.text("only") ?? "",
+  }));

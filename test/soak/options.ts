@@ -1,5 +1,5 @@
 /** What one may ask of a soak. */
-import { parseArgs } from "node:util";
+import { type Asked, readJudgeOptions } from "../support/judge-options.ts";
 
 export interface SoakOptions {
   readonly minutes: number;
@@ -26,42 +26,10 @@ Options:
 
 Exit code: 0 where everything holds, 1 where something does not, 64 for a wrong option.`;
 
-export type Asked =
-  | { readonly kind: "run"; readonly options: SoakOptions }
-  | { readonly kind: "help" }
-  | { readonly kind: "wrong"; readonly problems: readonly string[] };
-
-export function readOptions(args: readonly string[]): Asked {
-  let values: Record<string, string | boolean | undefined>;
-  try {
-    const options = {
-      minutes: { type: "string" },
-      rate: { type: "string" },
-      seed: { type: "string" },
-      json: { type: "string" },
-      help: { type: "boolean", short: "h" },
-    } as const;
-    values = parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    return { kind: "wrong", problems: [(error as Error).message] };
-  }
-  if (values.help === true) return { kind: "help" };
-  const problems: string[] = [];
-  const number = (name: string, otherwise: number, least: number, most: number, whole = true): number => {
-    const text = values[name];
-    if (text === undefined) return otherwise;
-    const value = typeof text === "string" && /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most && (!whole || Number.isInteger(value))) return value;
-    problems.push(
-      `--${name}: want a ${whole ? "whole " : ""}number from ${least} to ${most}, got ${JSON.stringify(text)}`,
-    );
-    return otherwise;
-  };
-  const options: SoakOptions = {
-    minutes: number("minutes", 10, 0.2, 100_000, false),
-    rate: number("rate", 6_000, 10, 50_000),
-    seed: number("seed", 1, 0, 2 ** 32 - 1),
-    json: typeof values.json === "string" ? values.json : undefined,
-  };
-  return problems.length > 0 ? { kind: "wrong", problems } : { kind: "run", options };
-}
+export const readOptions = (args: readonly string[]): Asked<SoakOptions> =>
+  readJudgeOptions(args, ["minutes", "rate", "seed", "json"], (given) => ({
+    minutes: given.number("minutes", { otherwise: 10, least: 0.2, most: 100_000 }),
+    rate: given.number("rate", { otherwise: 6_000, least: 10, most: 50_000, whole: true }),
+    seed: given.number("seed", { otherwise: 1, least: 0, most: 2 ** 32 - 1, whole: true }),
+    json: given.text("json"),
+  }));
