@@ -51,12 +51,17 @@ export class Leadership {
   #known = new Map<string, string>();
   #state: LeadershipState = { leads: false, leader: undefined, replicas: [] };
   #cancelRetry: () => void = () => undefined;
-  /** What we have claimed to lead with, while its lease holds. */
+  /**
+   * What we claim to lead with, while its lease holds. Whether it was taken the watch tells, and not the answer to the claim: that may be
+   * lost, or come behind what happened since.
+   */
   #own: string | undefined = undefined;
   #terms = 0;
   #closed = false;
   #joining = false;
   #claiming = false;
+  /** Nobody leads any more, and it was told while a claim was on its way. */
+  #claimAgain = false;
   /** The lease under which others find us. */
   #listed: Lease | undefined = undefined;
 
@@ -90,10 +95,11 @@ export class Leadership {
       this.#lease ??= await store.lease(leaseMs, (why) => this.#lost(why));
       if (this.#closed) return await this.#lease.close();
       const lease = this.#lease;
+      // A claim of an earlier lease of ours may still be there, and is no claim of this one.
+      this.#own ??= JSON.stringify({ ...self, term: ++this.#terms });
       if (this.#listed !== lease) await lease.put(`${keys.replicas}${self.name}`, JSON.stringify(self));
       this.#listed = lease;
       await this.#look();
-      await this.#claim();
     } catch (reason) {
       this.#again(reason);
     } finally {
@@ -101,6 +107,7 @@ export class Leadership {
     }
   }
 
+  /** Takes in what there is and follows it from there; leads where nobody does. */
   async #look(): Promise<void> {
     const { store } = this.#ports;
     const { revision, entries } = await store.get("lease/");
@@ -120,19 +127,19 @@ export class Leadership {
       resumed: () => void this.#look().catch((reason) => this.#again(reason)),
     });
     this.#tell();
+    await this.#claim();
   }
 
   async #claim(): Promise<void> {
-    if (this.#closed || this.#claiming || this.#lease === undefined || this.#known.has(keys.leader)) return;
+    if (this.#closed || this.#known.has(keys.leader)) return;
+    this.#claimAgain = true;
+    if (this.#claiming) return;
     this.#claiming = true;
     try {
-      // A claim of an earlier lease of ours may still be there, and is no claim of this one.
-      const claim = JSON.stringify({ ...this.#ports.self, term: ++this.#terms });
-      if (await this.#lease.claim(keys.leader, claim)) {
-        this.#own = claim;
-        this.#known.set(keys.leader, claim);
+      while (this.#claimAgain && !this.#closed && this.#lease !== undefined && this.#own !== undefined) {
+        this.#claimAgain = false;
+        await this.#lease.claim(keys.leader, this.#own);
       }
-      this.#tell();
     } catch (reason) {
       this.#again(reason);
     } finally {

@@ -58,6 +58,182 @@ function setUp() {
   return { leadership, world, states, passed };
 }
 
+/** What a test holds back, to let it happen in an order of its own. */
+class Gate {
+  #open = Promise.resolve();
+  #release: () => void = () => undefined;
+
+  shut(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#open = promise;
+    this.#release = resolve;
+  }
+
+  open(): void {
+    this.#release();
+  }
+
+  get passed(): Promise<void> {
+    return this.#open;
+  }
+}
+
+/** A store with a history: what was committed after a watch's revision is told, and nothing else. */
+function shared() {
+  const clock = new ManualClock();
+  const history: { readonly key: string; readonly value: string | undefined }[] = [];
+  const watches = new Set<{ at: number; readonly watcher: Watcher }>();
+  /** Before an answer is given, and before a watch is told. */
+  const gates = { get: new Gate(), claim: new Gate(), told: new Gate() };
+  const world = { claims: 0, failAfterClaim: false, lost: [] as ((why: string) => void)[] };
+  const entries = () => {
+    const found = new Map<string, string>();
+    for (const { key, value } of history) {
+      if (value === undefined) found.delete(key);
+      else found.set(key, value);
+    }
+    return found;
+  };
+  const tell = async () => {
+    await gates.told.passed;
+    for (const watch of watches) {
+      while (watches.has(watch) && watch.at < history.length) {
+        const change = history[watch.at++];
+        if (change !== undefined) watch.watcher.changed(watch.at, [change]);
+      }
+    }
+  };
+  const write = (key: string, value: string | undefined) => {
+    history.push({ key, value });
+    void tell();
+  };
+  const store = {
+    get: async () => {
+      const answer = {
+        revision: history.length,
+        entries: [...entries()].map(([key, value]) => ({ key, value, revision: 1 })),
+      };
+      await gates.get.passed;
+      return answer;
+    },
+    watch: (_: string, at: number, watcher: Watcher) => {
+      const watch = { at, watcher };
+      watches.add(watch);
+      void tell();
+      return { close: () => void watches.delete(watch) };
+    },
+    lease: async (_: number, lost: (why: string) => void) => {
+      world.lost.push(lost);
+      return {
+        put: async (key: string, value: string) => write(key, value),
+        claim: async (key: string, value: string) => {
+          world.claims++;
+          const free = !entries().has(key);
+          if (free) write(key, value);
+          const { failAfterClaim } = world;
+          world.failAfterClaim = false;
+          await gates.claim.passed;
+          if (failAfterClaim) throw new ContenderError("STORE_UNAVAILABLE", "the answer was lost");
+          return free;
+        },
+        close: async () => undefined,
+      };
+    },
+  } as unknown as Store;
+  const states: LeadershipState[] = [];
+  const leadership = new Leadership({
+    store,
+    clock,
+    self: { name: "one", address: "127.0.0.1:1" },
+    leaseMs: 10_000,
+    changed: (state) => void states.push(state),
+    failed: () => undefined,
+  });
+  const settled = async (ms = 0) => {
+    clock.advance(ms);
+    for (let i = 0; i < 20; i++) await setImmediate();
+  };
+  const other = JSON.stringify({ name: "two", address: "127.0.0.1:2" });
+  const lose = () => {
+    for (const { watcher } of [...watches]) watcher.lost("compacted");
+    watches.clear();
+  };
+  return { leadership, world, gates, states, settled, write, other, lose };
+}
+
+describe("a replica that another one's leadership ends for", () => {
+  const leader = "lease/leader";
+
+  it("leads where that was between its look at the store and its watch", async () => {
+    const { leadership, gates, settled, write, other } = shared();
+    write(leader, other);
+    gates.get.shut();
+    const opened = leadership.open();
+    await settled();
+    write(leader, undefined);
+    gates.get.open();
+    await opened;
+    await settled();
+    assert.equal(leadership.state.leads, true);
+  });
+
+  it("leads where that was while its own claim was on its way", async () => {
+    const { leadership, gates, settled, write, other, world } = shared();
+    write(leader, other);
+    await leadership.open();
+    await settled();
+    gates.claim.shut();
+    // Claimed at the first of these, and refused, since the other one has it again at that moment.
+    write(leader, undefined);
+    write(leader, other);
+    await settled();
+    write(leader, undefined);
+    await settled();
+    assert.equal(world.claims, 1);
+    gates.claim.open();
+    await settled();
+    assert.deepEqual([leadership.state.leads, leadership.state.leader], [true, "one"]);
+  });
+
+  it("leads where that was while its watch was lost", async () => {
+    const { leadership, settled, write, other, lose, gates } = shared();
+    write(leader, other);
+    await leadership.open();
+    await settled();
+    assert.equal(leadership.state.leader, "two");
+    gates.told.shut();
+    write(leader, undefined);
+    lose();
+    gates.told.open();
+    await settled();
+    assert.equal(leadership.state.leads, true);
+  });
+
+  it("does not lead by a claim that was taken from it while the answer was on its way", async () => {
+    const { leadership, gates, settled, write, other } = shared();
+    gates.claim.shut();
+    const opened = leadership.open();
+    await settled();
+    write(leader, undefined);
+    write(leader, other);
+    await settled();
+    gates.claim.open();
+    await opened;
+    await settled();
+    assert.deepEqual([leadership.state.leads, leadership.state.leader], [false, "two"]);
+  });
+});
+
+describe("a replica whose claim was taken and the answer lost", () => {
+  it("leads by it, since it has the key", async () => {
+    const { leadership, world, settled } = shared();
+    world.failAfterClaim = true;
+    await leadership.open();
+    await settled(1_000);
+    assert.deepEqual([leadership.state.leads, leadership.state.leader, world.claims], [true, "one", 1]);
+  });
+});
+
 describe("a replica that takes part", () => {
   it("is listed in the end where the store fails after the lease was given", async () => {
     const { leadership, world, passed } = setUp();
