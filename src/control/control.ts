@@ -92,6 +92,8 @@ export class Control {
   #watching: WatchService | undefined = undefined;
   #damaged = false;
   #closed = false;
+  /** Of the routes in force. */
+  #storeId: string | undefined = undefined;
   /** What the store is to be asked about. */
   #claimed: Seen | undefined = undefined;
   #asking: Promise<void> | undefined = undefined;
@@ -217,6 +219,11 @@ export class Control {
   }
 
   #changed(routes: RouteSet): void {
+    // Whoever has given it the new id, we or another replica, and whether or not the store could confirm that.
+    if (this.#storeId !== undefined && routes.id !== this.#storeId) {
+      this.#ports.onEvent({ kind: "store_restored", store: routes.id });
+    }
+    this.#storeId = routes.id;
     this.#ports.onEvent({ kind: "routes", revision: routes.revision, routes: routes.routes.length, store: routes.id });
     this.fleet.forgetOrder();
     this.#watching?.use(routes);
@@ -249,8 +256,7 @@ export class Control {
       const claimed = this.#claimed;
       this.#claimed = undefined;
       try {
-        if (await this.registry.restored(claimed))
-          this.#ports.onEvent({ kind: "store_restored", store: this.registry.routes.id });
+        await this.registry.restored(claimed);
       } catch (reason) {
         this.#ports.onEvent({ kind: "store_reread", why: String(reason) });
         if (isUnavailable(reason)) this.#claimed ??= claimed;

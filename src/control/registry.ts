@@ -127,15 +127,14 @@ export class Registry {
   /**
    * A sidecar has a later revision of this store than there is: it was restored from a backup, or put back. It becomes another store,
    * so that what is in it now is taken by sidecars that have seen more.
-   * @returns whether that was so.
    * @throws ContenderError STORE_UNAVAILABLE.
    */
-  async restored(claimed: { readonly store: string; readonly revision: number }): Promise<boolean> {
+  async restored(claimed: { readonly store: string; readonly revision: number }): Promise<void> {
     for (let tries = 0; tries < mostTries; tries++) {
       await this.refresh();
       // Not by what is in force: a store that can't be read has come further than that, and was not put back.
       const { id, revision } = this.#come();
-      if (claimed.store !== id || claimed.revision <= revision) return false;
+      if (claimed.store !== id || claimed.revision <= revision) return;
       const key = keys.id;
       const value = idText(this.#newId(), this.#ports.clock.wallMs());
       const committed = await this.#ports.store.commit({
@@ -144,9 +143,8 @@ export class Registry {
       });
       if (!committed.ok) continue;
       this.#take(committed.revision, [{ key, value }]);
-      return true;
+      return;
     }
-    return false;
   }
 
   /** How far the store has come, whatever of it can be served. @throws ContenderError STORE_DAMAGED. */
