@@ -6,7 +6,6 @@
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { ownCapabilities } from "../api/capabilities.ts";
-import type { ControlChannel } from "../api/channel.ts";
 import {
   durationMessage,
   durationMs,
@@ -18,7 +17,7 @@ import { type Chance, systemChance } from "../base/chance.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { formatDuration } from "../base/duration.ts";
 import { ContenderError } from "../base/errors.ts";
-import { type ControlClient, formatControl } from "../config/control-client.ts";
+import { formatControl } from "../config/control-client.ts";
 import { surroundings } from "../config/environment-route.ts";
 import type { Apply, RouteSource } from "../config/route-source.ts";
 import { type EtcdRoutes, routesOf } from "../config/routes.ts";
@@ -29,7 +28,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import { LastGoodFile } from "../sync/last-good.ts";
 import { Reporter } from "../sync/reporter.ts";
 import { ServiceSource } from "../sync/service-source.ts";
-import { openPem } from "./tls.ts";
+import { ControlLink, openChannel } from "./control-link.ts";
 
 export interface RouteSourcePorts {
   readonly log: Logger;
@@ -49,37 +48,6 @@ const news: ReadonlySet<string> = new Set<SourceEvent["kind"]>([
   "config_unexpired",
   "last_good_used",
 ]);
-
-/** The channel to the config service, opened when it is first wanted: what else reports there takes the same. */
-export class ControlLink {
-  readonly #control: ControlClient;
-  #channel: Promise<ControlChannel> | undefined = undefined;
-
-  constructor(control: ControlClient) {
-    this.#control = control;
-  }
-
-  channel(): Promise<ControlChannel> {
-    this.#channel ??= this.#open();
-    return this.#channel;
-  }
-
-  async close(): Promise<void> {
-    (await this.#channel)?.close();
-  }
-
-  /** In pieces of some 50 ms, between which calls go on: all at once is a stall that looks like an overload. */
-  async #open(): Promise<ControlChannel> {
-    const pause = (): Promise<void> => new Promise((resolve) => void systemClock.after(10, resolve));
-    const { definitions } = await import("../api/protos.ts");
-    await pause();
-    definitions();
-    await pause();
-    const { ControlChannel } = await import("../api/channel.ts");
-    await pause();
-    return new ControlChannel(this.#control, { clock: systemClock, openPem });
-  }
-}
 
 /** Nothing is read or asked before `open`. */
 export function routeSource(settings: Settings, ports: RouteSourcePorts): RouteSource {
@@ -101,7 +69,7 @@ function sourceOf(settings: Settings, ports: RouteSourcePorts): RouteSource {
   const address = formatControl(controlClient.target);
   const node = nodeOf(settings, ports.version, systemClock, systemChance);
   const status = new SourceStatus(address, systemClock, onEvent);
-  const link = new ControlLink(controlClient);
+  const link = new ControlLink(() => openChannel(controlClient));
   const owner = { service: address, namespace: node.namespace, workload: node.workload };
   const lastGood =
     stateDir === undefined
