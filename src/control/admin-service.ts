@@ -22,7 +22,7 @@ import {
 } from "./planned-change.ts";
 import type { Author, HistoryRecord, RouteRecord } from "./records.ts";
 import { rangesOf } from "./records.ts";
-import { refusal } from "./refusal.ts";
+import { ending, refusal } from "./refusal.ts";
 import type { Registry } from "./registry.ts";
 import { type RouteSet, type StoredRoute, storedRoute } from "./route-set.ts";
 import { fits, within } from "./selection.ts";
@@ -188,6 +188,8 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
               resolve();
             });
           });
+          // What is known here is not how it stands any more.
+          if (fleet.closed) throw ending();
         }
         const sidecars = visible().map((sidecar): SidecarInfo => {
           // What it refused is not what is waited for.

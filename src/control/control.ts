@@ -92,6 +92,7 @@ export class Control {
   #watching: WatchService | undefined = undefined;
   #damaged = false;
   #closed = false;
+  #leaving: Promise<void> | undefined = undefined;
   /** Of the routes in force. */
   #storeId: string | undefined = undefined;
   /** What the store is to be asked about. */
@@ -176,6 +177,7 @@ export class Control {
   /** Who may do what has changed. */
   recheck(): void {
     this.#watching?.recheck();
+    this.#peers.recheck();
   }
 
   get leadership(): LeadershipState {
@@ -209,12 +211,19 @@ export class Control {
     ];
   }
 
-  async close(): Promise<void> {
+  /** Begins the end: whoever waits for sidecars is told to ask another replica, and another one leads. Calls under way go on. */
+  leave(): void {
     this.#closed = true;
     this.#watching?.close();
-    this.#peers.close();
     this.fleet.close();
-    await this.#leadership.close();
+    this.#leaving ??= this.#leadership.close();
+  }
+
+  /** Once there are no calls any more: until then other replicas are told of each report before it is acknowledged. */
+  async close(): Promise<void> {
+    this.leave();
+    this.#peers.close();
+    await this.#leaving;
     this.registry.close();
   }
 

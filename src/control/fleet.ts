@@ -70,6 +70,7 @@ export class Fleet {
   #cancelGiveUp: (() => void) | undefined = undefined;
   #cancelWake: (() => void) | undefined = undefined;
   #complete = true;
+  #closed = false;
   #cancelComplete: (() => void) | undefined = undefined;
 
   constructor(ports: FleetPorts) {
@@ -194,14 +195,18 @@ export class Fleet {
     this.#first.clear();
   }
 
-  /** Calls `check` now and after every change until it is true, or `done` at the latest after a while. @returns a way to stop. */
+  /**
+   * Calls `check` now and after every change until it is true. `done` is called then, after a while at the latest, and where nothing
+   * will be known any more, since the fleet is closed.
+   * @returns a way to stop.
+   */
   until(check: () => boolean, atMostMs: number, done: () => void): () => void {
     const end = (): void => {
       this.#waiters.delete(look);
       cancel();
     };
     const look = (): void => {
-      if (!check()) return;
+      if (!this.#closed && !check()) return;
       end();
       done();
     };
@@ -214,6 +219,10 @@ export class Fleet {
     return end;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Who waits looks at every sidecar: not for each of the thousands of words that a change brings. */
   #wake(): void {
     if (this.#waiters.size === 0 || this.#cancelWake !== undefined) return;
@@ -224,11 +233,12 @@ export class Fleet {
   }
 
   close(): void {
+    this.#closed = true;
     this.#cancelReorder?.();
     this.#cancelWake?.();
     this.#cancelGiveUp?.();
     this.#cancelComplete?.();
-    this.#waiters.clear();
+    for (const waiter of [...this.#waiters]) waiter();
   }
 
   #firstOf(route: RouteSpec): ReadonlySet<string> {

@@ -48,6 +48,7 @@ interface SidecarMessage {
   readonly refusedVersion?: string;
 }
 
+type ToldStream = ServerDuplexStream<ShareRequest, ShareResponse>;
 export type ShareStream = ClientDuplexStream<object, ShareResponse>;
 
 export interface PeersPorts {
@@ -73,16 +74,22 @@ const mostUnanswered = 50_000;
 /** How long sidecars of a replica that is gone are not counted as gone: they come back to another one within it. */
 const graceMs = 60_000;
 
+/** How often a certificate is looked at that was good when a stream began: it may have ended since. */
+const lookMs = 30_000;
+
 export class Peers {
   readonly #ports: PeersPorts;
   readonly #links = new Map<string, Link>();
   readonly #cancels = new Map<string, () => void>();
   /** Streams by which replicas tell us, by their names. */
   readonly #open = new Map<string, number>();
+  readonly #told = new Set<ToldStream>();
+  #cancelLook: () => void;
   #closed = false;
 
   constructor(ports: PeersPorts) {
     this.#ports = ports;
+    this.#cancelLook = this.#lookAgain();
   }
 
   /** These replicas there are. */
@@ -127,21 +134,19 @@ export class Peers {
 
   close(): void {
     this.#closed = true;
+    this.#cancelLook();
     for (const link of this.#links.values()) link.close();
     for (const cancel of this.#cancels.values()) cancel();
     this.#links.clear();
   }
 
   /** The other end: what a replica tells us. */
-  readonly listen = (stream: ServerDuplexStream<ShareRequest, ShareResponse>): void => {
-    try {
-      this.#ports.callers.replica(stream as unknown as AnyCall);
-    } catch (reason) {
-      stream.emit("error", refusal(reason));
-      return;
-    }
+  readonly listen = (stream: ToldStream): void => {
+    this.#told.add(stream);
+    if (!this.#admitted(stream)) return;
     let replica = "";
     stream.on("data", (request: ShareRequest) => {
+      if (!this.#told.has(stream)) return;
       if (replica === "" && request.replica !== "") {
         replica = request.replica;
         this.#open.set(replica, (this.#open.get(replica) ?? 0) + 1);
@@ -153,6 +158,7 @@ export class Peers {
     });
     let ended = false;
     const end = (): void => {
+      this.#told.delete(stream);
       if (ended || replica === "") return;
       ended = true;
       const left = (this.#open.get(replica) ?? 1) - 1;
@@ -162,8 +168,31 @@ export class Peers {
     };
     stream.on("error", () => undefined);
     stream.on("end", () => stream.end());
-    for (const event of ["end", "cancelled", "close"]) stream.on(event, end);
+    for (const event of ["end", "cancelled", "close", "finish"]) stream.on(event, end);
   };
+
+  /** Who may do what has changed, or time has passed: who is no replica any more tells us nothing more. */
+  recheck(): void {
+    for (const stream of this.#told) this.#admitted(stream);
+  }
+
+  #admitted(stream: ToldStream): boolean {
+    try {
+      this.#ports.callers.replica(stream as unknown as AnyCall);
+      return true;
+    } catch (reason) {
+      this.#told.delete(stream);
+      stream.emit("error", refusal(reason));
+      return false;
+    }
+  }
+
+  #lookAgain(): () => void {
+    return this.#ports.clock.after(lookMs, () => {
+      this.recheck();
+      this.#cancelLook = this.#lookAgain();
+    });
+  }
 }
 
 type Line = ReturnType<PeersPorts["dial"]>;
@@ -178,6 +207,8 @@ class Link {
   #caughtUpBy = Number.POSITIVE_INFINITY;
   #caughtUp = false;
   #cancelRetry: () => void = () => undefined;
+  /** Why it could not be reached, until it answers: told once, and tried all the time. */
+  #failure: string | undefined = undefined;
   #closed = false;
 
   constructor(replica: Replica, ports: PeersPorts) {
@@ -216,6 +247,7 @@ class Link {
     this.#line = line;
     const { stream } = line;
     stream.on("data", ({ number }: ShareResponse) => {
+      this.#failure = undefined;
       this.#unanswered.get(number)?.();
       this.#unanswered.delete(number);
       if (number >= this.#caughtUpBy) this.#caughtUp = true;
@@ -253,7 +285,8 @@ class Link {
   }
 
   #broke(why: string): void {
-    this.#ports.failed(this.#replica.name, why);
+    if (why !== this.#failure) this.#ports.failed(this.#replica.name, why);
+    this.#failure = why;
     this.#end();
     if (!this.#closed) this.#cancelRetry = this.#ports.clock.after(retryMs, () => this.#open());
   }

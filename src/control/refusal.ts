@@ -16,6 +16,7 @@ const codes: Readonly<Partial<Record<ErrorCode, number>>> = {
   ROUTE_UNKNOWN: status.NOT_FOUND,
   CONFLICT: status.ABORTED,
   FORBIDDEN: status.PERMISSION_DENIED,
+  CONTROL_UNREACHABLE: status.UNAVAILABLE,
   STORE_UNAVAILABLE: status.UNAVAILABLE,
   STORE_LOCKED: status.UNAVAILABLE,
   STORE_DAMAGED: status.FAILED_PRECONDITION,
@@ -23,6 +24,10 @@ const codes: Readonly<Partial<Record<ErrorCode, number>>> = {
 
 /** Under this name problems travel beside a refusal, as an encoded `Problems` message. */
 export const problemsKey = "contender-problems-bin";
+
+/** Of a replica that ends: whoever was waiting here asks another one, or this one again when it has started anew. */
+export const ending = (): ContenderError =>
+  new ContenderError("CONTROL_UNREACHABLE", "this replica of the config service ends: ask again, another one answers");
 
 export function refusal(reason: unknown): Refusal {
   const error = ContenderError.from(reason);

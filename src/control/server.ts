@@ -6,7 +6,14 @@
  */
 import { createServer, type Server as Listener } from "node:net";
 import { createServer as createSecureServer, type Server as SecureListener } from "node:tls";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import { definitions } from "../api/protos.ts";
@@ -16,6 +23,7 @@ import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { bound, connectionBounds } from "./connection-bounds.ts";
 import type { Control } from "./control.ts";
+import { ending, refusal } from "./refusal.ts";
 import type { TlsOptions } from "./tls-options.ts";
 
 export interface ServerOptions {
@@ -45,6 +53,9 @@ export const serverDefaults: ServerOptions = {
   maxStreams: 100,
 };
 
+type Service = ReturnType<Control["services"]>[number];
+type Stream = ServerDuplexStream<object, object> | ServerWritableStream<object, object>;
+
 /** Connections that the kernel holds until they are accepted; it takes the least of this and net.core.somaxconn. */
 const backlog = 16_384;
 
@@ -52,7 +63,10 @@ export class ControlServer {
   readonly #server: Server;
   readonly #health = new HealthImplementation({ "": "NOT_SERVING" });
   readonly #clock: Clock;
+  /** Open streams, whoever's they are. */
+  readonly #streams = new Set<Stream>();
   #listener: Listener | undefined = undefined;
+  #closing = false;
 
   constructor(control: Control, clock: Clock, options: ServerOptions = serverDefaults) {
     this.#clock = clock;
@@ -67,9 +81,10 @@ export class ControlServer {
       // Its bookkeeping is for people with a debugger, and costs a kilobyte and more for each of thousands of connections.
       "grpc.enable_channelz": 0,
     });
-    for (const [definition, implementation] of control.services()) this.#server.addService(definition, implementation);
-    this.#health.addToServer(this.#server);
-    reflectionOf({ ...loadSync(healthProto), ...definitions() }).addToServer(this.#server);
+    const adding = { addService: (...service: Service) => this.#add(...service) };
+    for (const service of control.services()) adding.addService(...service);
+    this.#health.addToServer(adding as Server);
+    reflectionOf({ ...loadSync(healthProto), ...definitions() }).addToServer(adding as Server);
   }
 
   /**
@@ -114,8 +129,9 @@ export class ControlServer {
     this.#server.forceShutdown();
   }
 
-  /** Stops accepting; streams were ended by then, and what is open still after a while is cut. */
+  /** Stops accepting, and sends every stream elsewhere; calls under way finish, and what is open still after a while is cut. */
   close(graceMs: number): Promise<void> {
+    this.#closing = true;
     this.#health.setStatus("", "NOT_SERVING");
     this.#listener?.close();
     return new Promise((resolve) => {
@@ -124,7 +140,31 @@ export class ControlServer {
         cancel();
         resolve();
       });
+      // Each connection has its GOAWAY by now: who comes back does so by another one.
+      for (const stream of this.#streams) stream.emit("error", refusal(ending()));
     });
+  }
+
+  /** A service whose streams are known while they are open: a sidecar's, a replica's, a probe's ends by itself never. */
+  #add(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
+    const known: UntypedServiceImplementation = { ...implementation };
+    for (const [name, { responseStream, originalName = name }] of Object.entries(definition)) {
+      const key = implementation[name] === undefined ? originalName : name;
+      const answer = implementation[key] as ((stream: Stream) => void) | undefined;
+      if (!responseStream || answer === undefined) continue;
+      known[key] = (stream: Stream): void => {
+        this.#open(stream);
+        answer(stream);
+        if (this.#closing) stream.emit("error", refusal(ending()));
+      };
+    }
+    this.#server.addService(definition, known);
+  }
+
+  #open(stream: Stream): void {
+    this.#streams.add(stream);
+    const over = (): void => void this.#streams.delete(stream);
+    for (const event of ["cancelled", "close", "finish"]) stream.on(event, over);
   }
 }
 

@@ -70,6 +70,7 @@ export class WatchService {
   #cancelWalk: () => void = () => undefined;
   readonly #messages: WatchMessages;
   #beat = 0;
+  #closed = false;
   #cancelBeat: () => void;
 
   constructor(ports: WatchPorts, set: RouteSet) {
@@ -94,14 +95,16 @@ export class WatchService {
 
   /** Looks at every stream, and sends what it has not got. */
   walk(): void {
+    if (this.#closed) return;
     this.#walkAgain = true;
     if (this.#walking === undefined && !this.#waiting) this.#walk();
   }
 
+  /** Nothing is sent from now on. That streams end is the server's doing, and no news of their sidecars, which go to another replica. */
   close(): void {
+    this.#closed = true;
     this.#cancelBeat();
     this.#cancelWalk();
-    for (const { stream } of this.#watchers.values()) stream.end();
   }
 
   /** Who may do what has changed: each sidecar is asked anew who it is, and whoever is nobody any more is ended. */
@@ -122,7 +125,7 @@ export class WatchService {
       if (!over) end(status.DEADLINE_EXCEEDED, "the first message of a stream did not come");
     });
     stream.on("data", (request: ReadRequest) => {
-      if (over) return;
+      if (over || this.#closed) return;
       cancel();
       const fault = "fault" in request ? request.fault : watcher === undefined ? nodeFault(request.node) : undefined;
       if (fault !== undefined) end(status.INVALID_ARGUMENT, fault);
@@ -215,7 +218,7 @@ export class WatchService {
     const { instance } = watcher.node;
     if (this.#watchers.get(instance) !== watcher) return;
     this.#watchers.delete(instance);
-    this.#note(watcher, "gone");
+    if (!this.#closed) this.#note(watcher, "gone");
   }
 
   /** @param version that the sidecar has: while others may be on their way, who is among the first stays so, and who is not, too. */

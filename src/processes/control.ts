@@ -119,8 +119,9 @@ class ControlProcess {
     });
     const why = await ended;
     log.info({ event: "draining", why });
-    await control.close();
+    control.leave();
     await grpc.close(gracePeriodMs);
+    await control.close();
     await web.close();
     security.close();
     await store.close();

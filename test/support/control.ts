@@ -40,8 +40,8 @@ export interface TestControl {
   call<Response = Record<string, unknown>>(service: ServiceName, name: string, request: object): Promise<Response>;
   /** One message of bytes, and the first answer to it, over a stream that is closed on our side. */
   bytes(path: string, request: Buffer): Promise<Buffer>;
-  /** A stream of a sidecar that says who it is. */
-  watch(node: object, version?: string): TestWatch;
+  /** A stream of a sidecar that says who it is; nothing, where no node is given. */
+  watch(node: object | undefined, version?: string): TestWatch;
   close(): Promise<void>;
 }
 
@@ -55,6 +55,8 @@ export interface TestControlOptions extends Partial<ControlOptions> {
   readonly tls?: TlsOptions;
   /** Of the service, not of its store. */
   readonly clock?: Clock;
+  /** How long calls under way may take when it is closed. */
+  readonly graceMs?: number;
 }
 
 /** @param path of its directory, where it has a store of its own */
@@ -66,6 +68,7 @@ export async function startControl(path: string, given: TestControlOptions = {})
     connections,
     tls,
     clock = systemClock,
+    graceMs = 1_000,
     ...options
   } = given;
   const store = shared ?? (await openEmbeddedStore(path, { clock: systemClock, chance: systemChance }));
@@ -111,10 +114,12 @@ export async function startControl(path: string, given: TestControlOptions = {})
       return watch;
     },
     async close() {
-      for (const watch of watches) watch.end();
+      control.leave();
+      await server.close(graceMs);
+      // A status is read after what came before it, which may be after the connection has ended.
+      for (const watch of watches) await watch.status();
       await control.close();
       client.close();
-      await server.close(1_000);
       if (shared === undefined) await store.close();
     },
   };
@@ -158,7 +163,7 @@ export class TestWatch {
   readonly #unread: WatchResponse[] = [];
   ended: { readonly code: number; readonly details: string } | undefined = undefined;
 
-  constructor(client: Client, node: object, version: string) {
+  constructor(client: Client, node: object | undefined, version: string) {
     const { path, requestSerialize, responseDeserialize } = method<WatchRequest, WatchResponse>(
       "ConfigService",
       "Watch",
@@ -174,7 +179,7 @@ export class TestWatch {
     this.#stream.on("status", (status) => {
       this.ended = status;
     });
-    this.#stream.write({ node, version });
+    if (node !== undefined) this.#stream.write({ node, version });
   }
 
   /** The next message that is not read yet. */
