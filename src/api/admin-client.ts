@@ -17,7 +17,7 @@ import type {
   SlotRun,
 } from "../model/administration.ts";
 import { type ChannelPorts, ControlChannel } from "./channel.ts";
-import { readProblem } from "./control-failure.ts";
+import { ControlFailure, readProblem } from "./control-failure.ts";
 import { durationMessage, durationMs, type ProblemMessage, type TimestampMessage } from "./messages.ts";
 import { method } from "./protos.ts";
 
@@ -65,10 +65,8 @@ export class AdminClient implements Administration {
   }
 
   async apply(texts: readonly { readonly name: string; readonly text: string }[], intent: Intent): Promise<Changed> {
-    const answer = await this.#ask<{ changes: readonly RouteChangeMessage[]; revision: number }>("ApplyRoutes", {
-      texts,
-      intent,
-    });
+    type Answer = { changes: readonly RouteChangeMessage[]; revision: number };
+    const answer = await this.#change<Answer>("ApplyRoutes", { texts }, intent);
     return { changes: answer.changes.map(readChange), revision: answer.revision };
   }
 
@@ -84,12 +82,12 @@ export class AdminClient implements Administration {
   }
 
   async delete(name: string, intent: Intent): Promise<Changed> {
-    return readOne(await this.#ask<One>("DeleteRoute", { name, intent }));
+    return readOne(await this.#change<One>("DeleteRoute", { name }, intent));
   }
 
   async setWeights(name: string, weights: readonly (readonly [string, number])[], intent: Intent): Promise<Changed> {
     const pairs = weights.map(([variant, weight]) => ({ variant, weight }));
-    return readOne(await this.#ask<One>("SetWeights", { name, weights: pairs, intent }));
+    return readOne(await this.#change<One>("SetWeights", { name, weights: pairs }, intent));
   }
 
   async history(name: string, limit: number): Promise<readonly HistoryEntry[]> {
@@ -105,7 +103,7 @@ export class AdminClient implements Administration {
   }
 
   async undo(name: string, toRevision: number, intent: Intent): Promise<Changed> {
-    return readOne(await this.#ask<One>("UndoRoute", { name, toRevision, intent }));
+    return readOne(await this.#change<One>("UndoRoute", { name, toRevision }, intent));
   }
 
   async sidecars({
@@ -125,10 +123,28 @@ export class AdminClient implements Administration {
     this.#channel.close();
   }
 
+  /** A change is made at most once: it is not sent again, and where nobody knows whether it was made, that is said. */
+  async #change<Answer extends object>(name: string, request: object, intent: Intent): Promise<Answer> {
+    try {
+      return await this.#ask<Answer>(name, { ...request, intent });
+    } catch (reason) {
+      if (intent.dryRun || !(reason instanceof ContenderError) || !isUnknown(reason)) throw reason;
+      const text = `${reason.message.slice(`[${reason.code}] `.length)}\n${unknownText}`;
+      throw new ContenderError(reason.code, text, { cause: reason });
+    }
+  }
+
   #ask<Answer extends object>(name: string, request: object, timeoutMs = this.#timeoutMs): Promise<Answer> {
     return this.#channel.call(method<object, Answer>("AdminService", name), request, timeoutMs);
   }
 }
+
+const unknownText =
+  "whether the change was made is not known: contender route history NAME shows it. To say it again is safe: what is there already changes nothing";
+
+/** Whether it may have been done: what was sent, and never answered. */
+const isUnknown = (reason: ContenderError): boolean =>
+  reason instanceof ControlFailure ? reason.outcome === "unknown" : reason.code === "CONTROL_UNREACHABLE";
 
 function readState({ name, document, revision, champion, weights, table, author }: RouteStateMessage): RouteState {
   return {

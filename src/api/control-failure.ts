@@ -8,19 +8,39 @@ import { messageType } from "./protos.ts";
 /** Of a refusal: every problem of what was sent. */
 export const problemsKey = "contender-problems-bin";
 
+/**
+ * What became of what was asked for: the service has refused it, it was not sent to anybody, or nobody knows: the answer was lost, or the
+ * service does not know itself what its store has done.
+ */
+export type Outcome = "refused" | "unsent" | "unknown";
+
 /** What the service, or the way to it, answered in place of what was asked for. */
 export class ControlFailure extends ContenderError {
   /** By their paths in what was sent; empty where the service named none. */
   readonly problems: readonly Problem[];
   /** gRPC's own code. */
   readonly grpcCode: number;
+  readonly outcome: Outcome;
 
-  constructor(code: ErrorCode, text: string, grpcCode: number, problems: readonly Problem[], cause: unknown) {
-    super(code, text, { cause });
-    this.grpcCode = grpcCode;
-    this.problems = problems;
+  constructor(code: ErrorCode, text: string, said: Said) {
+    super(code, text, { cause: said.cause });
+    this.grpcCode = said.grpcCode;
+    this.problems = said.problems;
+    this.outcome = said.outcome;
   }
 }
+
+interface Said {
+  readonly grpcCode: number;
+  readonly outcome: Outcome;
+  readonly problems: readonly Problem[];
+  readonly cause: unknown;
+}
+
+/** Said by gRPC's library before it has sent anything. */
+const unsent = /^(No connection established|Name resolution failed)/;
+/** Said by the service of a store whose answer was lost. */
+const unsure = /it may have been done/;
 
 const errorCodes: Readonly<Partial<Record<number, ErrorCode>>> = {
   [codes.UNAUTHENTICATED]: "FORBIDDEN",
@@ -42,12 +62,15 @@ export function controlFailure(reason: unknown, where: string): ContenderError {
   const errorCode = own !== undefined && Object.hasOwn(errorTable, named) ? (named as ErrorCode) : errorCodes[code];
   if (errorCode === undefined) {
     const text = `${where} does not answer as a config service: ${codes[code] ?? code}: ${details}. Does contender control run there, and speak TLS where CONTENDER_CONTROL begins with tls://?`;
-    return new ControlFailure("CONTROL_UNREACHABLE", text, code, problems, reason);
+    const outcome = unsent.test(details) ? "unsent" : code === codes.UNIMPLEMENTED ? "refused" : "unknown";
+    return new ControlFailure("CONTROL_UNREACHABLE", text, { grpcCode: code, outcome, problems, cause: reason });
   }
   const said = (own ?? details).split("\n");
   const more = problems.map(problemLine).filter((line) => !said.includes(line));
   const text = [...said, ...more].filter((line) => line !== "").join("\n");
-  return new ControlFailure(errorCode, text === "" ? `${where} says ${codes[code]}` : text, code, problems, reason);
+  const outcome = unsure.test(details) ? "unknown" : "refused";
+  const told = text === "" ? `${where} says ${codes[code]}` : text;
+  return new ControlFailure(errorCode, told, { grpcCode: code, outcome, problems, cause: reason });
 }
 
 function problemsOf(metadata: Metadata | undefined): Problem[] {

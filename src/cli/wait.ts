@@ -33,7 +33,11 @@ export interface Standing {
   readonly gone: readonly SidecarStatus[];
   /** Undefined while it goes on. */
   readonly ended: "settled" | "time" | "interrupted";
+  /** Why the service could not be asked at the end: what is known is from before. */
+  readonly away?: ContenderError | undefined;
 }
+
+type Seen = Omit<Standing, "ended" | "away">;
 
 const sliceMs = 2_000;
 /** Between two looks at a service that answers at once, or not at all. */
@@ -42,8 +46,8 @@ const pauseMs = 250;
 export async function waitForSidecars(service: Administration, what: WaitFor, io: Io): Promise<Standing> {
   const endMs = io.clock.nowMs() + what.mostMs;
   const interrupt = Promise.withResolvers<"interrupted">();
-  let standing: Omit<Standing, "ended"> | undefined;
-  let away: unknown;
+  let standing: Seen | undefined;
+  let away: ContenderError | undefined;
   const stopWatching = io.onStop(() => interrupt.resolve("interrupted"));
   try {
     for (;;) {
@@ -80,16 +84,13 @@ function unreachable(reason: unknown): ContenderError {
   throw reason;
 }
 
-function ended(seen: Omit<Standing, "ended"> | undefined, how: Standing["ended"], away: unknown): Standing {
-  if (how === "time" && away !== undefined) throw away;
-  return { ...(seen ?? { applied: [], lagging: [], gone: [] }), ended: how };
-}
+const ended = (seen: Seen | undefined, how: Standing["ended"], away: ContenderError | undefined): Standing => ({
+  ...(seen ?? { applied: [], lagging: [], gone: [] }),
+  ended: how,
+  away,
+});
 
-async function lookAt(
-  service: Administration,
-  { routes, revision }: WaitFor,
-  atMostMs: number,
-): Promise<Omit<Standing, "ended">> {
+async function lookAt(service: Administration, { routes, revision }: WaitFor, atMostMs: number): Promise<Seen> {
   const question = { waitForRevision: revision, waitAtMostMs: atMostMs };
   const answers = await Promise.all(routes.map((route) => service.sidecars({ ...question, route })));
   const all = new Map(answers.flatMap(({ sidecars }) => sidecars.map((each) => [each.instance, each] as const)));
@@ -125,7 +126,7 @@ function standsAt({ revision, lastSeenMs }: SidecarStatus): string {
   return lastSeenMs === undefined ? has : `${has}, last heard of at ${formatInstant(lastSeenMs)}`;
 }
 
-function draw({ applied, lagging }: Omit<Standing, "ended">, io: Io): void {
+function draw({ applied, lagging }: Seen, io: Io): void {
   if (!io.drawsProgress) return;
   io.err(`\r\u001b[Ksidecars applied: ${applied.length}/${applied.length + lagging.length}`);
 }
@@ -135,13 +136,22 @@ export function sidecarName({ namespace, workload, pod, instance }: SidecarStatu
   return [namespace, workload, pod === "" ? instance : pod].filter((part) => part !== "").join("/");
 }
 
-/** Says how it went. @throws ContenderError NOT_APPLIED where any sidecar has not applied it. */
+/** Says how it went. @throws ContenderError NOT_APPLIED where any sidecar has not applied it, or the service's where it is away. */
 export function printStanding(standing: Standing, { revision, mostMs, routes }: WaitFor, io: Io, quiet: boolean): void {
-  const { applied, lagging, gone, ended: how } = standing;
+  const { applied, lagging, gone, ended: how, away } = standing;
   const count = applied.length + lagging.length;
   if (gone.length > 0) {
     const names = gone.map(sidecarName).join(", ");
     io.err(`not waited for, since they are gone: ${plain(names)}\n`);
+  }
+  if (how === "time" && away !== undefined) {
+    const known =
+      count === 0
+        ? "which sidecars have applied it is not known"
+        : `when the service was last heard, ${applied.length} of ${count} sidecars had applied it`;
+    const text = `revision ${revision} is made and stays, and ${known}; contender fleet shows how it goes on`;
+    const said = away.message.slice(`[${away.code}] `.length);
+    throw new ContenderError(away.code, [said, text, ...reasons(lagging)].join("\n"), { cause: away });
   }
   if (how === "interrupted") {
     const text = `stopped waiting: ${applied.length} of ${count} sidecars are known to have applied revision ${revision}. The change stays; contender fleet shows how it goes on`;

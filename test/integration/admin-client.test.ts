@@ -135,6 +135,59 @@ describe("the client of AdminService", () => {
     });
   }
 
+  /** That is meant. */
+  const wet = { ...intent, dryRun: false };
+  const unanswered: readonly (readonly [what: string, code: number, details: string, known: boolean])[] = [
+    ["whose answer was lost", status.UNAVAILABLE, "Connection dropped", false],
+    ["that came to another end", status.CANCELLED, "cancelled", false],
+    [
+      "that the store may have taken",
+      status.UNAVAILABLE,
+      "contender: [STORE_UNAVAILABLE] etcd does not answer; it may have been done",
+      false,
+    ],
+    [
+      "that the store did not take",
+      status.UNAVAILABLE,
+      "contender: [STORE_UNAVAILABLE] etcd does not answer: no leader",
+      true,
+    ],
+    ["that was refused", status.ABORTED, "contender: [CONFLICT] fraud has revision 9", true],
+    ["that was not sent", status.UNAVAILABLE, "No connection established. Last error: refused", true],
+  ];
+  for (const [what, code, details, known] of unanswered) {
+    it(`says of a change ${what} ${known ? "nothing besides" : "that nobody knows whether it was made"}`, async () => {
+      const refuse = () => Promise.reject({ code, details });
+      await open({
+        ApplyRoutes: refuse,
+        SetWeights: refuse,
+        UndoRoute: refuse,
+        DeleteRoute: refuse,
+        ListRoutes: refuse,
+      });
+      const unknown = /\nwhether the change was made is not known: contender route history/;
+      const all = (given: typeof intent) => [
+        client.apply([], given),
+        client.setWeights("fraud", [], given),
+        client.undo("fraud", 0, given),
+        client.delete("fraud", given),
+      ];
+      for (const change of all(wet)) assert.equal(unknown.test(await refusal(change)), !known);
+      for (const looked of [client.list(), ...all(intent)]) {
+        assert.doesNotMatch(await refusal(looked), unknown);
+      }
+      assert.equal(service.asked.length, 9);
+    });
+  }
+
+  it("does not know of a change that was not answered in time", async () => {
+    await open({ DeleteRoute: () => new Promise(() => undefined) }, "ana", 20);
+    assert.match(
+      await refusal(client.delete("fraud", wet)),
+      /within 20 ms.*\nwhether the change was made is not known/,
+    );
+  });
+
   it("lists every problem of a refused document once, though its text has them too", async () => {
     const problems = [
       { path: "spec.weights", message: "want a sum above zero", where: "fraud.yaml:7" },

@@ -142,7 +142,31 @@ describe("--wait", () => {
     const away = new ContenderError("CONTROL_UNREACHABLE", "127.0.0.1:7410 refused");
     const { code, err } = await waited([away], { argv: ["--wait=1s"] });
     assert.equal(code, 69);
-    assert.match(err, /^contender: \[CONTROL_UNREACHABLE\] 127\.0\.0\.1:7410 refused/);
+    assert.equal(
+      err,
+      `contender: [CONTROL_UNREACHABLE] 127.0.0.1:7410 refused
+revision 12 is made and stays, and which sidecars have applied it is not known; contender fleet shows how it goes on
+CONTENDER_CONTROL is not set, so 127.0.0.1:7410 was asked: set CONTENDER_CONTROL=HOST:PORT (tls://HOST:PORT with TLS), or give --control
+`,
+    );
+  });
+
+  it("tells what was applied when the service was last heard", async () => {
+    const away = new ContenderError("CONTROL_UNREACHABLE", "this replica ends");
+    const { code, err } = await waited([[sidecar(), behind(second)], away], { argv: ["--wait=3s"] });
+    assert.equal(code, 69);
+    assert.match(
+      err,
+      /^contender: \[CONTROL_UNREACHABLE\] this replica ends\nrevision 12 is made and stays, and when the service was last heard, 1 of 2 sidecars had applied it; .*\n {2}ml\/fraud\/fraud-1 pending: /,
+    );
+  });
+
+  it("prints the change as JSON also where the service went away meanwhile", async () => {
+    const away = new ContenderError("CONTROL_UNREACHABLE", "this replica ends");
+    const { code, out } = await waited([away], { argv: ["--wait=1s", "--json"] });
+    assert.equal(code, 69);
+    const printed = JSON.parse(out) as { revision: number; waited: { complete: boolean } };
+    assert.deepEqual([printed.revision, printed.waited.complete], [12, false]);
   });
 
   it("ends at once where the service refuses to tell", async () => {
