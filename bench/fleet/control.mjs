@@ -76,7 +76,7 @@ export class Control {
   async stop() {
     clearInterval(this.sampler);
     this.session.destroy();
-    await this.child.stop();
+    return await this.child.stop();
   }
 
   /** A unary call, resolved with the bytes of its answer. */

@@ -138,6 +138,14 @@ export class Phases {
     return { ...figures, ...(await this.attemptsSince(before)) };
   }
 
+  /** The service is told to end, by SIGTERM, with every stream open. */
+  async end() {
+    await sleep(pauseMs);
+    const since = now();
+    const code = await this.control.stop();
+    return { tookMs: msSince(since), code };
+  }
+
   async attemptsSince(before) {
     const after = await this.fleet.stats();
     return { attempts: after.attempts - before.attempts, snapshots: after.snapshots - before.snapshots };

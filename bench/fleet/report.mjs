@@ -29,16 +29,17 @@ export function verdicts(figures) {
 }
 
 /** Sidecars that did not come to what was waited for, and all that should not happen. */
-export function faults({ connect, changes, row, restart, cut, stats }) {
+export function faults({ connect, changes, row, restart, cut, end, stats }) {
   const missing = [connect, ...changes, row, restart, cut].reduce((sum, phase) => sum + phase.missing, 0);
   return [
     ...(missing > 0 ? [`${missing} sidecars were not up to date in time`] : []),
+    ...(end.code === 0 ? [] : [`told to end, control ended with ${end.code}`]),
     ...(stats.nacks > 0 ? [`${stats.nacks} snapshots were refused`] : []),
     ...Object.entries(stats.problems).map(([name, count]) => `${count} x ${name}`),
   ];
 }
 
-export function tables({ connect, changes, idle, row, restart, cut, emptyRssBytes }) {
+export function tables({ connect, changes, idle, row, restart, cut, end, emptyRssBytes }) {
   const all = (field, digits, scale) =>
     range(
       changes.map((change) => change[field]),
@@ -75,7 +76,7 @@ export function tables({ connect, changes, idle, row, restart, cut, emptyRssByte
       ],
     ),
     "",
-    `A change is in the store after ${number(median(changes.map((change) => change.storedMs)), 1)} ms, the ${row.count} in a row after ${seconds(row.storedMs)} s; control was down for ${seconds(restart.downMs)} s.`,
+    `A change is in the store after ${number(median(changes.map((change) => change.storedMs)), 1)} ms, the ${row.count} in a row after ${seconds(row.storedMs)} s; control was down for ${seconds(restart.downMs)} s. Told to end, it sends every stream elsewhere and has ended after ${seconds(end.tookMs)} s.`,
     `At rest: ${number(idleShare * 60, 1)} s of CPU a minute, for ${number((idle.reports / idle.seconds) * 60)} reports and ${number((idle.heartbeats / idle.seconds) * 60)} heartbeats; ${mib(idle.rssBytes)} MiB. Without sidecars ${mib(emptyRssBytes)} MiB; a connected sidecar takes ${number(perSidecar, 1)} KiB.`,
   ];
 }

@@ -95,9 +95,23 @@ async function measureAll(control, { sidecars, rounds, idleMs }) {
   const cut = await told("all cut", phases.cut());
   const stats = await fleet.stats();
   const { mostRss: mostRssBytes } = control;
+  const end = await phases.end();
+  progress(`told to end, with every stream open: ended after ${end.tookMs.toFixed(0)} ms, with ${end.code}`);
   await fleet.child.stop();
-  await control.stop();
-  return { sidecars, snapshotBytes, emptyRssBytes, mostRssBytes, connect, changes, idle, row, restart, cut, stats };
+  return {
+    sidecars,
+    snapshotBytes,
+    emptyRssBytes,
+    mostRssBytes,
+    connect,
+    changes,
+    idle,
+    row,
+    restart,
+    cut,
+    end,
+    stats,
+  };
 }
 
 async function main() {

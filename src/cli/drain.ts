@@ -13,7 +13,10 @@ export function drainCommand(handlers: Handlers, io: Io, finish: (code: number) 
     .summary("begin the drain of a running sidecar")
     .description(
       paragraphs(`Tells the sidecar behind an admin port to drain, and waits for its answer. It then is no longer ready, goes on
-accepting for CONTENDER_DRAIN_DELAY, finishes what is in flight and ends within CONTENDER_GRACE_PERIOD.`),
+accepting for CONTENDER_DRAIN_DELAY, finishes what is in flight and ends within CONTENDER_GRACE_PERIOD.
+
+It is for sidecars and gateways. A config service is drained by SIGTERM: its clients come back by themselves, to another
+replica or to the next process, so there is nothing to begin before.`),
     )
     .option("--admin <ADDRESS>", "the admin port to ask (default: CONTENDER_ADMIN, else 127.0.0.1:7401)")
     .addOption(timeoutOption("how long to wait for the answer", 30_000))

@@ -58,6 +58,10 @@ const beginning: ReadonlyMap<string, HttpEndpoint> = new Map<string, HttpEndpoin
   ],
 ]);
 
+/** What `contender drain` prints that was sent here, where it is a sidecar's. */
+const drainText =
+  "this is a config service, and SIGTERM is its drain: streams and waiting commands go elsewhere, calls under way finish. Kubernetes sends it without a preStop hook";
+
 export class ControlHttp {
   readonly #server: Server;
   #endpoints: ReadonlyMap<string, HttpEndpoint> = beginning;
@@ -149,6 +153,7 @@ export class ControlHttp {
   }
 
   #answer(path: string, request: IncomingMessage, query: URLSearchParams): Promise<HttpAnswer> | HttpAnswer {
+    if (path === "/drain") return plain(405, drainText);
     if (request.method !== "GET" && request.method !== "HEAD") return plain(405, `${path} takes GET, HEAD`);
     if (path === "/") {
       const lines = Array.from(this.#endpoints, ([name, { about }]) => `GET  ${name.padEnd(12)} ${about}`);

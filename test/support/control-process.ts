@@ -55,13 +55,27 @@ export class ControlProcess implements Closable {
     return started;
   }
 
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** @returns the exit code */
+  async ended(withinMs = 8_000): Promise<number | null> {
+    await until(() => this.exit !== undefined, "the config service has ended", withinMs);
+    return this.exit ?? null;
+  }
+
+  get http(): string {
+    return String(this.lines.find(({ event }) => event === "ready")?.http);
+  }
+
   get grpc(): string {
     return String(this.lines.find(({ event }) => event === "ready")?.grpc);
   }
 
   /** @param ca of its certificate @returns the status */
   get(path: string, ca?: string, token?: string): Promise<number> {
-    const [host, port] = String(this.lines.find(({ event }) => event === "ready")?.http).split(":");
+    const [host, port] = this.http.split(":");
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const options = { host, port, path, headers, agent: false, ...(ca === undefined ? {} : { ca }) };
     return new Promise((resolve, reject) => {
