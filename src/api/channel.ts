@@ -10,8 +10,9 @@ import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { type Parsed, problemLine } from "../base/parsed.ts";
 import type { OpenPem, PemSource, PemTexts } from "../base/pem.ts";
-import { type ControlClient, controlClientSettings, formatControl } from "../config/control-client.ts";
+import { type ControlClient, controlClientSettings, formatControl, formatHostPort } from "../config/control-client.ts";
 import { readSecret } from "../config/sources/secret-file.ts";
+import { targetOf } from "./address-list.ts";
 import { controlFailure } from "./control-failure.ts";
 
 /** What of a method a call takes. */
@@ -38,7 +39,7 @@ const options: ClientOptions = {
   // Pauses are the caller's business: a call that is made is tried at once.
   "grpc.initial_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": 1_000,
-  // Of the replicas behind a name each sidecar asks another first, and goes to the next where one can't be reached.
+  // Of the replicas behind a name, or in a list, each sidecar asks another first, and goes to the next where one can't be reached.
   "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ pick_first: { shuffleAddressList: true } }] }),
   // A thousand routes with their tables are some megabytes.
   "grpc.max_receive_message_length": 67_108_864,
@@ -141,10 +142,9 @@ export class ControlChannel {
 
   #connected(): Client {
     if (this.#client !== undefined) return this.#client;
-    const { host, port } = this.#control.target;
     const { serverName } = this.#control.tls ?? {};
     const name = serverName === undefined ? {} : { "grpc.ssl_target_name_override": serverName };
-    const target = `dns:${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const target = targetOf(this.#control.target.addresses.map(formatHostPort));
     this.#client = new Client(target, this.#credentials(), { ...options, ...name });
     return this.#client;
   }

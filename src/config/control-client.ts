@@ -12,10 +12,14 @@ import { unknownNames } from "./names.ts";
 import { otherCommandsNames } from "./other-commands.ts";
 import { optional, readBoolean, type Setting, setting } from "./setting.ts";
 
-/** Where the service listens, and whether TLS is spoken there. */
-export interface ControlTarget {
+export interface HostPort {
   readonly host: string;
   readonly port: number;
+}
+
+/** Where the service's replicas listen, one of them or each, and whether TLS is spoken there. */
+export interface ControlTarget {
+  readonly addresses: readonly HostPort[];
   readonly tls: boolean;
 }
 
@@ -48,8 +52,8 @@ export const controlClientSettings = {
   control: setting<ControlTarget | undefined>({
     env: "CONTENDER_CONTROL",
     default: "",
-    placeholder: "[tls://]HOST:PORT",
-    doc: "The config service that routes come from, and that the commands route and fleet ask. With tls:// in front TLS is spoken.",
+    placeholder: "[tls://]HOST:PORT,…",
+    doc: "The config service that routes come from, and that the commands route and fleet ask: one address, or those of several replicas, of which any is asked. With tls:// in front TLS is spoken.",
     read: optional(readControlTarget),
   }),
   controlCa: setting<string | undefined>({
@@ -142,12 +146,17 @@ export function controlClientOf(values: Values): Parsed<ControlClient | undefine
     }
     return problems.length > 0 ? { ok: false, problems } : { ok: true, value: undefined };
   }
+  const hosts = new Set(control.addresses.map(({ host }) => host));
+  if (control.tls && hosts.size > 1 && controlServerName === undefined) {
+    const message = `is missing: with several hosts in ${target.env} it says whom their certificates are for`;
+    problems.push({ path: controlClientSettings.controlServerName.env, message });
+  }
   if (!control.tls) {
     for (const [value, env] of tlsOnly) {
       if (value !== undefined)
         problems.push({ path: env, message: `is of no use in plain text: write ${target.env}=${scheme}HOST:PORT` });
     }
-    if (!isLoopbackHost(control.host) && !values.controlPlaintext) {
+    if (![...hosts].every(isLoopbackHost) && !values.controlPlaintext) {
       const message = `want ${scheme}HOST:PORT for another machine, or ${controlPlaintext.env}=true to speak plain text, which anybody on the way can read and change`;
       problems.push({ path: target.env, message });
     }
@@ -185,15 +194,30 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /** The one spelling of where a service is. */
-export function formatControl({ host, port, tls }: ControlTarget): string {
-  return `${tls ? scheme : ""}${host.includes(":") ? `[${host}]` : host}:${port}`;
+export function formatControl({ addresses, tls }: ControlTarget): string {
+  return `${tls ? scheme : ""}${addresses.map(formatHostPort).join(",")}`;
+}
+
+export function formatHostPort({ host, port }: HostPort): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function readControlTarget(text: string): Reading<ControlTarget> {
   const tls = text.startsWith(scheme);
-  const address = readAddress(tls ? text.slice(scheme.length) : text);
-  if (!address.ok) return unreadable(address.message);
-  const { value } = address;
-  if (value.kind !== "tcp") return unreadable(`want HOST:PORT or ${scheme}HOST:PORT, got ${JSON.stringify(text)}`);
-  return read({ host: value.host, port: value.port, tls });
+  const addresses: HostPort[] = [];
+  for (const [index, part] of text
+    .slice(tls ? scheme.length : 0)
+    .split(",")
+    .entries()) {
+    const place = part.trim();
+    // Written in front of each it means the same; in front of some it would leave the others in plain text.
+    const again = index > 0 && place.startsWith(scheme);
+    if (again && !tls) return unreadable(`want ${scheme} in front of the first of several addresses, or nowhere`);
+    const address = readAddress(again ? place.slice(scheme.length) : place);
+    if (!address.ok) return unreadable(address.message);
+    const { value } = address;
+    if (value.kind !== "tcp") return unreadable(`want HOST:PORT or ${scheme}HOST:PORT, got ${JSON.stringify(text)}`);
+    addresses.push({ host: value.host, port: value.port });
+  }
+  return read({ addresses, tls });
 }

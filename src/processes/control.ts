@@ -197,7 +197,7 @@ function dialling({
   const tls = cert === undefined ? undefined : { ca, cert, key, serverName: undefined };
   return (address) => {
     const { host, port } = addressOf(address);
-    const control = { target: { host, port, tls: tls !== undefined }, tls, tokenFile };
+    const control = { target: { addresses: [{ host, port }], tls: tls !== undefined }, tls, tokenFile };
     const channel = new ControlChannel(control, { clock: systemClock, openPem: pemFiles(systemClock) });
     const stream = channel.stream(method<object, ShareResponse>("PeerService", "Share"));
     return {

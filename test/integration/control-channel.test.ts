@@ -161,3 +161,66 @@ describe("a channel to the config service", () => {
     assert.match((await failure(elsewhere.call(fetch, {}))).message, /CONTROL_UNREACHABLE/);
   });
 });
+
+describe("a channel to several replicas", () => {
+  const replica = async (name: string): Promise<ConfigService> => {
+    const service = owned.add(await ConfigService.open());
+    service.fetch = () => ({ version: name });
+    return service;
+  };
+  const nobody = async (): Promise<string> => {
+    const service = await ConfigService.open();
+    service.close();
+    return service.address;
+  };
+  const asking = (...addresses: readonly string[]) => channel(client({ CONTENDER_CONTROL: addresses.join(",") }));
+
+  it("asks whichever can be reached, by number or by name, wherever it stands in the list", async () => {
+    const { port } = await replica("v");
+    const [one, two] = [await nobody(), await nobody()];
+    for (const here of [`127.0.0.1:${port}`, `localhost:${port}`]) {
+      for (const list of [
+        [here, one, two],
+        [one, here, two],
+        [one, two, here],
+      ]) {
+        assert.equal((await asking(...list).call(fetch, {})).version, "v");
+      }
+    }
+  });
+
+  it("goes to another one when the one that it spoke to has ended", async () => {
+    const services = [await replica("one"), await replica("two"), await replica("three")];
+    const asked = asking(...services.map(({ address }) => address));
+    const seen: string[] = [];
+    for (const _ of services) {
+      // That a connection has ended may be learnt by a call over it, and then nobody knows what became of that one.
+      let version: string | undefined;
+      while (version === undefined) {
+        version = await asked.call(fetch, {}).then(
+          (answer) => answer.version,
+          () => undefined,
+        );
+      }
+      seen.push(version);
+      services[["one", "two", "three"].indexOf(version)]?.close();
+    }
+    assert.deepEqual(seen.sort(), ["one", "three", "two"]);
+    await failure(asked.call(fetch, {}));
+    const reason = await failure(asked.call(fetch, {}));
+    assert.ok(reason instanceof ControlFailure);
+    assert.deepEqual([reason.code, reason.outcome], ["CONTROL_UNREACHABLE", "unsent"]);
+  });
+
+  it("says that none can be reached, and which were asked", async () => {
+    const [one, two] = [await nobody(), await nobody()];
+    const { message } = await failure(asking(one, two).call(fetch, {}));
+    assert.ok(message.startsWith(`[CONTROL_UNREACHABLE] ${one},${two} does not answer`), message);
+  });
+
+  it("asks the one whose name is known where another's is not", async () => {
+    const { address } = await replica("v");
+    const env = { CONTENDER_CONTROL: `nowhere.invalid:1,${address}`, CONTENDER_CONTROL_PLAINTEXT: "true" };
+    assert.equal((await channel(client(env)).call(fetch, {})).version, "v");
+  });
+});

@@ -17,6 +17,8 @@ describe("the client of a config service", () => {
     ["[::1]:7410", "[::1]:7410"],
     ["tls://control.ml:7410", "tls://control.ml:7410"],
     ["tls://[2001:db8::1]:7410", "tls://[2001:db8::1]:7410"],
+    ["127.0.0.1:1, localhost:2,[::1]:3", "127.0.0.1:1,localhost:2,[::1]:3"],
+    ["tls://control.ml:1,tls://control.ml:2,control.ml:3", "tls://control.ml:1,control.ml:2,control.ml:3"],
   ];
   for (const [given, spelled] of targets) {
     it(`takes ${given}`, () => assert.equal(target({ CONTENDER_CONTROL: given }), spelled));
@@ -25,6 +27,22 @@ describe("the client of a config service", () => {
   const refused: readonly (readonly [what: string, env: Strings, says: RegExp])[] = [
     ["an address without a port", { CONTENDER_CONTROL: "127.0.0.1" }, /^CONTENDER_CONTROL: .*the port is missing/],
     ["http://", { CONTENDER_CONTROL: "http://127.0.0.1:7410" }, /without "http:\/\/"/],
+    ["an empty place in a list", { CONTENDER_CONTROL: "127.0.0.1:1,,127.0.0.1:2" }, /^CONTENDER_CONTROL: /],
+    [
+      "tls:// in front of some of several",
+      { CONTENDER_CONTROL: "127.0.0.1:1,tls://127.0.0.1:2" },
+      /^CONTENDER_CONTROL: want tls:\/\/ in front of the first/,
+    ],
+    [
+      "plain text to any of several on another machine",
+      { CONTENDER_CONTROL: "127.0.0.1:1,control.ml:7410" },
+      /CONTENDER_CONTROL_PLAINTEXT=true/,
+    ],
+    [
+      "several hosts whose certificates may be for anybody",
+      { CONTENDER_CONTROL: "tls://a.ml:1,b.ml:1" },
+      /^CONTENDER_CONTROL_SERVER_NAME: is missing: with several hosts/,
+    ],
     ["a unix socket", { CONTENDER_CONTROL: "unix:/run/control" }, /want HOST:PORT or tls:\/\/HOST:PORT/],
     [
       "plain text to another machine, unless it is asked for by name",
@@ -69,7 +87,7 @@ describe("the client of a config service", () => {
   it("is undefined in a sidecar's settings where no service is named", () => {
     assert.equal(parsedValue(parseSettings({})).controlClient, undefined);
     const { controlClient } = parsedValue(parseSettings({ CONTENDER_CONTROL: "127.0.0.1:7410" }));
-    assert.deepEqual(controlClient?.target, { host: "127.0.0.1", port: 7410, tls: false });
+    assert.deepEqual(controlClient?.target, { addresses: [{ host: "127.0.0.1", port: 7410 }], tls: false });
   });
 
   it("is of no use without a service, so a sidecar refuses its settings alone", () => {
