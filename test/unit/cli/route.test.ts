@@ -397,7 +397,7 @@ CONTENDER_CONTROL is not set, so 127.0.0.1:7410 was asked: set CONTENDER_CONTROL
     const list = () => Promise.resolve({ routes: [], revision: 0 });
     const { service } = await asked(argv, { list });
     const [{ client, timeoutMs } = {}] = service.opened;
-    assert.deepEqual(client?.target, { host: "control.ml", port: 1, tls: true });
+    assert.deepEqual(client?.target, { addresses: [{ host: "control.ml", port: 1 }], tls: true });
     assert.deepEqual([client?.tls?.ca, timeoutMs], ["ca.pem", 120_000]);
   });
 
