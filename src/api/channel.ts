@@ -8,12 +8,14 @@
 import { ChannelCredentials, Client, type ClientDuplexStream, type ClientOptions, Metadata } from "@grpc/grpc-js";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
-import { type Parsed, problemLine } from "../base/parsed.ts";
+import { type Parsed, type Problem, problemLine } from "../base/parsed.ts";
 import type { OpenPem, PemSource, PemTexts } from "../base/pem.ts";
+import { readPemTexts } from "../base/pem-texts.ts";
 import { type ControlClient, controlClientSettings, formatControl, formatHostPort } from "../config/control-client.ts";
 import { readSecret } from "../config/sources/secret-file.ts";
 import { targetOf } from "./address-list.ts";
-import { controlFailure } from "./control-failure.ts";
+import { ControlFailure, controlFailure } from "./control-failure.ts";
+import { type Failed, neverConnected, whyUnreachable } from "./unreachable.ts";
 
 /** What of a method a call takes. */
 export interface Callable<Request, Response> {
@@ -27,7 +29,12 @@ export interface ChannelPorts {
   readonly openPem: OpenPem;
   /** Who says that they are asking: kept with a change where the service asks nobody for a proof. */
   readonly actor?: string;
+  /** Settings that the files are named by, where they are not those of a client. */
+  readonly names?: FileNames;
 }
+
+/** By their kinds. */
+export type FileNames = Readonly<Record<"ca" | "cert" | "key" | "token", string>>;
 
 /** Under this name the actor travels. */
 export const actorKey = "contender-actor";
@@ -54,10 +61,11 @@ const options: ClientOptions = {
 /** What a person waits for a service that answers in milliseconds. */
 export const callTimeoutMs = 10_000;
 
-const variables: Readonly<Record<string, string>> = {
+const clientNames: FileNames = {
   ca: controlClientSettings.controlCa.env,
   cert: controlClientSettings.controlCert.env,
   key: controlClientSettings.controlKey.env,
+  token: controlClientSettings.controlTokenFile.env,
 };
 
 export class ControlChannel {
@@ -66,13 +74,15 @@ export class ControlChannel {
   readonly #control: ControlClient;
   readonly #clock: Clock;
   readonly #actor: string | undefined;
+  readonly #names: FileNames;
   readonly #pem: PemSource | undefined;
   #texts: Parsed<PemTexts>;
   #client: Client | undefined = undefined;
 
-  constructor(control: ControlClient, { clock, openPem, actor }: ChannelPorts) {
+  constructor(control: ControlClient, { clock, openPem, actor, names = clientNames }: ChannelPorts) {
     this.#control = control;
     this.#actor = actor;
+    this.#names = names;
     this.#clock = clock;
     this.where = formatControl(control.target);
     const { tls } = control;
@@ -104,7 +114,7 @@ export class ControlChannel {
       {},
       (error, response) => {
         if (error === null && response !== undefined) resolve(response);
-        else reject(controlFailure(error, this.where));
+        else void this.#failure(error).then(reject);
       },
     );
     const stop = this.#clock.after(timeoutMs, () => {
@@ -127,6 +137,21 @@ export class ControlChannel {
       method.responseDeserialize,
       metadata,
     );
+  }
+
+  /** What a failed stream is told by: what keeps a connection from being made, in our words. Never rejects. */
+  async why(failed: Failed): Promise<string> {
+    const texts = this.#texts.ok ? this.#texts.value : {};
+    return neverConnected(failed)
+      ? await whyUnreachable(failed, this.#control, texts, this.#clock)
+      : (failed.details ?? "");
+  }
+
+  async #failure(reason: unknown): Promise<ContenderError> {
+    const failed = reason as Failed;
+    if (!neverConnected(failed)) return controlFailure(reason, this.where);
+    const said = { grpcCode: Number(failed.code), outcome: "unsent", problems: [], cause: reason } as const;
+    return new ControlFailure("CONTROL_UNREACHABLE", await this.why(failed), said);
   }
 
   /** The next call goes by another connection, to whichever address answers then; those under way stay. */
@@ -152,16 +177,16 @@ export class ControlChannel {
   #credentials(): ChannelCredentials {
     if (this.#control.tls === undefined) return ChannelCredentials.createInsecure();
     const texts = this.#texts;
-    if (!texts.ok) {
-      const lines = texts.problems.map(({ path, message }) => problemLine({ path: variables[path] ?? path, message }));
-      throw new ContenderError("SETTINGS_INVALID", lines.join("\n"));
-    }
+    if (!texts.ok) throw this.#noGood(texts.problems);
+    const read = readPemTexts(texts.value, this.#control.tls);
+    if (!read.ok) throw this.#noGood(read.problems);
     const { ca, cert, key } = texts.value;
     const bytes = (text: string | undefined): Buffer | null => (text === undefined ? null : Buffer.from(text));
     try {
       return ChannelCredentials.createSsl(bytes(ca), bytes(key), bytes(cert));
     } catch (reason) {
-      const text = `${Object.values(variables).join(", ")}: no TLS can be spoken with these files: ${String(reason)}`;
+      const { ca: ofCa, cert: ofCert, key: ofKey } = this.#names;
+      const text = `${ofCa}, ${ofCert}, ${ofKey}: no TLS can be spoken with these files: ${String(reason)}`;
       throw new ContenderError("SETTINGS_INVALID", text, { cause: reason });
     }
   }
@@ -174,9 +199,15 @@ export class ControlChannel {
     if (tokenFile === undefined) return metadata;
     const token = readSecret(tokenFile);
     if (!token.ok) {
-      throw new ContenderError("SETTINGS_INVALID", `${controlClientSettings.controlTokenFile.env}: ${token.message}`);
+      throw new ContenderError("SETTINGS_INVALID", `${this.#names.token}: ${token.message}`);
     }
     metadata.set("authorization", `Bearer ${token.value}`);
     return metadata;
+  }
+
+  #noGood(problems: readonly Problem[]): ContenderError {
+    const names: Readonly<Record<string, string>> = this.#names;
+    const lines = problems.map(({ path, message }) => problemLine({ path: names[path] ?? path, message }));
+    return new ContenderError("SETTINGS_INVALID", lines.join("\n"));
   }
 }

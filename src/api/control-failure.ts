@@ -38,7 +38,7 @@ interface Said {
 }
 
 /** Said by gRPC's library before it has sent anything. */
-const unsent = /^(No connection established|Name resolution failed)/;
+export const unsent = /^(No connection established|Name resolution failed)/;
 /** Said by the service of a store whose answer was lost. */
 const unsure = /it may have been done/;
 

@@ -7,6 +7,7 @@
 import { createServer as createPlain, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecure, type Server as SecureServer } from "node:https";
 import { type Address, formatAddress } from "../base/address.ts";
+import { cannotListen } from "../base/cannot-listen.ts";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { bound, connectionBounds, shareOf } from "./connection-bounds.ts";
@@ -100,10 +101,7 @@ export class ControlHttp {
   /** @returns the address bound. @throws ContenderError ADDRESS_IN_USE. */
   listen(address: Extract<Address, { kind: "tcp" }>): Promise<string> {
     return new Promise((resolve, reject) => {
-      const refused = (reason: Error): void => {
-        const text = `CONTENDER_CONTROL_HTTP: cannot listen on ${formatAddress(address)}: ${reason.message}`;
-        reject(new ContenderError("ADDRESS_IN_USE", text, { cause: reason }));
-      };
+      const refused = (reason: Error): void => reject(cannotListen("CONTENDER_CONTROL_HTTP", address, reason));
       this.#server.once("error", refused);
       this.#server.listen(address.port, address.host, () => {
         this.#server.off("error", refused);

@@ -19,8 +19,8 @@ import { HealthImplementation, protoPath as healthProto } from "grpc-health-chec
 import { definitions } from "../api/protos.ts";
 import { reflectionOf } from "../api/reflection.ts";
 import { type Address, formatAddress } from "../base/address.ts";
+import { cannotListen } from "../base/cannot-listen.ts";
 import type { Clock } from "../base/clock.ts";
-import { ContenderError } from "../base/errors.ts";
 import { bound, connectionBounds } from "./connection-bounds.ts";
 import type { Control } from "./control.ts";
 import { ending, refusal } from "./refusal.ts";
@@ -100,10 +100,7 @@ export class ControlServer {
     listener.on(tls === undefined ? "connection" : "secureConnection", (socket) => injector.injectConnection(socket));
     this.#listener = listener;
     return new Promise((resolve, reject) => {
-      const refused = (reason: Error): void => {
-        const text = `CONTENDER_CONTROL_LISTEN: cannot listen on ${formatAddress(address)}: ${reason.message}`;
-        reject(new ContenderError("ADDRESS_IN_USE", text, { cause: reason }));
-      };
+      const refused = (reason: Error): void => reject(cannotListen("CONTENDER_CONTROL_LISTEN", address, reason));
       listener.once("error", refused);
       const where = address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port };
       listener.listen({ ...where, backlog }, () => {

@@ -1,21 +1,20 @@
 /** One `contender control` in a process of its own, from its settings to its exit code. */
 import { hostname } from "node:os";
 import type { Logger } from "pino";
-import { ControlChannel } from "../api/channel.ts";
-import { method } from "../api/protos.ts";
-import { formatAddress, readAddress } from "../base/address.ts";
+import { formatAddress } from "../base/address.ts";
 import { systemChance } from "../base/chance.ts";
 import { systemClock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
+import { problemLine } from "../base/parsed.ts";
+import type { PemPaths } from "../base/pem.ts";
 import type { ControlSettings } from "../config/control-settings.ts";
-import { formatStore } from "../config/control-settings-table.ts";
-import { pemFiles } from "../config/sources/pem-files.ts";
+import { controlSettingsTable, formatStore } from "../config/control-settings-table.ts";
+import { readUsablePem } from "../config/sources/pem-files.ts";
 import { readSecret } from "../config/sources/secret-file.ts";
 import { Control, type ControlEvent } from "../control/control.ts";
 import { openEmbeddedStore } from "../control/embedded/open.ts";
 import { ControlHttp } from "../control/http.ts";
 import { httpEndpoints } from "../control/http-endpoints.ts";
-import type { PeersPorts, ShareResponse } from "../control/peers.ts";
 import { ControlServer } from "../control/server.ts";
 import type { Store } from "../control/store.ts";
 import type { TlsOptions } from "../control/tls-options.ts";
@@ -23,6 +22,7 @@ import { ControlMetrics } from "../observe/control-metrics.ts";
 import { openSecurity } from "./control-security.ts";
 import { keepYoungGenerationSmall, logCloseMs, type ProcessPorts } from "./ports.ts";
 import { openProcessLog } from "./process-log.ts";
+import { replicaDialling } from "./replica-dialling.ts";
 
 /** What is trouble. */
 const warned: ReadonlySet<ControlEvent["kind"]> = new Set<ControlEvent["kind"]>([
@@ -59,6 +59,7 @@ class ControlProcess {
       server?.secure(tls);
     };
     let server: ControlServer | undefined;
+    const dial = replicaDialling(this.#settings);
     const security = await openSecurity(this.#settings, log, renewed);
     const failed = (path: string, reason: unknown): void => {
       log.error({ event: "http_failed", path, reason: String(reason) });
@@ -76,7 +77,7 @@ class ControlProcess {
         chance: systemChance,
         callers: security.callers,
         self,
-        dial: dialling(this.#settings),
+        dial,
         onEvent: ({ kind, ...event }) => log[warned.has(kind) ? "warn" : "info"]({ event: kind, ...event }),
       },
       { historyLimit: history, heartbeatMs, reportIntervalMs, leaseMs },
@@ -168,16 +169,32 @@ async function openStore(settings: ControlSettings): Promise<Store> {
   const ports = { clock: systemClock, chance: systemChance };
   if (store.kind === "dir") return await openEmbeddedStore(store.path, ports);
   const { openEtcdStore } = await import("../control/etcd-store.ts");
-  const pem = (path: string | undefined) => (path === undefined ? undefined : Buffer.from(secretOf(path)));
-  const tls = { ca: pem(storeCa), cert: pem(storeCert), key: pem(storeKey) };
+  const tls = storeTls({ ca: storeCa, cert: storeCert, key: storeKey });
   return await openEtcdStore({
     ...ports,
     endpoints: store.endpoints,
     prefix: store.prefix,
-    tls: Object.fromEntries(Object.entries(tls).filter(([, bytes]) => bytes !== undefined)),
+    tls,
     ...(storeUser !== undefined &&
       storePasswordFile !== undefined && { user: { name: storeUser, password: secretOf(storePasswordFile) } }),
   });
+}
+
+const storeFiles: Readonly<Record<string, string>> = {
+  ca: controlSettingsTable.storeCa.env,
+  cert: controlSettingsTable.storeCert.env,
+  key: controlSettingsTable.storeKey.env,
+};
+
+/** @throws ContenderError SETTINGS_INVALID where a file is no good. */
+function storeTls(paths: PemPaths): Record<string, Buffer> {
+  const texts = readUsablePem(paths);
+  if (!texts.ok) {
+    const lines = texts.problems.map(({ path, message }) => problemLine({ path: storeFiles[path] ?? path, message }));
+    throw new ContenderError("SETTINGS_INVALID", lines.join("\n"));
+  }
+  const entries = Object.entries(texts.value as Record<string, string>);
+  return Object.fromEntries(entries.map(([kind, text]) => [kind, Buffer.from(text)]));
 }
 
 /** @throws ContenderError SETTINGS_INVALID where the file can't be read. */
@@ -185,36 +202,6 @@ function secretOf(path: string): string {
   const secret = readSecret(path);
   if (!secret.ok) throw new ContenderError("SETTINGS_INVALID", secret.message);
   return secret.value;
-}
-
-/** Streams to other replicas, which are asked as any config service is, and shown this one's own certificate. */
-function dialling({
-  tlsCert: cert,
-  tlsKey: key,
-  tlsClientCa: ca,
-  replicaTokenFile: tokenFile,
-}: ControlSettings): PeersPorts["dial"] {
-  const tls = cert === undefined ? undefined : { ca, cert, key, serverName: undefined };
-  return (address) => {
-    const { host, port } = addressOf(address);
-    const control = { target: { addresses: [{ host, port }], tls: tls !== undefined }, tls, tokenFile };
-    const channel = new ControlChannel(control, { clock: systemClock, openPem: pemFiles(systemClock) });
-    const stream = channel.stream(method<object, ShareResponse>("PeerService", "Share"));
-    return {
-      stream,
-      close: () => {
-        stream.cancel();
-        channel.close();
-      },
-    };
-  };
-}
-
-/** @throws ContenderError INTERNAL for what no replica of ours writes. */
-function addressOf(text: string): { readonly host: string; readonly port: number } {
-  const address = readAddress(text);
-  if (address.ok && address.value.kind === "tcp") return address.value;
-  throw new ContenderError("INTERNAL", `a replica says it is at ${JSON.stringify(text)}`);
 }
 
 export function runControl(settings: ControlSettings, ports: ProcessPorts): Promise<number> {

@@ -1,7 +1,8 @@
 /** What the processes of a sidecar share: what they are given, how their ports are bound, what they do once all is loaded. */
 import { setFlagsFromString } from "node:v8";
 import type { AdminServer } from "../admin/server.ts";
-import { type Address, formatAddress } from "../base/address.ts";
+import type { Address } from "../base/address.ts";
+import { cannotListen } from "../base/cannot-listen.ts";
 import { stayAlive } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
@@ -86,12 +87,7 @@ export async function listening<T>(setting: string, address: Address, listen: ()
     return await listen();
   } catch (reason) {
     if (reason instanceof ContenderError) throw reason;
-    const { code = "", message = String(reason) } = reason as NodeJS.ErrnoException;
-    const text =
-      code === "EADDRINUSE"
-        ? `${setting}: ${formatAddress(address)} is taken by another process; choose another address`
-        : `${setting}: cannot listen on ${formatAddress(address)}: ${message}`;
-    throw new ContenderError("ADDRESS_IN_USE", text, { cause: reason });
+    throw cannotListen(setting, address, reason);
   }
 }
 

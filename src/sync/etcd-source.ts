@@ -17,7 +17,7 @@ import type { Surroundings } from "../config/route-rules.ts";
 import type { Apply, RouteSource } from "../config/route-source.ts";
 import type { Loaded } from "../config/snapshot.ts";
 import type { SourceFailure, SourceStatus } from "../config/source-status.ts";
-import { readPem } from "../config/sources/pem-files.ts";
+import { readUsablePem } from "../config/sources/pem-files.ts";
 import { readSecret } from "../config/sources/secret-file.ts";
 import { EtcdClient } from "../etcd/client.ts";
 import { type Found, readPrefix } from "../etcd/range.ts";
@@ -147,7 +147,7 @@ export class EtcdSource implements RouteSource {
 
   #connect(): EtcdClient {
     const { chance, clock, endpoints, passwordFile, pem, user } = this.#options;
-    const texts = readPem(pem);
+    const texts = readUsablePem(pem);
     if (!texts.ok) throw new Failure("settings", texts.problems.map(problemLine).join("; "));
     const password = passwordFile === undefined ? undefined : readSecret(passwordFile);
     if (password?.ok === false) throw new Failure("settings", password.message);

@@ -3,6 +3,7 @@ import { status as codes, type ServiceError, type StatusObject } from "@grpc/grp
 import type { ControlChannel } from "../api/channel.ts";
 import type { WatchResponse } from "../api/messages.ts";
 import { method } from "../api/protos.ts";
+import { neverConnected } from "../api/unreachable.ts";
 import type { SourceFailure } from "../config/source-status.ts";
 import type { Received } from "./judge.ts";
 import { receivedOf } from "./received.ts";
@@ -34,7 +35,7 @@ export function watchOver(channel: ControlChannel): OpenWatch {
       over = true;
       // Another connection, and maybe another of the service's addresses.
       if (status.code !== codes.OK) channel.renew();
-      listener.ended(endOf(status));
+      void endOf(status, channel).then((end) => listener.ended(end));
     });
     return {
       send: (request) => void call.write(request),
@@ -47,7 +48,9 @@ export function watchOver(channel: ControlChannel): OpenWatch {
   };
 }
 
-function endOf({ code, details }: StatusObject): StreamEnd {
+async function endOf(status: StatusObject, channel: ControlChannel): Promise<StreamEnd> {
+  const { code, details } = status;
   if (code === codes.OK) return "normal";
-  return { reason: reasons[code] ?? "unreachable", detail: `${codes[code] ?? code}: ${details}` };
+  const detail = neverConnected(status) ? await channel.why(status) : `${codes[code] ?? code}: ${details}`;
+  return { reason: reasons[code] ?? "unreachable", detail };
 }

@@ -1,12 +1,9 @@
-/**
- * PEM texts to what a TLS handshake needs, or to everything that is wrong with them.
- *
- * OpenSSL says of a bad file that there is `no start line`; here the file is named, and what it holds instead.
- */
-import { constants, createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+/** PEM texts to what a TLS handshake needs, or to everything that is wrong with them. */
+import { constants } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
-import type { Parsed, Problem } from "../base/parsed.ts";
+import type { Parsed } from "../base/parsed.ts";
 import type { PemPaths, PemTexts } from "../base/pem.ts";
+import { readPemTexts } from "../base/pem-texts.ts";
 import type { TlsVersion } from "../base/tls-versions.ts";
 
 export interface TlsContext {
@@ -36,18 +33,9 @@ const ciphers = [
 
 /** @param paths where the texts are from, for what is said about them. */
 export function makeContext(texts: PemTexts, paths: PemPaths, minVersion: TlsVersion): Parsed<TlsContext> {
-  const problems: Problem[] = [];
-  const fail = (kind: keyof PemPaths, message: string): void => {
-    problems.push({ path: kind, message: `${paths[kind] ?? kind}: ${message}` });
-  };
-  const chain = texts.cert === undefined ? [] : certificates(texts.cert, "cert", fail);
-  const key = texts.key === undefined ? undefined : privateKey(texts.key, fail);
-  if (texts.ca !== undefined) certificates(texts.ca, "ca", fail);
-  const [leaf] = chain;
-  if (leaf !== undefined && key !== undefined && !leaf.checkPrivateKey(key)) {
-    fail("key", `is not the key of the certificate in ${paths.cert ?? "cert"}`);
-  }
-  if (problems.length > 0) return { ok: false, problems };
+  const read = readPemTexts(texts, paths);
+  if (!read.ok) return read;
+  const { leaf } = read.value;
   const options: SecureContextOptions = {
     cert: texts.cert,
     key: texts.key,
@@ -66,44 +54,6 @@ export function makeContext(texts: PemTexts, paths: PemPaths, minVersion: TlsVer
     };
   } catch (reason) {
     return { ok: false, problems: [{ path: "cert", message: `${paths.cert ?? "TLS"}: ${messageOf(reason)}` }] };
-  }
-}
-
-type Fail = (kind: keyof PemPaths, message: string) => void;
-
-const block = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
-
-const beginning = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/g;
-
-function certificates(text: string, kind: keyof PemPaths, fail: Fail): X509Certificate[] {
-  const blocks = text.match(block) ?? [];
-  if (blocks.length === 0) fail(kind, "want a certificate in PEM, got none");
-  // OpenSSL would stop there without a word: a bundle that is just being written would lose authorities.
-  else if ((text.match(beginning) ?? []).length > blocks.length)
-    fail(kind, `certificate ${blocks.length + 1} is cut off`);
-  const read: X509Certificate[] = [];
-  blocks.forEach((pem, index) => {
-    try {
-      read.push(new X509Certificate(pem));
-    } catch {
-      fail(kind, `certificate ${index + 1} can't be read`);
-    }
-  });
-  return read;
-}
-
-function privateKey(text: string, fail: Fail): KeyObject | undefined {
-  try {
-    return createPrivateKey(text);
-  } catch (reason) {
-    // Only what kind of mistake it is: the text is a secret.
-    const { code } = reason as NodeJS.ErrnoException;
-    const encrypted = code === "ERR_MISSING_PASSPHRASE" || text.includes("ENCRYPTED");
-    fail(
-      "key",
-      encrypted ? "the key is encrypted; want one without a passphrase" : "want a private key in PEM, got none",
-    );
-    return undefined;
   }
 }
 

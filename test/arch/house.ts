@@ -52,8 +52,15 @@ const files = {
     "src/main.ts",
   ],
 };
-// init asks an address what listens there before a gRPC library makes one error of every slip.
-const sockets = ["src/transport/", "src/admin/", "src/control/server.ts", "src/init/", "src/demo/"];
+// init asks an address what listens there before a gRPC library makes one error of every slip; channels ask after it.
+const sockets = [
+  "src/transport/",
+  "src/admin/",
+  "src/api/handshake.ts",
+  "src/control/server.ts",
+  "src/init/",
+  "src/demo/",
+];
 const rpc = { homes: ["src/api/", "src/etcd/", "src/sync/", "src/control/", "src/init/", "src/demo/"] };
 const demo = { homes: ["src/demo/"] };
 

@@ -304,6 +304,9 @@ describe("routes from an HTTP server", () => {
     assert.equal(nobody.length, 1);
     const missing = await (await world(secure(), { pem: { ca: folder.at("none") } })).source.open();
     assert.match(missing[0]?.message ?? "", /none can't be read/);
+    writeFileSync(folder.at("empty"), "");
+    const empty = await (await world(secure(), { pem: { ca: folder.at("empty") } })).source.open();
+    assert.match(empty[0]?.message ?? "", /empty: want a certificate in PEM, got none/);
   });
 
   it("are asked for no more once the source is closed", async () => {

@@ -16,7 +16,7 @@ import type { Apply, RouteSource } from "../route-source.ts";
 import type { Loaded } from "../snapshot.ts";
 import type { SourceFailure, SourceStatus } from "../source-status.ts";
 import { largestTextBytes } from "../yaml.ts";
-import { readPem } from "./pem-files.ts";
+import { readUsablePem } from "./pem-files.ts";
 import { readSecret } from "./secret-file.ts";
 
 /** What one answer may take: a few hundred KiB at most, from a server that is near. */
@@ -149,7 +149,7 @@ export class HttpSource implements RouteSource {
   #ask(): Promise<Answer> {
     const { clock, pem, tokenFile, url } = this.#options;
     const secure = url.startsWith("https:");
-    const texts = secure ? readPem(pem) : undefined;
+    const texts = secure ? readUsablePem(pem) : undefined;
     if (texts?.ok === false) throw new Failure("settings", texts.problems.map(problemLine).join("; "));
     const token = tokenFile === undefined ? undefined : readSecret(tokenFile);
     if (token?.ok === false) throw new Failure("settings", token.message);

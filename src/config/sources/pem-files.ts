@@ -13,6 +13,7 @@ import { dirname, join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { Parsed, Problem } from "../../base/parsed.ts";
 import type { OpenPem, PemPaths, PemTexts } from "../../base/pem.ts";
+import { readPemTexts } from "../../base/pem-texts.ts";
 import { PathWatch, type PathWatchOptions } from "./path-watch.ts";
 
 /** A bundle of every public authority has some 220 KiB. */
@@ -54,6 +55,17 @@ export function readPem(paths: PemPaths): Parsed<PemTexts> {
     const texts = readOnce(paths);
     if (attempt === attempts || generationOf(paths) === before) return texts;
   }
+}
+
+/**
+ * The same, of files that are to be used at once: what holds no certificate or key is a problem too. To OpenSSL a file of authorities
+ * without one is a good file, with which nobody is trusted.
+ */
+export function readUsablePem(paths: PemPaths): Parsed<PemTexts> {
+  const texts = readPem(paths);
+  if (!texts.ok) return texts;
+  const read = readPemTexts(texts.value, paths);
+  return read.ok ? texts : read;
 }
 
 /** What the `..data` links beside the files point to. */

@@ -1,5 +1,5 @@
 /** A real directory behind the port of `disk.ts`. What the store keeps is for its owner's eyes: 0700, and 0600 for files. */
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Disk, DiskFile } from "./disk.ts";
 
@@ -7,7 +7,7 @@ import type { Disk, DiskFile } from "./disk.ts";
 export async function openDirectory(path: string): Promise<Disk> {
   const absolute = resolve(path);
   // A directory that was only just made is lost with the power until the directory that it stands in is synced.
-  const first = await mkdir(absolute, { recursive: true, mode: 0o700 });
+  const first = await make(absolute);
   for (let made = absolute; first !== undefined && made.length >= first.length; made = dirname(made)) {
     await syncPath(dirname(made));
   }
@@ -22,6 +22,25 @@ export async function openDirectory(path: string): Promise<Disk> {
     remove: (name) => rm(at(name), { force: true }),
     syncDirectory: () => syncPath(absolute),
   };
+}
+
+/**
+ * With every directory above it that is missing. Not by the recursion of `mkdir`, which begins again without end where a file system says
+ * of a name that it can't make that it is not there, as /proc does.
+ * @returns the first that was made; undefined where all were there
+ */
+async function make(absolute: string): Promise<string | undefined> {
+  if ((await unlessAbsent(stat(absolute)))?.isDirectory() === true) return undefined;
+  const above = dirname(absolute);
+  const first = above === absolute ? undefined : await make(above);
+  try {
+    await mkdir(absolute, { mode: 0o700 });
+    return first ?? absolute;
+  } catch (reason) {
+    // Another process may have made it meanwhile; what is there and no directory stays an error.
+    if (codeOf(reason) === "EEXIST" && (await stat(absolute)).isDirectory()) return first;
+    throw reason;
+  }
 }
 
 function fileOn(handle: FileHandle): DiskFile {
