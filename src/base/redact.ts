@@ -79,8 +79,8 @@ function hidesSomething(value: unknown): boolean {
   return value !== undefined && value !== null && value !== "" && typeof value !== "boolean";
 }
 
-/** `scheme://user:password@host`: everything up to the last @ before the path. */
-const userInfo = /([a-z][a-z0-9+.-]*:\/\/)[^/?#\s]*@/gi;
+/** `scheme://user:password@host`: everything up to the last @ before the path. A scheme is short: a long word is looked at once. */
+const userInfo = /([a-z][a-z0-9+.-]{0,30}:\/\/)[^/?#\s]*@/gi;
 /** `?name=value` and `&name=value`, also after #, where single-page sign-ins put theirs. */
 const parameter = /([?&#;])([^=&#;\s?]+)=([^&#;\s]*)/g;
 /** An authorization value inside a sentence, such as a client library's error text. */
@@ -98,4 +98,37 @@ export function redactText(text: string): string {
 
 function isSecretParameter(name: string): boolean {
   return isSecretName(name) || wholeSecretNames.includes(name.toLowerCase());
+}
+
+/** `password: hunter2`, `DB_PASSWORD=…`, `--token …`: a secret name, and what it is said to be. "The token expired" is a sentence. */
+const named = /(?<![\w.-])(-*[a-z][\w.-]*)("?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,;)}]+)/gi;
+const flagged = /(?<![\w.-])(--?)([a-z][\w.-]*)(\s+)("[^"]*"|'[^']*'|[^\s,;)}]+)/gi;
+
+/**
+ * What is a credential by its first letters, which those who issue it have chosen so that it is found:
+ * https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats,
+ * https://docs.gitlab.com/security/tokens/#token-prefixes, https://docs.slack.dev/authentication/tokens,
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html, RFC 7519 section 3.1 (`{"` in base64url), RFC 7468.
+ */
+const bySight = new RegExp(
+  [
+    "\\bgh[pousr]_\\w{20,}",
+    "\\bgithub_pat_\\w{20,}",
+    "\\bglpat-[\\w.-]{16,}",
+    "\\bxox[a-z]-[\\w-]{10,}",
+    "\\b(?:AKIA|ASIA)[A-Z0-9]{16}\\b",
+    "(?<![\\w-])eyJ[\\w-]{8,}\\.[\\w-]+\\.[\\w-]*",
+    "-----BEGIN [A-Z ]*PRIVATE KEY-----[\\s\\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
+  ].join("|"),
+  "g",
+);
+
+/** The same of what a person has written: there a secret may stand behind its name, or be known by its beginning. */
+export function redactProse(text: string): string {
+  return redactText(text)
+    .replace(bySight, redacted)
+    .replace(named, (whole, name: string, is: string) => (isSecretName(name) ? `${name}${is}${redacted}` : whole))
+    .replace(flagged, (whole, dashes: string, name: string, space: string) =>
+      isSecretName(name) ? `${dashes}${name}${space}${redacted}` : whole,
+    );
 }

@@ -42,7 +42,13 @@ export async function askService<T>(
     if (!(reason instanceof ContenderError)) throw reason;
     const proves = client.tokenFile !== undefined || client.tls?.cert !== undefined;
     const assumed = namesService(command, io) ? undefined : service.where;
-    const hint = hintFor(reason, { route, assumed, proves, past: command.getOptionValue("at") !== undefined });
+    const hint = hintFor(reason, {
+      route,
+      assumed,
+      proves,
+      past: command.getOptionValue("at") !== undefined,
+      ofRoute: command.getOptionValue("to") !== undefined,
+    });
     throw hint === undefined ? reason : withHint(reason, hint);
   } finally {
     service.close();
@@ -63,9 +69,14 @@ interface Asking {
   readonly proves: boolean;
   /** Whether it was about what was at a time. */
   readonly past: boolean;
+  /** Whether it was about one of the route's changes. */
+  readonly ofRoute: boolean;
 }
 
-function hintFor({ code }: ContenderError, { route, assumed, proves, past }: Asking): string | undefined {
+function hintFor(
+  { code, message }: ContenderError,
+  { route, assumed, proves, past, ofRoute }: Asking,
+): string | undefined {
   switch (code) {
     case "CONTROL_UNREACHABLE":
       if (assumed === undefined) return undefined;
@@ -73,6 +84,8 @@ function hintFor({ code }: ContenderError, { route, assumed, proves, past }: Ask
     case "CONFLICT":
       return `look again: contender route get ${route} and contender route history ${route} show what is there now`;
     case "ROUTE_UNKNOWN":
+      if (ofRoute && !message.includes("no route was ever named"))
+        return `contender route history ${route} shows its changes with their revisions`;
       if (past) return `contender route history ${route} shows since when there is one`;
       return "contender route list shows which there are";
     case "FORBIDDEN":

@@ -27,7 +27,7 @@ export const controlSettingsTable = {
     env: "CONTENDER_CONTROL_HTTP",
     default: "127.0.0.1:7411",
     placeholder: "ADDRESS",
-    doc: "The HTTP port, with TLS where the other has it: /metrics, /healthz, /readyz.",
+    doc: "The HTTP port, with TLS where the other has it: /metrics, /healthz, /readyz, and /v1/routes, which sidecars poll by CONTENDER_CONFIG=http://HOST:PORT/v1/routes.",
     read: tcp(readListenAddress),
   }),
   store: setting<StoreLocation | undefined>({

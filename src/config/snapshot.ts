@@ -12,6 +12,9 @@ export type Loaded = Parsed<Snapshot> & { readonly warnings: readonly Problem[] 
 /** Turns a path within one route into a problem that says where. */
 export type Locate = (path: readonly (string | number)[], message: string) => Problem;
 
+/** Of routes in one sentence. */
+const mostNamed = 8;
+
 export interface Candidate {
   readonly route: RouteSpec;
   readonly locate: Locate;
@@ -62,12 +65,11 @@ function reportOverlaps(candidates: readonly Candidate[], problems: Problem[]): 
     for (const { route: other } of candidates.slice(0, index)) {
       const shared = overlap(route, other);
       if (shared === undefined) continue;
-      problems.push(
-        locate(
-          ["spec", "match"],
-          `the route ${JSON.stringify(other.name)} matches ${shared} too: a call fits one route`,
-        ),
-      );
+      const both = `the routes ${namesOf([other, route])} both match ${shared}`;
+      const what = shared.startsWith("every")
+        ? `write in one of them which models it is for, such as match: { models: [${JSON.stringify(route.name)}] }`
+        : "name it in one of them alone";
+      problems.push(locate(["spec", "match"], `${both}, and a call fits one route: ${what}`));
     }
   });
 }
@@ -100,14 +102,23 @@ function reportDefaults(candidates: readonly Candidate[], problems: Problem[], w
     return;
   }
   const marked = candidates.filter(({ route }) => route.default);
-  for (const { locate } of marked.slice(1)) {
-    const first = JSON.stringify(marked[0]?.route.name);
-    problems.push(locate(["spec", "default"], `the route ${first} is the default already: want one default route`));
+  const [first, ...more] = marked;
+  for (const { locate, route } of more) {
+    const message = `the routes ${namesOf([(first ?? only).route, route])} are both the default: write "default: true" in one of them alone`;
+    problems.push(locate(["spec", "default"], message));
   }
-  if (marked.length === 0) {
-    const message = `none of ${candidates.length} routes is the default: write "default: true" in the one whose champion takes health, reflection and unknown models`;
+  if (first === undefined) {
+    const names = namesOf(candidates.map(({ route }) => route));
+    const message = `none of the routes ${names} is the default: write "default: true" under "spec" of the one whose champion takes health, reflection and unknown models`;
     problems.push(only.locate(["spec", "default"], message));
   }
+}
+
+/** `"a", "b" and "c"`; of very many as many as a line holds. */
+function namesOf(routes: readonly RouteSpec[]): string {
+  const names = routes.slice(0, mostNamed).map(({ name }) => JSON.stringify(name));
+  const last = routes.length > mostNamed ? `${routes.length - mostNamed} more` : names.pop();
+  return names.length === 0 ? String(last) : `${names.join(", ")} and ${last}`;
 }
 
 function freeze<T>(value: T): T {

@@ -3,6 +3,7 @@ import type { handleUnaryCall, ServerUnaryCall } from "@grpc/grpc-js";
 import { type DurationMessage, durationMessage, durationMs, type TimestampMessage } from "../api/messages.ts";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
+import { redactProse } from "../base/redact.ts";
 import { everyNamespace } from "../config/access-document.ts";
 import type { RouteSpec } from "../model/route.ts";
 import { movedSlots } from "../router/moved-slots.ts";
@@ -227,7 +228,8 @@ function unary<Request>(answer: (call: Call<Request>) => Promise<object>): handl
 
 function intentOf(message: IntentMessage | null): Intent {
   return {
-    reason: message?.reason ?? "",
+    // Before it is kept anywhere: history and audit are read by more people than may know a secret.
+    reason: redactProse(message?.reason ?? ""),
     expectedRevision: message?.expectedRevision ?? 0,
     dryRun: message?.dryRun ?? false,
   };

@@ -50,6 +50,9 @@ const mostTries = 10;
 /** Of the history of a route, with one change. */
 const mostForgotten = 2;
 
+/** Of the changes of a route, to who names one that there is not. */
+const mostTold = 10;
+
 /** The count of changes goes with every commit. */
 const headBytes = 64;
 
@@ -123,8 +126,9 @@ export class Administration {
     }
     const wanted = records.find((record) => record.revision === revision);
     if (wanted !== undefined) return { text: wanted.text, table: undefined, latest };
-    const there = records.slice(0, 10).map((record) => record.revision);
-    const text = `${JSON.stringify(name)} has no change ${revision}; the latest are ${there.join(", ")}`;
+    const there = records.slice(0, mostTold).map((record) => record.revision);
+    const such = records.length > mostTold ? `the latest are ${there.join(", ")}` : `there is ${there.join(", ")}`;
+    const text = `${JSON.stringify(name)} has no change of revision ${revision}, ${such}`;
     throw new ContenderError("ROUTE_UNKNOWN", text);
   }
 

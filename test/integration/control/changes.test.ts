@@ -269,12 +269,28 @@ describe("a config service", () => {
       () => assert.fail(),
       (error) => error,
     );
-    assert.match(reason.details, /the route "fraud" matches the model "fraud" too/);
+    assert.match(
+      reason.details,
+      /the routes "fraud" and "twin" both match the model "fraud", .*: name it in one of them alone/,
+    );
     await apply([twin("selector: { namespace: shop }")]);
     const shop = await control.watch({ instance: "s", namespace: "shop" }).snapshot();
     assert.deepEqual(
       shop.snapshot?.routes.map(({ name }) => name),
       ["twin"],
+    );
+  });
+
+  it("keeps of a reason what is no credential", async () => {
+    await apply([document()], { reason: "v42 is good, by --token 0123456789abcdef" });
+    const { entries } = await control.call<{ entries: { author: { reason: string } }[] }>(
+      "AdminService",
+      "GetHistory",
+      { name: "fraud" },
+    );
+    assert.deepEqual(
+      entries.map(({ author }) => author.reason),
+      ["v42 is good, by --token [redacted]"],
     );
   });
 

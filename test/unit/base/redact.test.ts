@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isSecretHeader, isSecretName, redact, redactText } from "../../../src/base/redact.ts";
+import { isSecretHeader, isSecretName, redact, redactProse, redactText } from "../../../src/base/redact.ts";
 
 describe("secret names", () => {
   for (const name of [
@@ -106,4 +106,34 @@ describe("redacting a text", () => {
     redactText(long);
     assert.ok(performance.now() - before < 2_000);
   });
+});
+
+describe("redacting what a person has written", () => {
+  const jwt = `eyJhbGciOiJIUzI1NiJ9.${"e30".repeat(4)}.c2ln`;
+  for (const [text, left] of [
+    ["password: hunter2", "password: [redacted]"],
+    ["the password is new", "the password is new"],
+    ["DB_PASSWORD=hunter2, and v42", "DB_PASSWORD=[redacted], and v42"],
+    ['{"api-key": "abc def"}', '{"api-key": [redacted]}'],
+    ["ran curl --token abc123 again", "ran curl --token [redacted] again"],
+    ["the token expired", "the token expired"],
+    ["Authorization: Bearer abcdefgh", "Authorization: [redacted] [redacted]"],
+    [`by ${jwt}, see`, "by [redacted], see"],
+    [`by ghp_${"a".repeat(36)}`, "by [redacted]"],
+    ["AKIAIOSFODNN7EXAMPLE leaked", "[redacted] leaked"],
+    ["-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY----- x", "[redacted] x"],
+    ["see https://ana:pw@x/y?sig=abc", "see https://[redacted]@x/y?sig=[redacted]"],
+    ["weights: v41=90, key: metadata:x-user-id", "weights: v41=90, key: metadata:x-user-id"],
+    ["v42 is good: p99=12ms, ticket OPS-17", "v42 is good: p99=12ms, ticket OPS-17"],
+  ] as const) {
+    it(`leaves of ${JSON.stringify(text)} ${JSON.stringify(left)}`, () => assert.equal(redactProse(text), left));
+  }
+
+  for (const part of ["a", "eyJ-", "token ", "a.b-", '"', " token='", "--", "-----BEGIN PRIVATE KEY-----"]) {
+    it(`takes time in proportion to the text, ${JSON.stringify(part)} over and over`, () => {
+      const beganMs = performance.now();
+      redactProse(part.repeat(100_000));
+      assert.ok(performance.now() - beganMs < 1_000);
+    });
+  }
 });

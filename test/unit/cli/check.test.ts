@@ -64,7 +64,7 @@ ${path}: 3 problems
     assert.equal((await contender(["check", ...both])).code, 0);
     const { code, err } = await contender(["check", "--together", ...both]);
     assert.equal(code, 64);
-    assert.match(err, /none of 2 routes is the default/);
+    assert.match(err, /none of the routes "a" and "b" is the default/);
   });
 
   it("reads standard input for -", async () => {

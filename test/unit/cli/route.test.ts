@@ -178,6 +178,15 @@ describe("contender route weights", () => {
 });
 
 describe("contender route undo and delete", () => {
+  it("points to the history of a route that has no such change, and to the list where there is no such route", async () => {
+    const undo = (text: string) => () => Promise.reject(new ContenderError("ROUTE_UNKNOWN", text));
+    const line = ["route", "undo", "fraud", "--to", "99"];
+    const none = await asked(line, { undo: undo('"fraud" has no change of revision 99, there is 2, 1') });
+    assert.match(none.err, /there is 2, 1\ncontender route history fraud shows its changes/);
+    const never = await asked(line, { undo: undo('no route was ever named "fraud"') });
+    assert.match(never.err, /\ncontender route list shows which there are/);
+  });
+
   it("put back what was before the last change, or at a revision", async () => {
     const undo = () => Promise.resolve(changed({ kind: "undone" }));
     const { out, service } = await asked(["route", "undo", "fraud"], { undo });

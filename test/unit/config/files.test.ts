@@ -113,8 +113,8 @@ describe("route files", () => {
   it("judges routes of several files together", () => {
     const problems = problemsOf(load(lone("a", plain), lone("b", plain)));
     assert.deepEqual(problems.map(problemLine), [
-      '1.yaml:4: spec.match: the route "a" matches every model too: a call fits one route',
-      '0.yaml:4: spec.default: none of 2 routes is the default: write "default: true" in the one whose champion takes health, reflection and unknown models',
+      '1.yaml:4: spec.match: the routes "a" and "b" both match every model, and a call fits one route: write in one of them which models it is for, such as match: { models: ["b"] }',
+      '0.yaml:4: spec.default: none of the routes "a" and "b" is the default: write "default: true" under "spec" of the one whose champion takes health, reflection and unknown models',
     ]);
   });
 
