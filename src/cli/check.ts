@@ -14,6 +14,7 @@ import { planSnapshot } from "../plan/plan.ts";
 import { examples, paragraphs } from "./help-text.ts";
 import type { Io } from "./io.ts";
 import { percent } from "./percent.ts";
+import { warnOfUnknownSettings } from "./unknown-settings.ts";
 
 /** What problems call standard input. */
 const stdin = "stdin";
@@ -30,7 +31,7 @@ export function checkCommand(io: Io, finish: (code: number) => void): Command {
       paragraphs(`Validates route files. Each FILE, and each directory of them, is judged as the whole of what a sidecar is given.
 
 Prints "ok" and one line per route, or every problem as FILE:LINE: PATH: MESSAGE on standard error, where warnings go
-too. Exits with 0 where all is well and ${errorTable.CONFIG_INVALID.exitCode} where there is any problem; warnings change nothing.`),
+too, also of a variable CONTENDER_… that nothing reads. Exits with 0 where all is well and ${errorTable.CONFIG_INVALID.exitCode} where there is any problem; warnings change nothing.`),
     )
     .argument("<FILE...>", 'route files or directories; "-" is standard input')
     .option("--together", "judge all of them as one set of routes")
@@ -44,6 +45,7 @@ too. Exits with 0 where all is well and ${errorTable.CONFIG_INVALID.exitCode} wh
       ),
     )
     .action(async (files: string[], options: { together?: true; json?: true }) => {
+      warnOfUnknownSettings(io);
       const verdicts = await judge(files, options.together === true, io);
       if (options.json === true) io.out(`${JSON.stringify(asJson(verdicts), null, 2)}\n`);
       else print(verdicts, io);

@@ -24,9 +24,9 @@ SIGTERM ends it: streams are told to go elsewhere, and a leader hands over.`),
         ["on one machine", "contender control --store dir:/var/lib/contender"],
         [
           "one of several replicas, with TLS",
-          `contender control --store etcd:http://10.0.0.1:2379,http://10.0.0.2:2379 --control-listen 0.0.0.0:7410 \\
-    --control-advertise 10.0.1.7:7410 --control-tls-cert tls.crt --control-tls-key tls.key \\
-    --control-tls-client-ca ca.crt --access access.yaml`,
+          `contender control --store etcd:http://10.0.0.1:2379,http://10.0.0.2:2379 \\
+    --control-listen 0.0.0.0:7410 --control-advertise 10.0.1.7:7410 --control-tls-cert tls.crt \\
+    --control-tls-key tls.key --control-tls-client-ca ca.crt --access access.yaml`,
         ],
       ),
     );

@@ -7,6 +7,7 @@ import { timeoutOption } from "./arguments.ts";
 import type { Handlers } from "./handlers.ts";
 import { examples, paragraphs } from "./help-text.ts";
 import type { Io } from "./io.ts";
+import { warnOfUnknownSettings } from "./unknown-settings.ts";
 
 export function drainCommand(handlers: Handlers, io: Io, finish: (code: number) => void): Command {
   return new Command("drain")
@@ -28,6 +29,7 @@ replica or to the next process, so there is nothing to begin before.`),
       ),
     )
     .action(async (options: { admin?: string; timeout: number }) => {
+      warnOfUnknownSettings(io);
       const address = adminAddress(options.admin, io.env);
       const { status, body } = await handlers.askAdmin(address, "POST", "/drain", options.timeout);
       if (status < 200 || status > 299) {

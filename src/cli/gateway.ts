@@ -16,7 +16,7 @@ It has the sidecar's settings but for --local: there is no model server beside i
 it needs routes, by --control, --config or --champion. Every flag has a variable in the environment, which the flag overrides.
 Several replicas with the same routes give each user the same variant.`),
     )
-    .addHelpText("after", `${limitsText()}\n`)
+    .addHelpText("after", ({ command: asked }) => limitsText(asked))
     .addHelpText(
       "after",
       examples(
@@ -24,7 +24,8 @@ Several replicas with the same routes give each user the same variant.`),
         ["routes of a mounted ConfigMap", "contender gateway --config /etc/contender/routes"],
         [
           "one route, between two Services",
-          "contender gateway --champion v41=fraud-v41.ml:8500 --challengers v42=fraud-v42.ml:8500 --weights v41=90,v42=10",
+          `contender gateway --champion v41=fraud-v41.ml:8500 --challengers v42=fraud-v42.ml:8500 \\
+    --weights v41=90,v42=10`,
         ],
       ),
     );

@@ -6,6 +6,7 @@ import { timeoutOption } from "./arguments.ts";
 import type { Handlers } from "./handlers.ts";
 import { examples } from "./help-text.ts";
 import type { Io } from "./io.ts";
+import { warnOfUnknownSettings } from "./unknown-settings.ts";
 
 /** Docker knows 0 and 1 only: https://docs.docker.com/reference/dockerfile/#healthcheck */
 const unhealthy = 1;
@@ -34,6 +35,8 @@ export function healthcheckCommand(handlers: Handlers, io: Io, finish: (code: nu
         io.out(`${formatAddress(address)}${path} ${status} ${body.trim().slice(0, 200)}\n`);
         finish(status === 200 ? 0 : unhealthy);
       } catch (reason) {
+        // A probe that succeeds has nothing to say; one that fails may have asked at the wrong place.
+        warnOfUnknownSettings(io);
         io.err(`${reason instanceof Error ? reason.message : String(reason)}\n`);
         finish(unhealthy);
       }

@@ -1,5 +1,5 @@
 /** `contender init`: from a running model server to a route file. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { formatAddress, readAddress } from "../base/address.ts";
 import { routeName, timeoutOption, wholeNumber } from "./arguments.ts";
 import type { Handlers } from "./handlers.ts";
@@ -32,7 +32,12 @@ standard error and the result to standard output; with --output - the route alon
 where the route is written.`),
     )
     .argument("<ADDRESS>", "HOST:PORT, or unix:/PATH, of the model server's gRPC port, without TLS", address)
-    .option("-o, --output <FILE>", 'where the route file goes; "-" is standard output', "route.yaml")
+    .addOption(
+      new Option("-o, --output <FILE>", 'where the route file goes; "-" is standard output').default(
+        "route.yaml",
+        "route.yaml",
+      ),
+    )
     .option("--force", "replace FILE where it is there already")
     .option("--route <NAME>", "name of the route (default: the model's)", routeName)
     .option("--model <NAME>", "which model, where the server has several or can't list them")

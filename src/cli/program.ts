@@ -13,7 +13,7 @@ import { fleetCommand } from "./fleet.ts";
 import { gatewayCommand } from "./gateway.ts";
 import type { Handlers } from "./handlers.ts";
 import { healthcheckCommand } from "./healthcheck.ts";
-import { examples } from "./help-text.ts";
+import { examples, helpWidth, narrowestText } from "./help-text.ts";
 import { initCommand } from "./init.ts";
 import type { Io } from "./io.ts";
 import { routeCommand } from "./route.ts";
@@ -83,6 +83,7 @@ export function buildProgram(handlers: Handlers, io: Io, finish: (code: number) 
 function settle(command: Command, path: string, io: Io): void {
   command
     .exitOverride()
+    .configureHelp({ helpWidth: helpWidth(io.columns), minWidthToWrap: narrowestText })
     .showHelpAfterError(`(${path} --help tells more)`)
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
   for (const each of command.commands) settle(each, `${path} ${each.name()}`, io);

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { limitSettings } from "../config/limits.ts";
 import { type ProxyRole, parseSettings, settingsOf } from "../config/settings.ts";
 import type { Handlers } from "./handlers.ts";
-import { examples, paragraphs } from "./help-text.ts";
+import { examples, helpList, paragraphs } from "./help-text.ts";
 import type { Io } from "./io.ts";
 import { addFlags, goodSettings, overlaid } from "./setting-flags.ts";
 
@@ -19,14 +19,15 @@ Every flag has a variable in the environment, which the flag overrides. Routes c
 or from route files, an HTTP server or etcd (--config), for any number; not from both. Without any, all calls go to --local.
 A config service (--control) goes before both, which serve until it has given routes.`),
     )
-    .addHelpText("after", `${limitsText()}\n`)
+    .addHelpText("after", ({ command: asked }) => limitsText(asked))
     .addHelpText(
       "after",
       examples(
         [
           "nine calls in ten to the champion, one to v2, by user; v3 gets copies of a quarter",
-          `contender sidecar --champion 127.0.0.1:8500 --challengers v2=127.0.0.1:8501 --weights champion=90,v2=10 \\
-    --shadows v3=127.0.0.1:8502@25% --key metadata:x-user-id --score 'scores[1]' --route fraud`,
+          `contender sidecar --champion 127.0.0.1:8500 --challengers v2=127.0.0.1:8501 \\
+    --weights champion=90,v2=10 --shadows v3=127.0.0.1:8502@25% --key metadata:x-user-id \\
+    --score 'scores[1]' --route fraud`,
         ],
         ["routes of a mounted ConfigMap, watched", "contender sidecar --config /etc/contender/routes"],
         ["on two cores", "contender sidecar --workers 2"],
@@ -49,8 +50,10 @@ export function runsProxy(
   });
 }
 
-export function limitsText(): string {
-  const width = Math.max(...limitSettings.map(({ env }) => env.length)) + 2;
-  const lines = limitSettings.map((limit) => `  ${limit.env.padEnd(width)}${limit.doc} (default ${limit.default})`);
-  return ["", "Limits, by the environment only:", ...lines].join("\n");
+/** Asked for when help is printed, since its width is known only then. */
+export function limitsText(command: Command): string {
+  const items = limitSettings.map(
+    ({ env, doc, default: byDefault }) => [env, `${doc} (default ${byDefault})`] as const,
+  );
+  return helpList(command, "Limits, by the environment only:", items);
 }

@@ -15,6 +15,13 @@ const route = (name: string) =>
   `apiVersion: contender.dev/v1alpha1\nkind: ModelRoute\nmetadata: { name: ${name} }\nspec: { match: { models: [${name}] }, variants: { v1: { address: local } }, champion: v1 }\n`;
 
 describe("contender check", () => {
+  it("warns of a variable that nothing reads, with the nearest one, and judges all the same", async () => {
+    const env = { CONTENDER_LOCL: "10.0.0.1:1", CONTENDER_STORE: "dir:x", CONTENDER_SERVICE_HOST: "10.0.0.9" };
+    const { code, err } = await contender(["check", "-"], { stdin: route("fraud"), env });
+    assert.equal(code, 0);
+    assert.equal(err, "warning: CONTENDER_LOCL: unknown setting, the nearest is CONTENDER_LOCAL\n");
+  });
+
   const folder = mkdtempSync(join(tmpdir(), "contender-"));
   const put = (name: string, text: string) => {
     writeFileSync(join(folder, name), text);

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { readDurationMs } from "../../../src/base/duration.ts";
 import { ContenderError } from "../../../src/base/errors.ts";
+import type { Handlers } from "../../../src/cli/handlers.ts";
+import type { Io } from "../../../src/cli/io.ts";
+import { buildProgram } from "../../../src/cli/program.ts";
 import type { Settings } from "../../../src/config/settings.ts";
 import { demoDefaults } from "../../../src/demo/options.ts";
 import { contender } from "../../support/cli.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 
 const commands = [
   "sidecar",
@@ -52,6 +56,33 @@ describe("contender", () => {
     });
   }
 
+  const handlers = { version: "1.2.3", demo: { defaults: demoDefaults } } as Handlers;
+  const program = buildProgram(handlers, { clock: new ManualClock() } as unknown as Io, () => undefined);
+
+  for (const path of [...commands, "route", ...routeCommands.map((each) => `route ${each}`)]) {
+    it(`breaks the help of ${path} to the width of the terminal, and never beyond 100 columns`, async () => {
+      const widest = async (columns: number | undefined): Promise<string> => {
+        const { out } = await contender([...path.split(" "), "--help"], columns === undefined ? {} : { columns });
+        // What is to be typed is not broken.
+        const text = columns === 80 ? out.split("\nExamples:\n")[0] : out;
+        return (text ?? "").split("\n").reduce((a, b) => (b.length > a.length ? b : a));
+      };
+      for (const columns of [undefined, 300]) assert.ok((await widest(columns)).length <= 100, await widest(columns));
+      assert.ok((await widest(80)).length <= 80, await widest(80));
+    });
+
+    it(`shows the defaults of ${path} as its flags take them`, () => {
+      const command = path
+        .split(" ")
+        .reduce((above, name) => above.commands.find((each) => each.name() === name) ?? above, program);
+      const withDefault = command.options.filter(({ defaultValue }) => defaultValue !== undefined);
+      for (const { long, defaultValue, defaultValueDescription, parseArg } of withDefault) {
+        const shown = defaultValueDescription ?? JSON.stringify(defaultValue);
+        assert.deepEqual(parseArg?.(shown, undefined) ?? shown, defaultValue, `${long}: ${shown}`);
+      }
+    });
+  }
+
   for (const name of ["init", "drain", "healthcheck"]) {
     it(`shows the default of ${name}'s --timeout as the flag takes it`, async () => {
       const { out } = await contender([name, "--help"]);
@@ -92,6 +123,34 @@ describe("contender", () => {
   it("ends with what a handler returns", async () => {
     const sidecar = () => Promise.resolve(69);
     assert.equal((await contender(["sidecar"], { handlers: { sidecar } })).code, 69);
+  });
+});
+
+describe("contender drain", () => {
+  it("warns of a variable that nothing reads, and drains all the same", async () => {
+    const askAdmin = () => Promise.resolve({ status: 202, body: "draining" });
+    const env = { CONTENDER_ADMN: "127.0.0.1:1" };
+    const { code, out, err } = await contender(["drain"], { env, handlers: { askAdmin } });
+    assert.deepEqual([code, out], [0, "draining\n"]);
+    assert.equal(err, "warning: CONTENDER_ADMN: unknown setting, the nearest is CONTENDER_ADMIN\n");
+  });
+});
+
+describe("contender healthcheck", () => {
+  const env = { CONTENDER_ADMN: "127.0.0.1:1" };
+
+  it("warns of a variable that nothing reads where it fails, and says nothing where it succeeds", async () => {
+    const well = await contender(["healthcheck"], {
+      env,
+      handlers: { askAdmin: () => Promise.resolve({ status: 200, body: "ok" }) },
+    });
+    assert.deepEqual([well.code, well.err], [0, ""]);
+    const bad = await contender(["healthcheck"], {
+      env,
+      handlers: { askAdmin: () => Promise.reject(new Error("nobody is there")) },
+    });
+    assert.equal(bad.code, 1);
+    assert.match(bad.err, /^warning: CONTENDER_ADMN: .* CONTENDER_ADMIN\nnobody is there\n$/);
   });
 });
 
