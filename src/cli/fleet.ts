@@ -16,7 +16,8 @@ export function fleetCommand(handlers: Handlers, io: Io, finish: (code: number) 
     .summary("every sidecar of the config service: what it has applied, and why not")
     .description(
       paragraphs(`Lists the sidecars that the config service knows: current, where what applies to it is in force there; pending, where it has
-not answered yet; rejected, with every problem that it found; gone, where it is not connected, which is remembered for an hour.
+not answered yet; rejected, with every problem that it found; gone, where it is not connected, which is remembered for an hour, or until its pod has started anew; unrouted, where no route is
+for it. Sidecars that poll the service by HTTP (CONTENDER_CONFIG) tell it nothing of themselves, and are not among them.
 The revision is that of the store which it has applied; 0 is none of this store.`),
     )
     .option("--route <NAME>", "only sidecars that this route is for")
@@ -44,21 +45,36 @@ The revision is that of the store which it has applied; 0 is none of this store.
       route,
     );
     if (json === true) printJson({ revision, sidecars: sidecars.map(sidecarJson) }, io);
-    else print(sidecars, revision, io);
+    else print(sidecars, revision, route, io);
     finish(0);
   });
 }
 
-function print(sidecars: readonly SidecarStatus[], revision: number, io: Io): void {
-  if (sidecars.length > 0) io.out(fleetText(sidecars, io.columns));
-  for (const sidecar of sidecars) for (const line of troubles(sidecar)) io.out(`${plain(line)}\n`);
+function print(sidecars: readonly SidecarStatus[], revision: number, route: string, io: Io): void {
+  const nameOf = namesFor(sidecars);
+  if (sidecars.length > 0) io.out(fleetText(sidecars, nameOf, io.columns));
+  else if (route === "") io.err("no sidecar follows this service yet: those with CONTENDER_CONTROL=HOST:PORT do\n");
+  for (const sidecar of sidecars) for (const line of troubles(sidecar, nameOf(sidecar))) io.out(`${plain(line)}\n`);
   const counts = Map.groupBy(sidecars, ({ state }) => state);
   const parts = [...counts].map(([state, list]) => `${list.length} ${state}`);
   const count = `${sidecars.length} ${sidecars.length === 1 ? "sidecar" : "sidecars"}`;
   io.out(`${count}${parts.length === 0 ? "" : `: ${parts.join(", ")}`}; the store is at revision ${revision}\n`);
 }
 
-function fleetText(sidecars: readonly SidecarStatus[], width: number | undefined): string {
+/** Several on one machine have its name, and are told apart by their processes. */
+function namesFor(sidecars: readonly SidecarStatus[]): (sidecar: SidecarStatus) => string {
+  const alike = Map.groupBy(sidecars, sidecarName);
+  return (sidecar) => {
+    const name = sidecarName(sidecar);
+    return (alike.get(name) ?? []).length > 1 ? `${name} (${sidecar.instance})` : name;
+  };
+}
+
+function fleetText(
+  sidecars: readonly SidecarStatus[],
+  nameOf: (sidecar: SidecarStatus) => string,
+  width: number | undefined,
+): string {
   const columns = [
     { head: "state" },
     { head: "sidecar" },
@@ -69,7 +85,7 @@ function fleetText(sidecars: readonly SidecarStatus[], width: number | undefined
   ] as const;
   const rows = sidecars.map((sidecar) => [
     sidecar.state,
-    sidecarName(sidecar),
+    nameOf(sidecar),
     String(sidecar.revision),
     sidecar.release,
     timeText(sidecar.lastSeenMs) ?? "",
@@ -78,8 +94,7 @@ function fleetText(sidecars: readonly SidecarStatus[], width: number | undefined
   return table(columns, rows, width);
 }
 
-function troubles(sidecar: SidecarStatus): string[] {
-  const name = sidecarName(sidecar);
+function troubles(sidecar: SidecarStatus, name: string): string[] {
   const problems = sidecar.state === "rejected" ? sidecar.problems.map(problemLine) : [];
   return [
     ...problems.map((line) => `${name} rejected: ${line}`),

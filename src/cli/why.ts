@@ -33,6 +33,9 @@ interface WhyOptions {
   readonly json?: true;
 }
 
+const jsonFields =
+  "print {key, at, version, source, route, variant, role, reason, assignment, salt, slot, champion, weights: {VARIANT: share}, shares: {VARIANT: share}, shadows: [VARIANT]}: weights are those of the document and shares those of the table, 0 to 1; variant, role and slot are null where each call is drawn anew, at is null without --at";
+
 /** A sidecar on the same machine answers in milliseconds. */
 const adminTimeoutMs = 5_000;
 
@@ -53,7 +56,7 @@ where CONTENDER_CONTROL or --control names it, and knows what was in force at an
         .argParser(instant(io))
         .conflicts(["file", "admin"]),
     )
-    .option("--json", "print one JSON document");
+    .option("--json", jsonFields);
   return addServiceFlags(command)
     .addHelpText(
       "after",
@@ -76,7 +79,7 @@ where CONTENDER_CONTROL or --control names it, and knows what was in force at an
         throw new ContenderError("ROUTE_UNKNOWN", text);
       }
       const explanation = handlers.explain(route, options.key);
-      if (options.json === true) io.out(`${JSON.stringify(asJson(options.key, snapshot, explanation), null, 2)}\n`);
+      if (options.json === true) io.out(`${JSON.stringify(asJson(options, snapshot, explanation), null, 2)}\n`);
       else io.out(asText(options.key, snapshot, explanation));
       finish(0);
     });
@@ -153,8 +156,8 @@ function good(loaded: Loaded): Snapshot {
 }
 
 function asText(key: string, { version, source }: Snapshot, explanation: Explanation): string {
-  const { route, assignment, salt, champion, reason, variant, slot, weights, shares, shadows } = explanation;
-  const role = variant === champion ? "champion" : "challenger";
+  const { route, assignment, salt, reason, variant, slot, weights, shares, shadows } = explanation;
+  const role = roleOf(explanation);
   const rows: [string, string][] = [
     ["route", `${route} (version ${version}, ${source})`],
     ["key", JSON.stringify(key)],
@@ -174,6 +177,21 @@ function shareList(shares: Readonly<Record<string, number>>): string {
     .join(", ");
 }
 
-function asJson(key: string, { version, source }: Snapshot, explanation: Explanation): object {
-  return { key, version, source, ...explanation, variant: explanation.variant ?? null, slot: explanation.slot ?? null };
+function roleOf({ variant, champion }: Explanation): string | null {
+  if (variant === undefined) return null;
+  return variant === champion ? "champion" : "challenger";
+}
+
+function asJson({ key, at }: WhyOptions, { version, source }: Snapshot, explanation: Explanation): object {
+  const { variant, slot } = explanation;
+  return {
+    key,
+    at: at === undefined ? null : formatInstant(at),
+    version,
+    source,
+    ...explanation,
+    variant: variant ?? null,
+    role: roleOf(explanation),
+    slot: slot ?? null,
+  };
 }

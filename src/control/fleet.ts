@@ -2,7 +2,8 @@
  * Every sidecar that this service knows of: those connected to it, those connected to other replicas, and those that are gone.
  *
  * A sidecar is a process; a pod that starts anew is another one, and the one before is gone. Gone ones are remembered for a while, since
- * "who has not applied it" is asked just then, and in numbers that no storm of restarts can raise without bound.
+ * "who has not applied it" is asked just then, and in numbers that no storm of restarts can raise without bound. One whose pod has started
+ * anew is shown no more: it is the new process that has applied a change, or not.
  */
 import { parseVersion } from "../api/version.ts";
 import type { Clock } from "../base/clock.ts";
@@ -44,6 +45,8 @@ export interface FleetPorts {
 
 /** How long a sidecar that is gone is shown, and its place among the first is kept for it: a pod restarts within it. */
 export const goneMs = { shown: 3_600_000, placeKept: 60_000 } as const;
+/** Clocks of two machines differ by less, where anybody looks after them. */
+const skewMs = 5_000;
 /** Of those that are gone. */
 const mostGone = 20_000;
 /** Within it every sidecar that is there comes back to a service that has started anew: see `sync/backoff.ts`. */
@@ -56,6 +59,8 @@ const wakeMs = 25;
 export class Fleet {
   readonly #ports: FleetPorts;
   readonly #sidecars = new Map<string, SidecarInfo>();
+  /** Processes of each pod. */
+  readonly #places = new Map<string, Set<string>>();
   /** Those of them that are gone, by when they went. */
   readonly #gone = new Set<string>();
   /** Which replica has told of a sidecar last, "" for us. */
@@ -99,7 +104,9 @@ export class Fleet {
       return;
     }
     if (gone && elsewhere) return;
+    if (before !== undefined && podOf(before) !== podOf(sidecar)) this.#leave(before);
     this.#sidecars.set(instance, sidecar);
+    this.#stand(sidecar);
     this.#gone.delete(instance);
     if (gone) this.#gone.add(instance);
     if (via === undefined) this.#ports.news(sidecar);
@@ -142,7 +149,7 @@ export class Fleet {
     const id = this.#ports.storeId();
     const now = this.#ports.clock.wallMs();
     for (const sidecar of this.#sidecars.values()) {
-      if (sidecar.state === "gone" && now - sidecar.lastSeenMs >= goneMs.shown) continue;
+      if (sidecar.state === "gone" && (now - sidecar.lastSeenMs >= goneMs.shown || this.#isReplaced(sidecar))) continue;
       const lastSeenMs = Math.max(sidecar.lastSeenMs, this.#heardMs.get(sidecar.instance) ?? 0);
       yield { ...sidecar, lastSeenMs, revision: revisionOf(sidecar.version, id) };
     }
@@ -255,6 +262,33 @@ export class Fleet {
     return new Set(there.flatMap(({ labels, instance }) => (chosen.has(labels.pod ?? instance) ? [instance] : [])));
   }
 
+  /**
+   * Whether its pod has started anew since: then its word is the last one's no more. Two that ran beside each other under one name, as
+   * on a developer's machine, don't replace each other.
+   */
+  #isReplaced({ instance, startedAtMs, lastSeenMs, ...sidecar }: SidecarInfo): boolean {
+    for (const other of this.#places.get(podOf(sidecar) ?? "") ?? []) {
+      const began = this.#sidecars.get(other)?.startedAtMs ?? 0;
+      if (other !== instance && began > startedAtMs && began >= lastSeenMs - skewMs) return true;
+    }
+    return false;
+  }
+
+  #stand(sidecar: SidecarInfo): void {
+    const pod = podOf(sidecar);
+    if (pod === undefined) return;
+    const there = this.#places.get(pod);
+    if (there === undefined) this.#places.set(pod, new Set([sidecar.instance]));
+    else there.add(sidecar.instance);
+  }
+
+  #leave(sidecar: SidecarInfo): void {
+    const pod = podOf(sidecar) ?? "";
+    const there = this.#places.get(pod);
+    there?.delete(sidecar.instance);
+    if (there?.size === 0) this.#places.delete(pod);
+  }
+
   /** A place that was kept for one that is gone is given to the next one. */
   #giveUp(): void {
     if (this.#first.size === 0) return;
@@ -278,6 +312,8 @@ export class Fleet {
       const [oldest] = this.#gone;
       if (oldest === undefined) return;
       this.#gone.delete(oldest);
+      const forgotten = this.#sidecars.get(oldest);
+      if (forgotten !== undefined) this.#leave(forgotten);
       this.#sidecars.delete(oldest);
       this.#via.delete(oldest);
       this.#heardMs.delete(oldest);
@@ -292,6 +328,11 @@ export const hasRefused = ({ state, refused }: SidecarInfo, revision: number, st
 function revisionOf(version: string, storeId: string): number {
   const parsed = parseVersion(version);
   return parsed?.store === storeId ? parsed.revision : 0;
+}
+
+/** Names of pods are their namespace's. */
+function podOf({ labels: { namespace = "", workload = "", pod } }: Pick<SidecarInfo, "labels">): string | undefined {
+  return pod === undefined ? undefined : [namespace, workload, pod].join("\0");
 }
 
 function byPlace(a: SidecarInfo, b: SidecarInfo): number {

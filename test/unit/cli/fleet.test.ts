@@ -46,6 +46,18 @@ ml/fraud/fraud-2 is not given loans: it lacks md5-100, ttl
     assert.deepEqual(service.asked, [["sidecars", { route: "", waitForRevision: 0, waitAtMostMs: 0 }]]);
   });
 
+  it("tells several of one name apart by their processes", async () => {
+    const { out } = await asked([], [sidecar(), sidecar({ instance: "i-2", state: "unrouted" })]);
+    assert.match(out, /^current {3}ml\/fraud\/fraud-0 \(i-1\) /m);
+    assert.match(out, /^ml\/fraud\/fraud-0 \(i-2\) unrouted: /m);
+  });
+
+  it("says what makes a sidecar follow, where none does", async () => {
+    const { code, out, err } = await asked([], []);
+    assert.deepEqual([code, out], [0, "0 sidecars; the store is at revision 12\n"]);
+    assert.match(err, /^no sidecar follows this service yet: .*CONTENDER_CONTROL=HOST:PORT/);
+  });
+
   it("asks for those of a route", async () => {
     const { out, service } = await asked(["--route", "fraud"], []);
     assert.equal(out, "0 sidecars; the store is at revision 12\n");

@@ -53,6 +53,46 @@ describe("the fleet", () => {
     assert.deepEqual(instances(fleet), []);
   });
 
+  it("shows of a pod that has started anew the new process alone", () => {
+    const { clock, fleet, sidecar } = setUp();
+    const pod = (instance: string, given: Partial<SidecarInfo> = {}) =>
+      sidecar(instance, {
+        labels: { namespace: "ml", workload: "fraud", pod: "fraud-0" },
+        startedAtMs: clock.wallMs(),
+        ...given,
+      });
+    const first = pod("first");
+    fleet.note(first);
+    clock.advance(60_000);
+    const gone: SidecarInfo = { ...first, state: "gone", lastSeenMs: clock.wallMs() };
+    fleet.note(gone);
+    assert.deepEqual(instances(fleet), ["first"]);
+    clock.advance(10_000);
+    const second = pod("second");
+    fleet.note(second);
+    assert.deepEqual(instances(fleet), ["second"]);
+    // Another replica tells late of the one before.
+    fleet.note(gone, "two");
+    assert.deepEqual(instances(fleet), ["second"]);
+    clock.advance(10_000);
+    fleet.note({ ...second, state: "gone", lastSeenMs: clock.wallMs() });
+    assert.deepEqual(instances(fleet), ["second"]);
+    fleet.note(pod("other", { labels: { namespace: "shop", workload: "fraud", pod: "fraud-0" } }));
+    assert.deepEqual(instances(fleet).sort(), ["other", "second"]);
+  });
+
+  it("shows one that is gone beside another that ran at the same time under the same name", () => {
+    const { clock, fleet, sidecar } = setUp();
+    const labels = { namespace: undefined, workload: undefined, pod: "laptop" };
+    const first = sidecar("first", { labels, startedAtMs: clock.wallMs() });
+    fleet.note(first);
+    clock.advance(1_000);
+    fleet.note(sidecar("second", { labels, startedAtMs: clock.wallMs() }));
+    clock.advance(60_000);
+    fleet.note({ ...first, state: "gone", lastSeenMs: clock.wallMs() });
+    assert.deepEqual(instances(fleet), ["first", "second"]);
+  });
+
   it("remembers only so many that are gone, and every one that is there", () => {
     const { fleet, sidecar } = setUp();
     fleet.note(sidecar("there"));
