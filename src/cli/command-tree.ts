@@ -4,8 +4,8 @@ import { controlSettings } from "../config/control-settings.ts";
 import { allSettings } from "../config/settings.ts";
 import { flagOf } from "./setting-flags.ts";
 
-/** What a value is: a path, a route's name, one of some words, or anything. `optional` is anything, or none. */
-export type Value = "file" | "route" | "any" | "optional" | readonly string[];
+/** What a value is: a path, a route's name, weights of its variants, one of some words, or anything. `optional` is anything, or none. */
+export type Value = "file" | "route" | "weights" | "any" | "optional" | readonly string[];
 
 export interface CommandNode {
   /** `contender route apply` */
@@ -60,5 +60,6 @@ function valueOfFlag(option: Option): Value | undefined {
 function valueOfArgument(argument: Argument): Value {
   if (argument.argChoices !== undefined) return argument.argChoices;
   if (argument.name() === "FILE") return "file";
+  if (argument.name() === "WEIGHTS") return "weights";
   return argument.description === "name of the route" ? "route" : "any";
 }

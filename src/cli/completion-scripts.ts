@@ -1,6 +1,9 @@
 /**
  * Scripts by which shells complete the command line. Each holds what there is as tables of its own, so that a key press starts no
- * program; only names of routes are asked for, of a service that is named, for a second at most.
+ * program; only names of routes and of their variants are asked for, of a service that is named, for a second at most.
+ *
+ * In a clone the program is `npx contender`. bash and fish complete that too; bash only where nobody else completes npx. For zsh the help
+ * says how to make a function of it. npx is told not to install anything: at the press of a key nobody can be asked.
  */
 import type { CommandNode, Value } from "./command-tree.ts";
 
@@ -9,6 +12,9 @@ export type Shell = (typeof shells)[number];
 
 /** The line of `contender route list --json` that has a route's name; nothing else in it is called so. */
 const nameLine = `s/^ *"name": "\\([^"]*\\)".*/\\1/p`;
+
+/** Of `contender route get NAME --json`, the same of its variants; they stand there once with a share, and once in the table. */
+const variantLine = `s/^ *"variant": "\\([^"]*\\)".*/\\1/p`;
 
 export function completionScript(shell: Shell, tree: readonly CommandNode[]): string {
   const script = { bash: bashScript, zsh: zshScript, fish: fishScript }[shell];
@@ -55,9 +61,16 @@ ${rows(({ path, values, endless }) =>
   }),
 )}  esac
 }
+# Of a service that is named; the program is what was typed, maybe by npx.
 _contender_routes() {
   [ -n "$CONTENDER_CONTROL" ] || return 0
-  "$1" route list --json --timeout 1s 2>/dev/null | sed -n '${nameLine}'
+  "$@" route list --json --timeout 1s 2>/dev/null </dev/null | sed -n '${nameLine}'
+}
+_contender_variants() {
+  [ -n "$CONTENDER_CONTROL" ] && [ -n "$1" ] || return 0
+  local route="$1"
+  shift
+  "$@" route get "$route" --json --timeout 1s 2>/dev/null </dev/null | sed -n '${variantLine}' | sort -u
 }
 `;
 }
@@ -65,7 +78,9 @@ _contender_routes() {
 function bashScript(tree: readonly CommandNode[]): string {
   return `# Completion of contender for bash: source <(contender completion bash)
 ${shTables(tree)}_contender() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD - 1]}" at=contender place=0 i word REPLY
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD - 1]}" at=contender place=0 first="" i word REPLY
+  local -a program=("\${COMP_WORDS[0]}")
+  if [[ $1 == npx ]]; then program=(npx --no contender); fi
   COMPREPLY=()
   # bash parts words at "=", too.
   if [[ $cur == "=" ]]; then
@@ -77,13 +92,21 @@ ${shTables(tree)}_contender() {
     word="\${COMP_WORDS[i]}"
     if [[ $word == -* && \${COMP_WORDS[i + 1]} == "=" ]]; then
       ((i += 2))
+    elif [[ $word == "=" ]]; then
+      # What follows goes on with the word before.
+      ((place--))
     elif [[ $word == -?* ]]; then
       _contender_takes "$at" "$word"
       if [[ $REPLY == @optional && \${COMP_WORDS[i + 1]} == -* ]]; then REPLY=""; fi
       if [[ -n $REPLY ]]; then ((i++)); fi
     else
       _contender_commands "$at"
-      if [[ " $REPLY " == *" $word "* ]]; then at="$at $word"; else ((place++)); fi
+      if [[ " $REPLY " == *" $word "* ]]; then
+        at="$at $word"
+      else
+        first="\${first:-$word}"
+        ((place++))
+      fi
     fi
   done
   REPLY=""
@@ -97,12 +120,29 @@ ${shTables(tree)}_contender() {
       compopt -o filenames 2>/dev/null
       while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$cur")
       ;;
-    @route) COMPREPLY=($(compgen -W "$(_contender_routes "\${COMP_WORDS[0]}")" -- "$cur")) ;;
+    @route) COMPREPLY=($(compgen -W "$(_contender_routes "\${program[@]}")" -- "$cur")) ;;
+    @weights)
+      compopt -o nospace 2>/dev/null
+      word=""
+      if [[ $cur == *,* ]]; then word="\${cur%,*},"; fi
+      COMPREPLY=($(compgen -P "$word" -S = -W "$(_contender_variants "$first" "\${program[@]}")" -- "\${cur##*,}"))
+      ;;
     @*) ;;
     *) COMPREPLY=($(compgen -W "$REPLY" -- "$cur")) ;;
   esac
 }
 complete -F _contender contender
+_contender_npx() {
+  local i=1
+  COMPREPLY=()
+  while [[ $i -lt $COMP_CWORD && \${COMP_WORDS[i]} == -* ]]; do ((i++)); done
+  if [[ $i -ge $COMP_CWORD || \${COMP_WORDS[i]} != contender ]]; then return; fi
+  local -a words=("\${COMP_WORDS[@]:i}")
+  local COMP_CWORD=$((COMP_CWORD - i))
+  local -a COMP_WORDS=("\${words[@]}")
+  _contender npx
+}
+complete -p npx >/dev/null 2>&1 || complete -o default -F _contender_npx npx
 `;
 }
 
@@ -110,7 +150,7 @@ function zshScript(tree: readonly CommandNode[]): string {
   return `#compdef contender
 # Completion of contender for zsh: contender completion zsh > "\${fpath[1]}/_contender"
 ${shTables(tree)}_contender() {
-  local cur="\${words[CURRENT]}" prev="\${words[CURRENT - 1]}" at=contender place=0 i word REPLY
+  local cur="\${words[CURRENT]}" prev="\${words[CURRENT - 1]}" at=contender place=0 first="" i word REPLY
   if [[ $cur == --*=* ]]; then
     prev="\${cur%%=*}"
     cur="\${cur#*=}"
@@ -126,7 +166,12 @@ ${shTables(tree)}_contender() {
       if [[ -n $REPLY ]]; then ((i++)); fi
     else
       _contender_commands "$at"
-      if [[ " $REPLY " == *" $word "* ]]; then at="$at $word"; else ((place++)); fi
+      if [[ " $REPLY " == *" $word "* ]]; then
+        at="$at $word"
+      else
+        first="\${first:-$word}"
+        ((place++))
+      fi
     fi
   done
   REPLY=""
@@ -138,6 +183,10 @@ ${shTables(tree)}_contender() {
   case "$REPLY" in
     @file) _files ;;
     @route) compadd -- $(_contender_routes "\${words[1]}") ;;
+    @weights)
+      compset -P '*,'
+      compadd -S = -- $(_contender_variants "$first" "\${words[1]}")
+      ;;
     @*) ;;
     *) compadd -- \${=REPLY} ;;
   esac
@@ -175,14 +224,25 @@ ${rows(({ path, values, endless }) =>
 end
 function __contender_routes
     test -n "$CONTENDER_CONTROL"; or return 0
-    contender route list --json --timeout 1s 2>/dev/null | sed -n '${nameLine}'
+    $argv route list --json --timeout 1s 2>/dev/null </dev/null | sed -n '${nameLine}'
+end
+function __contender_variants
+    test -n "$CONTENDER_CONTROL"; and test -n "$argv[1]"; or return 0
+    $argv[2..-1] route get $argv[1] --json --timeout 1s 2>/dev/null </dev/null | sed -n '${variantLine}' | sort -u
 end
 function __contender_complete
     set -l words (commandline -opc)
     set -l cur (commandline -ct)
     set -l at contender
     set -l place 0
+    set -l first
     set -l takes
+    set -l program contender
+    if test "$words[1]" = npx
+        set program npx --no contender
+        set -l skip (contains -i -- contender $words); or return 0
+        set words $words[$skip..-1]
+    end
     for word in $words[2..-1]
         if test -n "$takes"
             set -l had $takes
@@ -198,6 +258,7 @@ function __contender_complete
         else if contains -- $word (__contender_commands "$at")
             set at "$at $word"
         else
+            test -n "$first"; or set first $word
             set place (math $place + 1)
         end
     end
@@ -218,12 +279,18 @@ function __contender_complete
         case '@file'
             __fish_complete_path $cur
         case '@route'
-            __contender_routes
+            __contender_routes $program
+        case '@weights'
+            set -l before (string replace -rf '[^,]*$' '' -- $cur)
+            for variant in (__contender_variants "$first" $program)
+                echo $before$variant=
+            end
         case '@*'
         case '*'
             test -n "$reply"; and printf '%s\\n' $start$reply
     end
 end
 complete -c contender -f -a '(__contender_complete)'
+complete -c npx -n '__fish_seen_subcommand_from contender' -f -a '(__contender_complete)'
 `;
 }

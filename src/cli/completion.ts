@@ -10,8 +10,11 @@ export function completionCommand(program: Command, io: Io, finish: (code: numbe
   return new Command("completion")
     .summary("print a script that completes the command line in a shell")
     .description(
-      paragraphs(`Prints a script that completes commands, flags and their values in bash, zsh or fish. Names of routes are asked of the
-config service, for a second at most, where CONTENDER_CONTROL names one. Print it anew after an update.`),
+      paragraphs(`Prints a script that completes commands, flags and their values in bash, zsh or fish. Names of routes, and of the variants of a
+route that is given weights, are asked of the config service, for a second at most, where CONTENDER_CONTROL names one. Print
+it anew after an update.
+
+In a clone, where the program is npx contender, bash and fish complete that as well. For zsh, make a function of it.`),
     )
     .addArgument(new Argument("<SHELL>", "which shell").choices(shells))
     .addHelpText(
@@ -19,6 +22,11 @@ config service, for a second at most, where CONTENDER_CONTROL names one. Print i
       examples(
         ["bash, in ~/.bashrc", "source <(contender completion bash)"],
         ["zsh, once, into a folder of fpath", `contender completion zsh > "\${fpath[1]}/_contender"`],
+        ["in a clone, bash", "source <(npx contender completion bash)"],
+        [
+          "in a clone, zsh, after compinit",
+          'contender() { npx contender "$@" }; source <(npx contender completion zsh)',
+        ],
         ["fish, once", "contender completion fish > ~/.config/fish/completions/contender.fish"],
       ),
     )

@@ -1,4 +1,4 @@
-/** The scripts, as shells run them: bash where it is there, the others as far as their texts go. */
+/** The scripts, as shells run them: bash and fish where they are there, zsh as far as its text goes. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
@@ -38,10 +38,14 @@ describe("the completion of bash", () => {
   after(() => folder.close());
 
   /** What bash offers for the last of these words. */
-  async function offered(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string[]> {
+  async function offered(
+    words: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    by = "_contender",
+  ): Promise<string[]> {
     const list = words.map((word) => `'${word}'`).join(" ");
     const text = `${await script("bash")}
-COMP_WORDS=(${list}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _contender; printf '%s\\n' "\${COMPREPLY[@]}"`;
+COMP_WORDS=(${list}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); ${by}; printf '%s\\n' "\${COMPREPLY[@]}"`;
     const { PATH = "" } = process.env;
     const ran = spawnSync("bash", ["--norc", "-c", text], {
       cwd: folder.path,
@@ -62,9 +66,26 @@ COMP_WORDS=(${list}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _contender; printf
       null,
       2,
     );
-    const stub = `#!/bin/sh\n[ "$*" = "route list --json --timeout 1s" ] && cat <<'E'\n${answer}\nE\n`;
+    const shares = ["v41", "v42"].map((variant) => ({ variant, share: 0.5 }));
+    const table = ["v41", "v42", "v41"].map((variant) => ({ variant, slots: 1 }));
+    const route = JSON.stringify({ name: "fraud", weights: shares, table, document: '"variant": "v9"' }, null, 2);
+    const stub = `#!/bin/sh
+case "$*" in
+  "route list --json --timeout 1s") cat <<'E'
+${answer}
+E
+  ;;
+  "route get fraud --json --timeout 1s") cat <<'E'
+${route}
+E
+  ;;
+esac
+`;
     writeFileSync(join(folder.path, "contender"), stub);
     chmodSync(join(folder.path, "contender"), 0o755);
+    const npx = `#!/bin/sh\n[ "$1 $2" = "--no contender" ] && shift 2 && exec "${join(folder.path, "contender")}" "$@"\n`;
+    writeFileSync(join(folder.path, "npx"), npx);
+    chmodSync(join(folder.path, "npx"), 0o755);
   });
 
   it("is what the shell calls for contender", async () => {
@@ -119,6 +140,11 @@ COMP_WORDS=(${list}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _contender; printf
     assert.deepEqual(offers("contender route weights fraud v41=1 --wait --js"), ["--json"]);
     assert.deepEqual(offers("contender sidecar --log-level=w"), ["--log-level=warn"]);
     assert.deepEqual(offers("contender route get "), ["fraud", "loans"]);
+    assert.deepEqual(offers("contender route weights fraud "), ["v41=", "v42="]);
+    assert.deepEqual(offers("contender route weights fraud v41=90,v4"), ["v41=90,v41=", "v41=90,v42="]);
+    assert.deepEqual(offers("npx contender route weights --dry-run fraud v42"), ["v42="]);
+    assert.deepEqual(offers("npx contender route history "), ["fraud", "loans"]);
+    assert.deepEqual(offers("npx contender comp"), ["completion"]);
     assert.deepEqual(offers("contender route apply -f fraud.yaml ro"), ["routes/"]);
   });
 
@@ -136,6 +162,33 @@ COMP_WORDS=(${list}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _contender; printf
       assert.deepEqual(await offered(wordsOf(words), routes), ["fraud", "loans"]);
     });
   }
+
+  for (const [words, offers] of [
+    ["route weights fraud ", ["v41=", "v42="]],
+    ["route weights --dry-run fraud v42", ["v42="]],
+    ["route weights fraud v41=90,", ["90,v41=", "90,v42="]],
+    ["route weights fraud v41=90,v42", ["90,v42="]],
+    ["route weights fraud v41=", []],
+    ["route weights fraud v41=90,v42=10 ", []],
+    ["route weights fraud v41=90,v42=10 --dry", ["--dry-run"]],
+    ["route weights nothing ", []],
+  ] as const) {
+    it(`offers variants of the route: contender ${words}`, async () => {
+      assert.deepEqual(await offered(wordsOf(words), routes), offers);
+    });
+  }
+
+  it("completes npx contender, by npx, and nothing else of npx", async () => {
+    const npx = async (line: string) => offered(["npx", ...wordsOf(line)], routes, "_contender_npx");
+    assert.deepEqual(await npx("route hi"), ["history"]);
+    assert.deepEqual(await npx("route weights fraud v4"), ["v41=", "v42="]);
+    assert.deepEqual(await npx("route get "), ["fraud", "loans"]);
+    assert.deepEqual(await offered(["npx", "mocha", "ro"], routes, "_contender_npx"), []);
+    const ran = spawnSync("bash", ["--norc", "-c", `${await script("bash")}\ncomplete -p npx`], { encoding: "utf8" });
+    assert.equal(ran.stdout, "complete -o default -F _contender_npx npx\n");
+    const taken = `complete -W x npx\n${await script("bash")}\ncomplete -p npx`;
+    assert.equal(spawnSync("bash", ["--norc", "-c", taken], { encoding: "utf8" }).stdout, "complete -W 'x' npx\n");
+  });
 
   it("asks nobody for routes where no service is named", async () => {
     assert.deepEqual(await offered(["contender", "route", "get", ""]), []);
