@@ -49,6 +49,7 @@ const errorCodes: Readonly<Partial<Record<number, ErrorCode>>> = {
   [codes.ALREADY_EXISTS]: "CONFLICT",
   [codes.INVALID_ARGUMENT]: "CONFIG_INVALID",
   [codes.NOT_FOUND]: "ROUTE_UNKNOWN",
+  [codes.RESOURCE_EXHAUSTED]: "LIMIT_REACHED",
 };
 
 /** @param where as the setting has it: `127.0.0.1:7410`, `tls://control.ml:7410` */

@@ -37,6 +37,8 @@ export const errorTable = {
   CONTROL_UNREACHABLE: { exitCode: exits.unavailable },
   /** What was to be changed has changed meanwhile: look again. */
   CONFLICT: { exitCode: exits.tempFail },
+  /** More than is taken in at a time: the same is taken in later. */
+  LIMIT_REACHED: { exitCode: exits.tempFail },
   /** Some sidecars have not applied a change in the time given. */
   NOT_APPLIED: { exitCode: exits.tempFail },
   /** A name or token that may not do this. */

@@ -10,12 +10,14 @@ import { type Problem, problemLine } from "../base/parsed.ts";
 import { adminService } from "./admin-service.ts";
 import { Administration } from "./administration.ts";
 import type { Callers } from "./callers.ts";
-import { Counts, receiveReport } from "./counts.ts";
-import { Fleet, type SidecarInfo } from "./fleet.ts";
+import { Counts } from "./counts.ts";
+import { EndedCounts } from "./ended-counts.ts";
+import { Ending } from "./ending.ts";
+import { Fleet } from "./fleet.ts";
 import { Leadership, type LeadershipState, type SelfReplica } from "./leadership.ts";
 import { Peers, type PeersPorts } from "./peers.ts";
 import { Registry } from "./registry.ts";
-import { reportService } from "./report-service.ts";
+import { type Received, reportService } from "./report-service.ts";
 import type { RouteSet } from "./route-set.ts";
 import { isUnavailable, type Store } from "./store.ts";
 import { readWatchRequest } from "./watch-bounds.ts";
@@ -42,7 +44,8 @@ export type ControlEvent =
       readonly replicas: number;
     }
   | { readonly kind: "lease_failed"; readonly why: string }
-  | { readonly kind: "replica_failed"; readonly replica: string; readonly why: string };
+  | { readonly kind: "replica_failed"; readonly replica: string; readonly why: string }
+  | { readonly kind: "counts_failed"; readonly why: string };
 
 /** Of a store, by somebody. */
 interface Seen {
@@ -70,7 +73,7 @@ export interface ControlFigures {
   labels: number;
   acks: number;
   nacks: number;
-  readonly reports: { new: number; old: number; forgotten: number };
+  readonly reports: Record<Received, number>;
 }
 
 export class Control {
@@ -79,15 +82,17 @@ export class Control {
     labels: 0,
     acks: 0,
     nacks: 0,
-    reports: { new: 0, old: 0, forgotten: 0 },
+    reports: { new: 0, old: 0, forgotten: 0, full: 0, limited: 0 },
   };
   readonly registry: Registry;
   readonly fleet: Fleet;
-  readonly counts = new Counts();
+  readonly counts: Counts;
   readonly #ports: ControlPorts;
   readonly #options: ControlOptions;
   readonly #administration: Administration;
   readonly #peers: Peers;
+  readonly #ended: EndedCounts;
+  readonly #ending: Ending;
   readonly #leadership: Leadership;
   #watching: WatchService | undefined = undefined;
   #damaged = false;
@@ -118,10 +123,15 @@ export class Control {
       clock,
       historyLimit: options.historyLimit,
     });
+    const failed = (why: string): void => onEvent({ kind: "counts_failed", why });
+    this.#ended = new EndedCounts({ store, clock, ended: (ids) => this.counts.forget(ids), failed });
+    this.counts = new Counts({ clock, ended: this.#ended });
+    const whole = (): boolean => this.untold.length === 0;
+    this.#ending = new Ending({ clock, counts: this.counts, ended: this.#ended, whole, failed });
     this.fleet = new Fleet({
       clock,
       storeId: () => this.registry.routes.id,
-      news: (sidecar: SidecarInfo) => this.#peers.news(sidecar),
+      news: (instance) => this.#peers.news(instance),
       reordered: () => this.#watching?.reorder(),
     });
     this.#peers = new Peers({
@@ -149,6 +159,7 @@ export class Control {
     const { clock, callers } = this.#ports;
     const { heartbeatMs } = this.#options;
     const routes = await this.registry.open();
+    await this.#ended.open();
     // A store with a past has sidecars: they come within seconds, or another replica tells of them.
     if (routes.revision > 0) this.fleet.expectOthers();
     this.#watching = new WatchService(
@@ -174,6 +185,11 @@ export class Control {
     return this.#peers.caughtUp;
   }
 
+  /** Other replicas that have not told this one everything; this one's own name while it is not known which there are. */
+  get untold(): string[] {
+    return this.leadership.replicas.length === 0 ? [this.#ports.self.name] : this.#peers.untold;
+  }
+
   /** Who may do what has changed. */
   recheck(): void {
     this.#watching?.recheck();
@@ -195,12 +211,16 @@ export class Control {
     const { registry, fleet, counts } = this;
     const administration = this.#administration;
     const reports = reportService({
+      clock,
       callers,
       counts,
       fleet,
       intervalMs: this.#options.reportIntervalMs,
-      share: (report, owner) => this.#peers.share(report, owner),
-      counted: (taken) => this.figures.reports[taken]++,
+      share: (report) => this.#peers.share(report),
+      counted: (taken) => {
+        this.figures.reports[taken]++;
+        this.#ending.look();
+      },
     });
     const admin = adminService({ registry, administration, fleet, counts, callers, clock });
     return [
@@ -223,6 +243,8 @@ export class Control {
   async close(): Promise<void> {
     this.leave();
     this.#peers.close();
+    this.#ending.close();
+    this.#ended.close();
     await this.#leaving;
     this.registry.close();
   }
@@ -283,10 +305,10 @@ export class Control {
 
 const definition = (name: ServiceName): ServiceDefinition => serviceDefinition(name);
 
-/** With requests whose bytes are kept: they are what is summed up later, and passed on. */
+/** With requests that are bytes: they are read when it is known whose they are, kept, and summed up later. */
 function reportDefinition(): ServiceDefinition {
   const { Report } = definition("ReportService");
-  return { Report: { ...Report, requestDeserialize: receiveReport } } as ServiceDefinition;
+  return { Report: { ...Report, requestDeserialize: (bytes: Buffer) => bytes } } as ServiceDefinition;
 }
 
 /** With requests that have an end, and with answers that are bytes already: one snapshot is encoded once for thousands of streams. */

@@ -3,46 +3,36 @@
  *
  * Reports are cumulative from the start of a process, so of each process only the latest stands, whatever got lost, came twice or came
  * late: taking one in again changes nothing, and replicas that tell each other all their reports come to the same sums in any order.
- * A process that ended keeps its last report. When there are too many of those, the oldest are added up into one sum, and what is
- * left of each is its name: a report that comes so late is refused, and counted, since it can't be told any more what of it is new.
+ *
+ * The report of a process that may go on is never given up: its next one has all of it again, and nobody could tell what of that is
+ * new. Only what is surely over is summed up, once there is much of it (`ended-counts.ts`). Where there is no room all the same, what
+ * is too much is refused, and comes again with the next report of its process.
  */
-
-import { durationMs, type HistogramMessage, type ReportRequest, type SeriesMessage } from "../api/messages.ts";
+import type { ReportRequest } from "../api/messages.ts";
 import { messageType } from "../api/protos.ts";
-import { reportFault } from "./report-bounds.ts";
+import type { Clock } from "../base/clock.ts";
+import { processId } from "./ended-counts.ts";
+import type { Sums } from "./sums.ts";
 import type { Turns } from "./turns.ts";
 
-/** gRPC codes that say the server failed: https://grpc.io/docs/guides/status-codes/ sorts them; what the caller did wrong is not among them. */
-const serverErrors: ReadonlySet<number> = new Set([2, 4, 8, 12, 13, 14, 15]);
-
-/** Processes whose reports are kept apart. */
-export const mostInstances = 30_000;
-
 export interface CountsBounds {
+  /** Processes whose reports are kept apart: a fleet of 100,000, and as many that ended. */
   readonly instances: number;
-  /** Of all reports that are kept: twenty kilobytes of each of so many processes. */
+  /** Of all reports that are kept: two kilobytes of each of so many processes; a report of few routes has three. */
   readonly bytes: number;
-  /** Sums of processes that are not kept apart any more. Beyond it versions are not told apart, and then new names are left out. */
-  readonly sums: number;
-  /** Names of such processes that are remembered. */
-  readonly names: number;
+  /** How long a process that has not said that it ends is silent until it counts as over. */
+  readonly silentMs: number;
 }
 
-const bounds: CountsBounds = { instances: mostInstances, bytes: 536_870_912, sums: 100_000, names: 262_144 };
+export const countsBounds: CountsBounds = { instances: 262_144, bytes: 536_870_912, silentMs: 86_400_000 };
+
+/** From this part of a bound on what is over is summed up; from the other on who has most of it gets no more, and the rest is for others. */
+const parts = { crowded: 3 / 4, own: 7 / 8 } as const;
 
 /** A report, and the bytes that it was read from. */
 export interface ReadReport {
   readonly report: ReportRequest;
   readonly bytes: Buffer;
-}
-
-/** What came as a report: one, or why it was not read. */
-export type ReceivedReport = ReadReport | { readonly fault: string };
-
-/** @throws where the bytes are no report */
-export function receiveReport(bytes: Buffer): ReceivedReport {
-  const fault = reportFault(bytes);
-  return fault === undefined ? readReport(bytes) : { fault };
 }
 
 /** Of bytes that are kept: a part of what was received would keep all of that. @throws where they are no report. */
@@ -59,89 +49,108 @@ interface Kept {
   readonly sequence: number;
   readonly bytes: Buffer;
   readonly owner: string;
+  /** Whether the process has said that it ends. */
+  readonly final: boolean;
+  readonly heardMs: number;
 }
 
 /** What is kept of one owner's. */
 interface Share {
-  readonly names: Set<string>;
+  instances: number;
   bytes: number;
 }
 
-export type Taken = "new" | "old" | "forgotten";
-
-interface Sum {
-  requests: number;
-  errors: number;
-  seconds: number;
-  scores: number;
-  scoreSum: number;
+export interface OwnedReport {
+  readonly report: ReportRequest;
+  readonly owner: string;
 }
 
-type Key = Pick<SeriesMessage, "variant" | "traffic" | "version" | "keyed">;
+/**
+ * What became of a report: it is the latest of its process, or is not; its process is among those that were summed up, and can't be told
+ * apart any more; or there is no room for it now.
+ */
+export type Taken = "new" | "old" | "forgotten" | "full";
+
+export interface CountsPorts {
+  readonly clock: Clock;
+  /** Sums of processes that are over. */
+  readonly ended: { has(id: string): boolean; of(route: string): Sums; readonly size: number };
+}
 
 export class Counts {
-  /** Encoded: read they are ten times as large, and of ten thousand reports the one that is asked for is a part. */
-  readonly #reports = new Map<string, Kept>();
-  /** Sums of processes whose reports are not kept apart any more: by route, by key. */
-  readonly #folded = new Map<string, Map<string, Sum>>();
-  /** Those processes. */
-  readonly #names = new Set<string>();
-  /** Whoever was heard of longest ago first, and so are the processes of each. */
-  readonly #shares = new Map<string, Share>();
+  readonly #ports: CountsPorts;
   readonly #bounds: CountsBounds;
+  /** Encoded: read they are ten times as large, and of ten thousand reports the one that is asked for is a part. Who was heard of last is last. */
+  readonly #reports = new Map<string, Kept>();
+  readonly #shares = new Map<string, Share>();
   #bytes = 0;
-  /** Of `#folded`. */
-  #sums = 0;
 
-  constructor(given: Partial<CountsBounds> = {}) {
-    this.#bounds = { ...bounds, ...given };
+  constructor(ports: CountsPorts, given: Partial<CountsBounds> = {}) {
+    this.#ports = ports;
+    this.#bounds = { ...countsBounds, ...given };
   }
 
   /**
-   * Takes a report in. @returns whether it is the latest of its process.
-   * @param owner whose it is: who has most is the first whose reports are not kept apart any more
+   * Takes in a report that a sidecar brings.
+   * @param owner whose it is: who has most is the first for whom there is no room
    */
-  take({ report, bytes }: ReadReport, owner = ""): Taken {
-    const name = nameOf(report);
-    if (this.#names.has(name)) return "forgotten";
-    const before = this.#reports.get(name);
+  take(read: ReadReport, owner = ""): Taken {
+    return this.#take(read, owner, (before) => this.#room(owner, read.bytes.length, before));
+  }
+
+  /** Takes in what another replica has taken in: it has room by the same bounds, and is not to have what this one lacks. */
+  note(read: ReadReport, owner = ""): Taken {
+    return this.#take(read, owner, () => true);
+  }
+
+  #take({ report, bytes }: ReadReport, owner: string, room: (before: Kept | undefined) => boolean): Taken {
+    const id = processId(report);
+    if (this.#ports.ended.has(id)) return "forgotten";
+    const before = this.#reports.get(id);
     if (before !== undefined && before.sequence >= report.sequence) return "old";
-    // Those that reported last stand at the end.
-    this.#drop(name);
-    this.#keep(name, { sequence: report.sequence, bytes, owner });
-    while (this.#reports.size > this.#bounds.instances || this.#bytes > this.#bounds.bytes) this.#fold();
+    if (!room(before)) return "full";
+    this.#drop(id);
+    this.#keep(id, {
+      sequence: report.sequence,
+      bytes,
+      owner,
+      final: report.final,
+      heardMs: this.#ports.clock.nowMs(),
+    });
     return "new";
   }
 
-  #keep(name: string, kept: Kept): void {
-    const share = this.#shares.get(kept.owner) ?? { names: new Set(), bytes: 0 };
-    this.#shares.delete(kept.owner);
-    this.#shares.set(kept.owner, share);
-    share.names.add(name);
-    share.bytes += kept.bytes.length;
-    this.#bytes += kept.bytes.length;
-    this.#reports.set(name, kept);
+  /** Whether there is so much that what is over should be summed up. */
+  get crowded(): boolean {
+    const { instances, bytes } = this.#bounds;
+    return this.#reports.size > instances * parts.crowded || this.#bytes > bytes * parts.crowded;
   }
 
-  #drop(name: string): void {
-    const kept = this.#reports.get(name);
-    const share = kept && this.#shares.get(kept.owner);
-    if (kept === undefined || share === undefined) return;
-    this.#reports.delete(name);
-    share.names.delete(name);
-    share.bytes -= kept.bytes.length;
-    this.#bytes -= kept.bytes.length;
-    if (share.names.size === 0) this.#shares.delete(kept.owner);
+  /** Processes that are over, those first that were heard of longest ago. */
+  *over(): Iterable<readonly [id: string, bytes: Buffer]> {
+    const since = this.#ports.clock.nowMs() - this.#bounds.silentMs;
+    for (const [id, { final, heardMs, bytes }] of this.#reports) if (final || heardMs <= since) yield [id, bytes];
   }
 
-  /** Every report that is kept at this moment, for a replica that has to know them all; read as they are asked for. */
-  *all(): Iterable<ReportRequest> {
-    for (const { report } of this.owned()) yield report;
+  /** These are summed up. */
+  forget(ids: Iterable<string>): void {
+    for (const id of ids) this.#drop(id);
   }
 
-  /** The same, and whose they are. */
-  *owned(): Iterable<{ readonly report: ReportRequest; readonly owner: string }> {
-    for (const { bytes, owner } of [...this.#reports.values()]) yield { report: readReport(bytes).report, owner };
+  /** Every process at this moment: who has to know them all reads them one by one. */
+  ids(): string[] {
+    return [...this.#reports.keys()];
+  }
+
+  /** The latest report of a process, and whose it is; undefined where it is not kept apart any more. */
+  get(id: string): OwnedReport | undefined {
+    const kept = this.#reports.get(id);
+    return kept && { report: readReport(kept.bytes).report, owner: kept.owner };
+  }
+
+  /** As it was written: another object for each report. */
+  bytesOf(id: string): Buffer | undefined {
+    return this.#reports.get(id)?.bytes;
   }
 
   /**
@@ -149,86 +158,59 @@ export class Counts {
    * @param turns tells whether to go on at once: tens of thousands of reports are read in a second and more
    */
   async of(route: string, turns: Turns): Promise<object> {
-    const sums = new Map([...(this.#folded.get(route) ?? [])].map(([key, sum]) => [key, { ...sum }]));
-    const instances = this.#reports.size + this.#names.size;
-    for (const report of this.all()) {
-      addTo(sums, report, route);
+    const { ended } = this.#ports;
+    const sums = ended.of(route);
+    const reports = [...this.#reports.values()];
+    const instances = reports.length + ended.size;
+    for (const { bytes } of reports) {
+      for (const each of readReport(bytes).report.series) if (each.route === route) sums.count(each);
       if (turns.over) await turns.next();
     }
-    const series = [...sums].map(([key, sum]) => ({ ...(JSON.parse(key) as Key), ...sum }));
+    const series = [...sums.all()].map(({ route: _, ...sum }) => sum);
     series.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
     return { series, instances };
   }
 
-  /** The oldest of whoever has most: a flood costs whoever sends it. */
-  #fold(): void {
-    const weigh = ({ names, bytes }: Share): number => (this.#bytes > this.#bounds.bytes ? bytes : names.size);
-    let most: Share | undefined;
-    for (const share of this.#shares.values()) if (most === undefined || weigh(share) > weigh(most)) most = share;
-    const [name = ""] = most?.names ?? [];
-    const kept = this.#reports.get(name);
-    if (kept === undefined) return;
-    this.#drop(name);
-    this.#names.add(name);
-    const [first = ""] = this.#names;
-    if (this.#names.size > this.#bounds.names) this.#names.delete(first);
-    const { series } = readReport(kept.bytes).report;
-    if (this.#sums + series.length > this.#bounds.sums) this.#forgetVersions();
-    for (const each of series) {
-      const sums = this.#folded.get(each.route) ?? new Map<string, Sum>();
-      if (this.#sums >= this.#bounds.sums && !sums.has(keyOf(each))) continue;
-      const before = sums.size;
-      add(sums, each);
-      this.#folded.set(each.route, sums);
-      this.#sums += sums.size - before;
-    }
+  #room(owner: string, bytes: number, before: Kept | undefined): boolean {
+    const share = this.#shares.get(owner);
+    const grows = bytes - (before?.bytes.length ?? 0);
+    const owners = this.#shares.size + (share === undefined ? 1 : 0);
+    const may = (most: number, all: number, own: number): boolean =>
+      all <= most * parts.own || (all <= most && own <= most / owners && owners > 1);
+    const { instances: most, bytes: mostBytes } = this.#bounds;
+    if (before === undefined && !may(most, this.#reports.size + 1, (share?.instances ?? 0) + 1)) return false;
+    return grows <= 0 || may(mostBytes, this.#bytes + grows, (share?.bytes ?? 0) + grows);
   }
 
-  /** What is left of old versions is counted under none. */
-  #forgetVersions(): void {
-    this.#sums = 0;
-    for (const [route, sums] of this.#folded) {
-      const merged = new Map<string, Sum>();
-      for (const [key, sum] of sums) {
-        const plain = JSON.stringify({ ...(JSON.parse(key) as Key), version: "" });
-        const into = merged.get(plain) ?? emptySum();
-        for (const field of Object.keys(into) as (keyof Sum)[]) into[field] += sum[field];
-        merged.set(plain, into);
-      }
-      this.#folded.set(route, merged);
-      this.#sums += merged.size;
-    }
+  #keep(id: string, kept: Kept): void {
+    const share = this.#shares.get(kept.owner) ?? { instances: 0, bytes: 0 };
+    this.#shares.set(kept.owner, share);
+    share.instances++;
+    share.bytes += kept.bytes.length;
+    this.#bytes += kept.bytes.length;
+    this.#reports.set(id, kept);
+  }
+
+  #drop(id: string): void {
+    const kept = this.#reports.get(id);
+    const share = kept && this.#shares.get(kept.owner);
+    if (kept === undefined || share === undefined) return;
+    this.#reports.delete(id);
+    share.instances--;
+    share.bytes -= kept.bytes.length;
+    this.#bytes -= kept.bytes.length;
+    if (share.instances === 0) this.#shares.delete(kept.owner);
   }
 }
 
-/** A process: an instance that starts anew under the same name is another one. */
-function nameOf({ instance, startedAt }: ReportRequest): string {
-  return `${instance}@${durationMs(startedAt) ?? 0}`;
-}
-
-function addTo(sums: Map<string, Sum>, { series }: ReportRequest, route: string): void {
-  for (const each of series) if (each.route === route) add(sums, each);
-}
-
-const emptySum = (): Sum => ({ requests: 0, errors: 0, seconds: 0, scores: 0, scoreSum: 0 });
-
-const keyOf = ({ variant, traffic, version, keyed }: Key): string =>
-  JSON.stringify({ variant, traffic, version, keyed } satisfies Key);
-
-function add(sums: Map<string, Sum>, each: SeriesMessage): void {
-  const key = keyOf(each);
-  const sum = sums.get(key) ?? emptySum();
-  sums.set(key, sum);
-  for (const { code, count } of each.codes) {
-    sum.requests += count;
-    if (serverErrors.has(code)) sum.errors += count;
-  }
-  sum.seconds += each.latency?.sum ?? 0;
-  sum.scores += total(each.score);
-  sum.scoreSum += each.score?.sum ?? 0;
-}
-
-const total = (histogram: HistogramMessage | null): number =>
-  (histogram?.counts ?? []).reduce((sum, count) => sum + count, 0);
-
-const orderOf = ({ variant, traffic, version, keyed }: Key): string => [variant, traffic, version, keyed].join("\0");
+const orderOf = ({
+  variant,
+  traffic,
+  version,
+  keyed,
+}: {
+  variant: string;
+  traffic: string;
+  version: string;
+  keyed: boolean;
+}): string => [variant, traffic, version, keyed].join("\0");

@@ -38,7 +38,7 @@ export interface FleetPorts {
   /** Of the store as it is. */
   storeId(): string;
   /** Something is to be told to other replicas. */
-  news(sidecar: SidecarInfo): void;
+  news(instance: string): void;
   /** The sidecars that `first` takes may be others now. */
   reordered(): void;
 }
@@ -109,8 +109,8 @@ export class Fleet {
     this.#stand(sidecar);
     this.#gone.delete(instance);
     if (gone) this.#gone.add(instance);
-    if (via === undefined) this.#ports.news(sidecar);
     this.#via.set(instance, via ?? "");
+    if (via === undefined) this.#ports.news(instance);
     if (before === undefined || (before.state === "gone") !== gone) this.#later();
     if (gone) this.#giveUp();
     this.#forget();
@@ -133,11 +133,13 @@ export class Fleet {
   }
 
   /** Every sidecar that we hear ourselves, or heard last. */
-  *own(): Iterable<SidecarInfo> {
-    for (const [instance, via] of this.#via) {
-      const sidecar = this.#sidecars.get(instance);
-      if (via === "" && sidecar !== undefined) yield sidecar;
-    }
+  *own(): Iterable<string> {
+    for (const [instance, via] of this.#via) if (via === "") yield instance;
+  }
+
+  /** How it stands, where we hear it ourselves, or heard it last. */
+  ownWord(instance: string): SidecarInfo | undefined {
+    return this.#via.get(instance) === "" ? this.#sidecars.get(instance) : undefined;
   }
 
   get(instance: string): SidecarInfo | undefined {

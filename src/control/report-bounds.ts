@@ -13,6 +13,10 @@ export const reportBounds = {
   series: 20_000,
   /** Series, and what is within them: codes and histograms. */
   parts: 100_000,
+  /** More often than they are asked to, sidecars may report: one that learns late what is asked for, or moves, does. */
+  timesAsOften: 4,
+  /** Reports at once. */
+  burst: 10,
 } as const;
 
 /** A field as it is written: by one of these wire types, with a message in it, or with numbers of so many bytes (0 for varints). */
@@ -57,10 +61,88 @@ export function reportFault(bytes: Uint8Array): string | undefined {
     : undefined;
 }
 
+/** Whose a report is. */
+export interface ReportHead {
+  readonly instance: string;
+  readonly namespace: string;
+  readonly workload: string;
+}
+
+const headFields: Readonly<Record<number, keyof ReportHead>> = { 1: "instance", 8: "namespace", 9: "workload" };
+
+/** Whose it says it is, before what is in it is looked at: a thousandth of that work. Undefined where it is not written as a report. */
+export function reportHead(bytes: Uint8Array): ReportHead | undefined {
+  const head = { instance: "", namespace: "", workload: "" };
+  const reader = new FieldReader(bytes, 0, bytes.length);
+  while (reader.more) {
+    if (!reader.next()) return undefined;
+    const name = headFields[reader.field];
+    if (name === undefined) continue;
+    if (reader.wire !== 2) return undefined;
+    head[name] = Buffer.from(bytes.subarray(reader.begin, reader.end)).toString();
+  }
+  return head;
+}
+
 /** What there is in a report, never less than its reader makes of it; undefined where it is not written as one. */
 export function partsOf(bytes: Uint8Array): { readonly series: number; readonly parts: number } | undefined {
   const counted = { series: 0, parts: 0 };
   return count(bytes, 0, bytes.length, report, counted) ? counted : undefined;
+}
+
+/** Field after field of one message. */
+class FieldReader {
+  readonly #bytes: Uint8Array;
+  readonly #to: number;
+  #at: number;
+  /** Bytes of the number that was read last. */
+  length = 0;
+  field = 0;
+  wire = 0;
+  /** Of its contents, where it has a length. */
+  begin = 0;
+  end = 0;
+
+  constructor(bytes: Uint8Array, from: number, to: number) {
+    this.#bytes = bytes;
+    this.#at = from;
+    this.#to = to;
+  }
+
+  get more(): boolean {
+    return this.#at < this.#to;
+  }
+
+  /** @returns whether there is one that is written as it should be */
+  next(): boolean {
+    const tag = this.#varint();
+    if (!(tag < 2 ** 32) || this.length > 5) return false;
+    this.field = Math.floor(tag / 8);
+    this.wire = tag % 8;
+    if (this.wire === 0) return !Number.isNaN(this.#varint());
+    if (this.wire === 1) this.#at += 8;
+    else if (this.wire === 5) this.#at += 4;
+    else if (this.wire === 2) {
+      const bytes = this.#varint();
+      if (this.length > 5) return false;
+      this.begin = this.#at;
+      this.#at += bytes;
+      this.end = this.#at;
+    } else return false;
+    return this.#at <= this.#to;
+  }
+
+  #varint(): number {
+    const start = this.#at;
+    let value = 0;
+    for (let scale = 1; this.#at < this.#to && scale < 2 ** 70; scale *= 128) {
+      const byte = this.#bytes[this.#at++] ?? 0;
+      value += (byte & 0x7f) * scale;
+      this.length = this.#at - start;
+      if (byte < 0x80) return value;
+    }
+    return Number.NaN;
+  }
 }
 
 /** @returns whether all of it is written as it should be */
@@ -71,39 +153,20 @@ function count(
   fields: Fields,
   counted: { series: number; parts: number },
 ): boolean {
-  let at = from;
-  let length = 0;
-  const varint = (): number => {
-    const start = at;
-    let value = 0;
-    for (let scale = 1; at < to && scale < 2 ** 70; scale *= 128) {
-      const byte = bytes[at++] ?? 0;
-      value += (byte & 0x7f) * scale;
-      length = at - start;
-      if (byte < 0x80) return value;
-    }
-    return Number.NaN;
-  };
-  while (at < to) {
-    const tag = varint();
-    const wire = tag % 8;
-    const field = fields[Math.floor(tag / 8)];
-    if (!(tag < 2 ** 32) || length > 5 || (field !== undefined && !field.wires.includes(wire))) return false;
-    if (field?.counts !== undefined) counted.parts++;
-    if (field?.counts === "series") counted.series++;
-    if (wire === 0) {
-      if (Number.isNaN(varint())) return false;
-      if (field?.short === true && length > 5 && length < 10) return false;
-    } else if (wire === 1) at += 8;
-    else if (wire === 5) at += 4;
-    else if (wire === 2) {
-      const end = varint() + at;
-      if (!(end <= to) || length > 5) return false;
-      if (field?.message !== undefined && !count(bytes, at, end, field.message, counted)) return false;
-      if (field?.packed === 8 && (end - at) % 8 !== 0) return false;
-      if (field?.packed === 0 && end > at && (bytes[end - 1] ?? 0) >= 0x80) return false;
-      at = end;
-    } else return false;
+  const reader = new FieldReader(bytes, from, to);
+  while (reader.more) {
+    if (!reader.next()) return false;
+    const { wire, begin, end } = reader;
+    const field = fields[reader.field];
+    if (field === undefined) continue;
+    if (!field.wires.includes(wire)) return false;
+    if (field.counts !== undefined) counted.parts++;
+    if (field.counts === "series") counted.series++;
+    if (wire === 0 && field.short === true && reader.length > 5 && reader.length < 10) return false;
+    if (wire !== 2) continue;
+    if (field.message !== undefined && !count(bytes, begin, end, field.message, counted)) return false;
+    if (field.packed === 8 && (end - begin) % 8 !== 0) return false;
+    if (field.packed === 0 && end > begin && (bytes[end - 1] ?? 0) >= 0x80) return false;
   }
-  return at === to;
+  return true;
 }

@@ -31,6 +31,7 @@ const warned: ReadonlySet<ControlEvent["kind"]> = new Set<ControlEvent["kind"]>(
   "store_restored",
   "lease_failed",
   "replica_failed",
+  "counts_failed",
 ]);
 
 class ControlProcess {

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { resolveAdminOptions } from "../../src/admin/options.ts";
 import { errorTable } from "../../src/base/errors.ts";
 import { connectionBounds } from "../../src/control/connection-bounds.ts";
-import { mostInstances } from "../../src/control/counts.ts";
+import { countsBounds } from "../../src/control/counts.ts";
 import { reportBounds } from "../../src/control/report-bounds.ts";
 import { serverDefaults } from "../../src/control/server.ts";
 import { watchBounds } from "../../src/control/watch-bounds.ts";
@@ -60,8 +60,8 @@ describe("docs/operations.md", () => {
       count(watchBounds.unread),
       count(watchBounds.problems),
       count(watchBounds.problemLength),
-      count(mostInstances),
-      bytes(constantOf("src/control/counts.ts", "bytes")),
+      count(countsBounds.instances),
+      bytes(countsBounds.bytes),
     ]);
   });
 
@@ -87,7 +87,13 @@ describe("docs/operations.md", () => {
     ],
     [
       "how often a replica that can't be reached is tried",
-      () => `ended the stream to it; it is tried every ${everySoOften("src/control/peers.ts")}.`,
+      () => `ended the stream to it; it is tried every ${everySoOften("src/control/peer-link.ts")}.`,
+    ],
+    ["how often a sidecar may report", () => `Reports of a sidecar: ${word(reportBounds.timesAsOften)} times as often`],
+    ["how many reports come at once", () => `asks for, ${word(reportBounds.burst)} at once.`],
+    [
+      "how long a process is silent until it is over",
+      () => `those that were silent for ${countsBounds.silentMs / 3_600_000} hours.`,
     ],
     [
       "how soon sidecars are back after an end",

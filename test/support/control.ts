@@ -8,7 +8,7 @@ import type { Callers } from "../../src/control/callers.ts";
 import type { ConnectionBounds } from "../../src/control/connection-bounds.ts";
 import { Control, type ControlEvent, type ControlOptions } from "../../src/control/control.ts";
 import { openEmbeddedStore } from "../../src/control/embedded/open.ts";
-import type { ShareResponse } from "../../src/control/peers.ts";
+import type { ShareResponse } from "../../src/control/peer-link.ts";
 import { ControlServer } from "../../src/control/server.ts";
 import type { Store } from "../../src/control/store.ts";
 import type { TlsOptions } from "../../src/control/tls-options.ts";

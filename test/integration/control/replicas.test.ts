@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { systemChance } from "../../../src/base/chance.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { openEmbeddedStore } from "../../../src/control/embedded/open.ts";
+import { EndedCounts, processId } from "../../../src/control/ended-counts.ts";
 import type { Store } from "../../../src/control/store.ts";
+import { Sums } from "../../../src/control/sums.ts";
 import { startControl, type TestControl } from "../../support/control.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 import { until } from "../../support/until.ts";
@@ -148,6 +150,32 @@ describe("replicas of a config service", () => {
         [1, 15],
       ],
     );
+  });
+
+  it("have the same sums of processes that are over, one that begins later too", async () => {
+    await apply(one);
+    for (const [instance, count] of [
+      ["a", 10],
+      ["b", 5],
+    ] as const)
+      await two.call("ReportService", "Report", report(instance, 1, count));
+    const read = one.control.counts.get(processId(report("a", 1, 10)))?.report;
+    const sums = new Sums();
+    for (const series of read?.series ?? []) sums.count(series);
+    const nobody = (): void => undefined;
+    const ended = new EndedCounts({ store, clock: systemClock, ended: nobody, failed: nobody });
+    await ended.open();
+    await ended.put([processId(report("a", 1, 10))], sums);
+    ended.close();
+    await until(() => one.control.counts.ids().length === 1 && two.control.counts.ids().length === 1, "both know it");
+    await one.close();
+    one = await startControl("", { store, name: "three" });
+    await until(() => one.control.caughtUp === 1 && two.control.caughtUp === 1, "they have told each other everything");
+    for (const control of [one, two]) {
+      await control.call("ReportService", "Report", report("a", 2, 11));
+      assert.deepEqual(await counted(control), [2, 15]);
+      assert.equal(control.control.figures.reports.forgotten, 1);
+    }
   });
 
   it("lose nothing that was acknowledged when the leader goes, and count nothing twice when it comes back", async () => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import { systemClock } from "../../../src/base/clock.ts";
-import { Counts, written } from "../../../src/control/counts.ts";
+import { written } from "../../../src/control/counts.ts";
 import { Turns } from "../../../src/control/turns.ts";
+import { countsAlone } from "../../support/reports.ts";
 
 const report = (instance: string) => ({
   instance,
@@ -28,7 +29,7 @@ const report = (instance: string) => ({
 
 describe("counts of a whole fleet", () => {
   it("are added up in turns, between which everybody else is served, as of when they were asked for", async () => {
-    const counts = new Counts();
+    const counts = countsAlone();
     for (let i = 0; i < 10_000; i++) counts.take(written(report(String(i))));
     let turns = 0;
     let adding = true;

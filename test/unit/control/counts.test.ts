@@ -1,75 +1,109 @@
 import assert from "node:assert/strict";
-import type { ReportRequest } from "../../../src/api/messages.ts";
-import { messageType } from "../../../src/api/protos.ts";
-import { systemClock } from "../../../src/base/clock.ts";
-import { Counts, type CountsBounds, readReport } from "../../../src/control/counts.ts";
-import { reportBounds, reportFault } from "../../../src/control/report-bounds.ts";
-import { Turns } from "../../../src/control/turns.ts";
+import type { CountsBounds } from "../../../src/control/counts.ts";
+import { Counts } from "../../../src/control/counts.ts";
+import { processId } from "../../../src/control/ended-counts.ts";
+import { reportBounds, reportFault, reportHead } from "../../../src/control/report-bounds.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import {
+  countsAlone,
+  encodeReport as encode,
+  noneEnded,
+  reportOf as report,
+  requestsOf,
+  countedSeries as series,
+  toldCounts,
+} from "../../support/reports.ts";
 
-const encode = (report: object): Buffer => messageType<object>("ReportRequest").encode(report);
-const series = (version = "v", variant = "v41") => ({
-  route: "fraud",
-  variant,
-  traffic: "live",
-  version,
-  keyed: true,
-  codes: [{ code: 0, count: 10 }],
-});
-const report = (instance: string, sequence = 1, ...of: readonly object[]) =>
-  readReport(encode({ instance, startedAt: { seconds: 1 }, sequence, series: of.length === 0 ? [series()] : of }));
-
-interface Told {
-  readonly series: readonly { readonly version: string; readonly variant: string; readonly requests: number }[];
-  readonly instances: number;
-}
-const told = async (counts: Counts): Promise<Told> =>
-  (await counts.of("fraud", new Turns(systemClock))) as unknown as Told;
-const requestsOf = async (counts: Counts): Promise<number> =>
-  (await told(counts)).series.reduce((sum, { requests }) => sum + requests, 0);
+const idOf = (instance: string): string => processId(report(instance).report);
 
 describe("what sidecars counted", () => {
   const floods: readonly [string, Partial<CountsBounds>][] = [
-    ["instances", { instances: 5 }],
-    ["bytes", { bytes: 5 * report("a-0").bytes.length }],
+    ["instances", { instances: 16 }],
+    ["bytes", { bytes: 16 * report("b-10").bytes.length }],
   ];
   for (const [what, bounds] of floods) {
-    it(`keeps apart what others report while one floods it with ${what}, and loses nobody's sum`, async () => {
-      const counts = new Counts(bounds);
-      for (const name of ["a-0", "a-1"]) counts.take(report(name), "honest");
-      for (let i = 0; i < 8; i++) counts.take(report(`b-${i}`), "flood");
+    it(`has room for what others report while one floods it with ${what}, and for all that it has taken in`, async () => {
+      const counts = countsAlone(bounds);
+      for (const name of ["a-00", "a-01"]) counts.take(report(name), "honest");
+      const taken = Array.from({ length: 20 }, (_, i) => counts.take(report(`b-${i + 10}`), "flood"));
+      assert.equal(taken.filter((each) => each === "new").length, 12);
       assert.deepEqual(
-        ["a-0", "a-1", "b-0", "b-7"].map((name) => counts.take(report(name, 2), name < "b" ? "honest" : "flood")),
-        ["new", "new", "forgotten", "new"],
+        ["a-00", "a-01", "a-02"].map((name) => counts.take(report(name, 2), "honest")),
+        ["new", "new", "new"],
       );
-      assert.equal(await requestsOf(counts), 100);
+      assert.deepEqual(
+        ["b-10", "b-21", "b-22"].map((name) => counts.take(report(name, 2), "flood")),
+        ["new", "new", "full"],
+      );
+      assert.equal(await requestsOf(counts), 150);
     });
   }
 
-  it("tells versions of what is not kept apart no longer apart where they become too many, and keeps the sum", async () => {
-    const counts = new Counts({ instances: 1, sums: 10 });
-    for (let i = 0; i < 30; i++) counts.take(report(`i-${i}`, 1, series(`v${i}`)));
-    assert.equal(await requestsOf(counts), 300);
-    assert.ok((await told(counts)).series.length <= 11);
+  it("keeps the report of a process whose next one is too large, and takes in what another replica has", async () => {
+    const counts = countsAlone({ bytes: 200 });
+    counts.take(report("a"));
+    const more = { series: Array.from({ length: 10 }, (_, i) => series(`v${i}`)) };
+    assert.equal(counts.take(report("a", 2, more)), "full");
+    assert.equal(await requestsOf(counts), 10);
+    assert.equal(counts.note(report("a", 2, more)), "new");
+    assert.equal(await requestsOf(counts), 100);
   });
 
-  it("has an end for names that somebody makes up", async () => {
-    const counts = new Counts({ instances: 1, sums: 10, names: 5 });
-    for (let i = 0; i < 30; i++) counts.take(report(`i-${i}`, 1, series("v", `made-up-${i}`)));
-    const { series: kept, instances } = await told(counts);
-    assert.deepEqual([kept.length, instances], [11, 6]);
+  it("takes for over who said so, or was silent for long, and nobody else", () => {
+    const clock = new ManualClock();
+    const counts = new Counts({ clock, ended: noneEnded }, { silentMs: 1_000 });
+    const over = () => [...counts.over()].map(([id]) => id);
+    counts.take(report("a"));
+    counts.take(report("b"));
+    counts.take(report("c", 1, { final: true }));
+    assert.deepEqual(over(), [idOf("c")]);
+    clock.advance(999);
+    counts.take(report("a", 2));
+    clock.advance(1);
+    assert.deepEqual(over(), [idOf("b"), idOf("c")]);
+  });
+
+  it("takes nothing in again of a process that was summed up", async () => {
+    const gone = new Set([idOf("a")]);
+    const counts = new Counts({ clock: new ManualClock(), ended: { ...noneEnded, has: (id) => gone.has(id) } });
+    assert.deepEqual(
+      [counts.take(report("a", 7)), counts.note(report("a", 8)), counts.take(report("b"))],
+      ["forgotten", "forgotten", "new"],
+    );
+    assert.equal((await toldCounts(counts)).instances, 1);
   });
 
   it("says whose each report is, for another replica", () => {
-    const counts = new Counts();
+    const counts = countsAlone();
     counts.take(report("a"), "honest");
+    const told = counts.ids().map((id) => counts.get(id));
     assert.deepEqual(
-      [...counts.owned()].map(({ owner, report: { instance } }: { owner: string; report: ReportRequest }) => [
-        owner,
-        instance,
-      ]),
+      told.map((each) => [each?.owner, each?.report.instance]),
       [["honest", "a"]],
     );
   });
+});
+
+describe("whose a report is", () => {
+  it("is known without what is in it, wherever in it that stands", () => {
+    const bytes = encode({
+      instance: "i-1",
+      namespace: "ml",
+      workload: "fraud",
+      sequence: 7,
+      series: [series(), series()],
+    });
+    assert.deepEqual(reportHead(bytes), { instance: "i-1", namespace: "ml", workload: "fraud" });
+    const later = Buffer.concat([bytes, encode({ instance: "i-2" })]);
+    assert.equal(reportHead(later)?.instance, "i-2");
+    assert.deepEqual(reportHead(Buffer.alloc(0)), { instance: "", namespace: "", workload: "" });
+  });
+
+  for (const bytes of [[0x0a], [0x0a, 5, 0x41], [0x08, 1], [0x7b], [0xff]]) {
+    it(`is not known of bytes that are no report: ${bytes}`, () => {
+      assert.equal(reportHead(Buffer.from(bytes)), undefined);
+    });
+  }
 });
 
 describe("the bounds of a report", () => {

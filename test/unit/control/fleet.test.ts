@@ -5,12 +5,12 @@ import { routeSpec } from "../../support/routes.ts";
 
 function setUp() {
   const clock = new ManualClock();
-  const told: SidecarInfo[] = [];
+  const told: string[] = [];
   const seen = { reordered: 0 };
   const fleet = new Fleet({
     clock,
     storeId: () => "0123456789ab",
-    news: (sidecar) => void told.push(sidecar),
+    news: (instance) => void told.push(instance),
     reordered: () => void seen.reordered++,
   });
   const sidecar = (instance: string, given: Partial<SidecarInfo> = {}): SidecarInfo => ({
@@ -108,14 +108,9 @@ describe("the fleet", () => {
     const { fleet, told, sidecar } = setUp();
     fleet.note(sidecar("a"));
     fleet.note(sidecar("b"), "two");
-    assert.deepEqual(
-      told.map(({ instance }) => instance),
-      ["a"],
-    );
-    assert.deepEqual(
-      [...fleet.own()].map(({ instance }) => instance),
-      ["a"],
-    );
+    assert.deepEqual(told, ["a"]);
+    assert.deepEqual([...fleet.own()], ["a"]);
+    assert.deepEqual([fleet.ownWord("a")?.instance, fleet.ownWord("b")], ["a", undefined]);
   });
 
   it("does not take another replica's older word for it", () => {

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { ContenderError } from "../../../src/base/errors.ts";
 import type { Callers } from "../../../src/control/callers.ts";
-import { Counts } from "../../../src/control/counts.ts";
 import { Fleet } from "../../../src/control/fleet.ts";
-import { Peers, type ShareStream } from "../../../src/control/peers.ts";
+import type { ShareStream } from "../../../src/control/peer-link.ts";
+import { Peers } from "../../../src/control/peers.ts";
 import { openCallers } from "../../support/control.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
+import { countsAlone } from "../../support/reports.ts";
 
 const graceMs = 60_000;
 
@@ -37,7 +38,7 @@ function setUp() {
   const peers = new Peers({
     clock,
     self: "one",
-    counts: new Counts(),
+    counts: countsAlone(),
     fleet,
     callers,
     dial,
