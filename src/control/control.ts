@@ -102,6 +102,8 @@ export class Control {
   #storeId: string | undefined = undefined;
   /** What the store is to be asked about. */
   #claimed: Seen | undefined = undefined;
+  /** Those that wait to be told everything look again. */
+  readonly #uninformed = new Set<() => void>();
   #asking: Promise<void> | undefined = undefined;
 
   constructor(ports: ControlPorts, options: ControlOptions) {
@@ -142,7 +144,10 @@ export class Control {
       callers,
       dial,
       failed: (replica, why) => onEvent({ kind: "replica_failed", replica, why }),
-      toldAll: () => this.fleet.allThere(),
+      toldAll: () => {
+        this.fleet.allThere();
+        this.#lookAgain();
+      },
     });
     this.#leadership = new Leadership({
       store,
@@ -188,6 +193,26 @@ export class Control {
   /** Other replicas that have not told this one everything; this one's own name while it is not known which there are. */
   get untold(): string[] {
     return this.leadership.replicas.length === 0 ? [this.#ports.self.name] : this.#peers.untold;
+  }
+
+  /**
+   * Waits until every other replica has told this one everything that it knows.
+   * @returns those that have not, when the time is over
+   */
+  informed(withinMs: number): Promise<readonly string[]> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel();
+        this.#uninformed.delete(look);
+        resolve(this.untold);
+      };
+      const look = (): void => {
+        if (this.untold.length === 0) done();
+      };
+      const cancel = this.#ports.clock.after(withinMs, done);
+      this.#uninformed.add(look);
+      look();
+    });
   }
 
   /** Who may do what has changed. */
@@ -270,6 +295,11 @@ export class Control {
     const { leads, leader, replicas } = state;
     this.#ports.onEvent({ kind: "leadership", leads, leader, replicas: replicas.length });
     this.#peers.use(replicas);
+    this.#lookAgain();
+  }
+
+  #lookAgain(): void {
+    for (const look of [...this.#uninformed]) look();
   }
 
   /** Somebody has seen a later revision than there is. All say so at once when a store was put back: it is asked once for all of them. */

@@ -19,8 +19,8 @@ export interface HttpPorts {
   sidecar(request: IncomingMessage, asked: Labels): Pick<SidecarCaller, "labels" | "sees">;
   /** Throws a ContenderError FORBIDDEN for who may not look. */
   reader(request: IncomingMessage): void;
-  /** Whether the service ends. */
-  draining(): boolean;
+  /** Why nobody should be sent here; undefined where they may. */
+  unready(): string | undefined;
 }
 
 export function httpEndpoints(ports: HttpPorts): ReadonlyMap<string, HttpEndpoint> {
@@ -42,7 +42,10 @@ export function httpEndpoints(ports: HttpPorts): ReadonlyMap<string, HttpEndpoin
       "/readyz",
       {
         about: "200 while sidecars and people may be sent here, else 503 and why",
-        answer: () => (ports.draining() ? plain(503, "not ready\n- it ends") : plain(200, "ready")),
+        answer: () => {
+          const why = ports.unready();
+          return why === undefined ? plain(200, "ready") : plain(503, `not ready\n- ${why}`);
+        },
       },
     ],
     [

@@ -107,12 +107,16 @@ export class ControlServer {
         listener.off("error", refused);
         // A single connection that can't be accepted, no descriptor left say, is its peer's to try again.
         listener.on("error", () => undefined);
-        this.#health.setStatus("", "SERVING");
         const bound = listener.address();
         const port = typeof bound === "object" && bound !== null ? bound.port : 0;
         resolve(formatAddress(address.kind === "tcp" ? { ...address, port } : address));
       });
     });
+  }
+
+  /** From now on its health service says that it serves; it does so as soon as it listens. */
+  ready(): void {
+    if (!this.#closing) this.#health.setStatus("", "SERVING");
   }
 
   /** New certificates, for connections that come from now on. */

@@ -34,10 +34,18 @@ const warned: ReadonlySet<ControlEvent["kind"]> = new Set<ControlEvent["kind"]>(
   "counts_failed",
 ]);
 
+/**
+ * How long a replica that has started waits for the others beyond the lease of one that has died: they see it within moments, and
+ * tell it of 100,000 sidecars in seconds.
+ */
+const informMs = 10_000;
+
 class ControlProcess {
   readonly #settings: ControlSettings;
   readonly #ports: ProcessPorts;
   #draining = false;
+  /** Whether the other replicas have told it what they know, or have had the time to. */
+  #informed = false;
 
   constructor(settings: ControlSettings, ports: ProcessPorts) {
     this.#settings = settings;
@@ -94,7 +102,7 @@ class ControlProcess {
       metrics: () => metrics.exposition(),
       sidecar: (request, asked) => security.sidecar(request, asked),
       reader: (request) => security.reader(request),
-      draining: () => this.#draining,
+      unready: () => this.#unready(control),
     });
     web.serve(endpoints);
     const grpcAddress = await grpc.listen(listen, security.tls);
@@ -119,6 +127,7 @@ class ControlProcess {
       routes: routes.length,
       version: this.#ports.version,
     });
+    void this.#inform(control, grpc, log);
     const why = await ended;
     log.info({ event: "draining", why });
     control.leave();
@@ -129,6 +138,21 @@ class ControlProcess {
     await store.close();
     log.info({ event: "stopped", clean: true });
     return 0;
+  }
+
+  /** What it counted and which sidecars there are it knows by halves before the others have told it. */
+  async #inform(control: Control, grpc: ControlServer, log: Logger): Promise<void> {
+    const missing = await control.informed(this.#settings.leaseMs + informMs);
+    this.#informed = true;
+    grpc.ready();
+    const { replicas } = control.leadership;
+    if (!this.#draining)
+      log[missing.length > 0 ? "warn" : "info"]({ event: "informed", replicas: replicas.length, missing });
+  }
+
+  #unready(control: Control): string | undefined {
+    if (this.#draining) return "it ends";
+    return this.#informed ? undefined : `not told everything yet by ${control.untold.join(", ")}`;
   }
 
   #metrics(control: Control): ControlMetrics {

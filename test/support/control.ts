@@ -53,6 +53,8 @@ export interface TestControlOptions extends Partial<ControlOptions> {
   readonly connections?: ConnectionBounds;
   /** Callers by its own `call` and `watch` speak plain text, and don't reach it then. */
   readonly tls?: TlsOptions;
+  /** Whether its health service says that it serves. */
+  readonly ready?: boolean;
   /** Of the service, not of its store. */
   readonly clock?: Clock;
   /** How long calls under way may take when it is closed. */
@@ -69,6 +71,7 @@ export async function startControl(path: string, given: TestControlOptions = {})
     tls,
     clock = systemClock,
     graceMs = 1_000,
+    ready = true,
     ...options
   } = given;
   const store = shared ?? (await openEmbeddedStore(path, { clock: systemClock, chance: systemChance }));
@@ -92,6 +95,7 @@ export async function startControl(path: string, given: TestControlOptions = {})
   const address = await server.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }, tls, connections);
   self.address = address;
   await control.join();
+  if (ready) server.ready();
   const client = new Client(address, credentials.createInsecure());
   const watches: TestWatch[] = [];
   return {

@@ -451,6 +451,12 @@ describe("a config service", () => {
     assert.equal(healthOf(await control.bytes("/grpc.health.v1.Health/Check", Buffer.alloc(0))), "SERVING");
   });
 
+  it("does not say that it serves before it is ready", async () => {
+    const early = await startControl(folder.at("early"), { ready: false });
+    assert.equal(healthOf(await early.bytes("/grpc.health.v1.Health/Check", Buffer.alloc(0))), "NOT_SERVING");
+    await early.close();
+  });
+
   it("tells whoever asks once what a sidecar gets", async () => {
     await apply([document("fraud", undefined, "selector: { namespace: ml }")]);
     const fetched = (namespace: string) =>

@@ -6,8 +6,9 @@ import { EndedCounts, processId } from "../../../src/control/ended-counts.ts";
 import type { Store } from "../../../src/control/store.ts";
 import { Sums } from "../../../src/control/sums.ts";
 import { startControl, type TestControl } from "../../support/control.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
-import { until } from "../../support/until.ts";
+import { turns, until } from "../../support/until.ts";
 
 const document = `
 apiVersion: contender.dev/v1alpha1
@@ -176,6 +177,35 @@ describe("replicas of a config service", () => {
       assert.deepEqual(await counted(control), [2, 15]);
       assert.equal(control.control.figures.reports.forgotten, 1);
     }
+  });
+
+  it("know everything that the others know when they say that they have been told", async () => {
+    for (let i = 0; i < 300; i++) await one.call("ReportService", "Report", report(`i-${i}`, 1, 1));
+    await two.close();
+    two = await startControl("", { store, name: "three" });
+    assert.deepEqual(await two.control.informed(8_000), []);
+    assert.equal(two.control.counts.ids().length, 300);
+  });
+
+  it("wait no longer than they are given for one that tells them nothing, and name it", async () => {
+    await store.commit({
+      when: [],
+      changes: [{ key: "lease/replicas/x", value: JSON.stringify({ name: "x", address: "127.0.0.1:1" }) }],
+    });
+    await two.close();
+    const clock = new ManualClock();
+    two = await startControl("", { store, name: "three", clock });
+    let missing: readonly string[] | undefined;
+    const informed = two.control.informed(15_000).then((names) => {
+      missing = names;
+    });
+    await until(() => two.control.untold.join() === "x", "the other one has told it everything");
+    clock.advance(14_999);
+    await turns();
+    assert.equal(missing, undefined);
+    clock.advance(1);
+    await informed;
+    assert.deepEqual(missing, ["x"]);
   });
 
   it("lose nothing that was acknowledged when the leader goes, and count nothing twice when it comes back", async () => {
