@@ -212,10 +212,11 @@ describe("a channel to several replicas", () => {
     assert.deepEqual([reason.code, reason.outcome], ["CONTROL_UNREACHABLE", "unsent"]);
   });
 
-  it("says that none can be reached, and which were asked", async () => {
+  it("says of each of those that were asked that it can't be reached", async () => {
     const [one, two] = [await nobody(), await nobody()];
     const { message } = await failure(asking(one, two).call(fetch, {}));
-    assert.ok(message.startsWith(`[CONTROL_UNREACHABLE] ${one},${two} does not answer`), message);
+    const each = [one, two].map((at) => `${at} does not answer: nothing listens there. Does contender control run?`);
+    assert.equal(message, `[CONTROL_UNREACHABLE] ${each.join("; ")}`);
   });
 
   it("asks the one whose name is known where another's is not", async () => {
