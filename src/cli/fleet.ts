@@ -17,13 +17,16 @@ export function fleetCommand(handlers: Handlers, io: Io, finish: (code: number) 
     .description(
       paragraphs(`Lists the sidecars that the config service knows: current, where what applies to it is in force there; pending, where it has
 not answered yet; rejected, with every problem that it found; gone, where it is not connected, which is remembered for an hour, or until its pod has started anew; unrouted, where no route is
-for it. Sidecars that poll the service by HTTP (CONTENDER_CONFIG) tell it nothing of themselves, and are not among them.
-The revision is that of the store which it has applied; 0 is none of this store.`),
+for it. The revision is that of the store which it has applied; 0 is none of this store.
+
+Sidecars that follow the service (CONTENDER_CONTROL) are listed, and no others: those that poll its /v1/routes or read its etcd
+themselves (CONTENDER_CONFIG) tell it nothing. What such a one has in force is at its own admin port: /config, or contender why
+ROUTE --key KEY --admin ADDRESS, and for all of them contender_config_info in their metrics.`),
     )
     .option("--route <NAME>", "only sidecars that this route is for")
     .option(
       "--json",
-      "print {revision, sidecars: [{instance, namespace, workload, pod, identity, release, state, version, revision, problems: [{path, message, where}], withheld: [{route, capabilities}], lastSeen, startedAt}]}",
+      "print {revision, sidecars: [{instance, namespace, workload, pod, identity, release, state, version, revision, problems: [{path, message, where}], withheld: [{route, capabilities: [NAME]}], lastSeen, startedAt}]}",
     );
   addServiceFlags(command).addHelpText(
     "after",
@@ -53,7 +56,10 @@ The revision is that of the store which it has applied; 0 is none of this store.
 function print(sidecars: readonly SidecarStatus[], revision: number, route: string, io: Io): void {
   const nameOf = namesFor(sidecars);
   if (sidecars.length > 0) io.out(fleetText(sidecars, nameOf, io.columns));
-  else if (route === "") io.err("no sidecar follows this service yet: those with CONTENDER_CONTROL=HOST:PORT do\n");
+  else if (route === "")
+    io.err(
+      "no sidecar follows this service yet: those with CONTENDER_CONTROL=HOST:PORT do; those that poll it or read its etcd (CONTENDER_CONFIG) are not seen here\n",
+    );
   for (const sidecar of sidecars) for (const line of troubles(sidecar, nameOf(sidecar))) io.out(`${plain(line)}\n`);
   const counts = Map.groupBy(sidecars, ({ state }) => state);
   const parts = [...counts].map(([state, list]) => `${list.length} ${state}`);

@@ -28,8 +28,10 @@ type Change = (service: Administration, intent: Intent) => Promise<Changed>;
 const defaultWaitMs = 60_000;
 
 const waits = `--wait returns when every sidecar that the route is for has applied the change; else it names those that have not, each with its reason, and exits with ${errorTable.NOT_APPLIED.exitCode}. The change stays in either case. Write a time as --wait=5m.`;
-const fields =
-  "print {dryRun, revision, changes: [{name, kind, revision, moves: [{from, to, slots}], warnings: [{path, message, where}], withheldFrom}]}; with --wait also waited: {complete, interrupted, applied, notApplied, gone}";
+const changeFields =
+  "print {dryRun, revision, changes: [{name, kind, revision, moves: [{from, to, slots}], warnings: [{path, message, where}], withheldFrom: [SIDECAR]}]}";
+const waitedFields =
+  "waited: {complete, interrupted, applied: [{namespace, workload, pod, instance}], notApplied: [{namespace, workload, pod, instance, state, revision, why, problems: [{path, message, where}]}], gone: [{namespace, workload, pod, instance}]}";
 
 export function applyCommand(handlers: Handlers, io: Io, finish: Finish): Command {
   const command = new Command("apply")
@@ -155,7 +157,7 @@ function addChangeFlags(command: Command, waiting?: "waits"): void {
     const about = "wait until every sidecar has applied it, for 60s where no time is given";
     command.addOption(new Option("--wait [DURATION]", about).argParser(waitMs));
   }
-  command.option("--json", waiting === undefined ? fields.replace(/;.*/, "") : fields);
+  command.option("--json", waiting === undefined ? changeFields : `${changeFields}; with --wait also ${waitedFields}`);
 }
 
 async function change(

@@ -55,7 +55,10 @@ ml/fraud/fraud-2 is not given loans: it lacks md5-100, ttl
   it("says what makes a sidecar follow, where none does", async () => {
     const { code, out, err } = await asked([], []);
     assert.deepEqual([code, out], [0, "0 sidecars; the store is at revision 12\n"]);
-    assert.match(err, /^no sidecar follows this service yet: .*CONTENDER_CONTROL=HOST:PORT/);
+    assert.match(
+      err,
+      /^no sidecar follows this service yet: .*CONTENDER_CONTROL=HOST:PORT do; .*\(CONTENDER_CONFIG\) are not seen here$/m,
+    );
   });
 
   it("asks for those of a route", async () => {
