@@ -6,20 +6,11 @@ import { connect, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { Client, credentials, status } from "@grpc/grpc-js";
 import { watchBounds } from "../../src/control/watch-bounds.ts";
-import { startControl, type TestControl, type TestWatch } from "../support/control.ts";
+import { applyFraud, startControl, type TestControl, type TestWatch } from "../support/control.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
 import { TempFolder } from "../support/temp-folder.ts";
 import { until } from "../support/until.ts";
-
-const document = `apiVersion: contender.dev/v1alpha1
-kind: ModelRoute
-metadata: { name: fraud }
-spec:
-  variants: { v41: { address: local }, v42: { address: "10.0.0.2:8500" } }
-  champion: v41
-  weights: { v41: 90, v42: 10 }
-`;
 
 describe("a config service under attack", function () {
   this.timeout(30_000);
@@ -37,9 +28,8 @@ describe("a config service under attack", function () {
 
   /** A change reaches the honest sidecar, in time. */
   async function setWeights(share: number): Promise<void> {
-    const text = document.replace("v42: 10", `v42: ${share}`);
     const begunMs = performance.now();
-    await control.call("AdminService", "ApplyRoutes", { texts: [{ name: "x", text }] });
+    await applyFraud(control, share);
     honest.ack(await honest.snapshot());
     const tookMs = performance.now() - begunMs;
     assert.ok(tookMs < 2_000, `a change took ${Math.round(tookMs)} ms`);

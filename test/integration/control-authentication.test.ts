@@ -1,6 +1,5 @@
 /** Who is asking, by what grpc-js and node:https really tell of a peer. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request as plainRequest, type RequestOptions } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
@@ -13,23 +12,20 @@ import { type Evidence, identify } from "../../src/control/access.ts";
 import { evidenceOfCall, evidenceOfRequest, type PortFacts } from "../../src/control/authenticate.ts";
 import { Authority, type KeyPair } from "../support/certificates.ts";
 import { type Ended, echo, GrpcClient, GrpcServer, metadataOf } from "../support/grpc-js.ts";
+import { accessText, hashOf } from "../support/known-callers.ts";
 import { Owned } from "../support/owned.ts";
 import { parsedValue } from "../support/parsed.ts";
 import { TempFolder } from "../support/temp-folder.ts";
 import { TestTls } from "../support/tls.ts";
 
 const token = "0123456789abcdef0123456789abcdef";
-const sha256 = createHash("sha256").update(token).digest("hex");
 const { identities } = parsedValue(
   readAccess(
     "access.yaml",
-    `apiVersion: contender.dev/v1alpha1
-kind: Access
-spec:
-  identities:
-    - { name: alice, role: admin, namespaces: ["*"], token: "sha256:${sha256}" }
-    - { name: sidecars, role: sidecar, certificate: "spiffe://test/ns/{namespace}/sa/{workload}" }
-`,
+    accessText([
+      `{ name: alice, role: admin, namespaces: ["*"], token: "${hashOf(token)}" }`,
+      `{ name: sidecars, role: sidecar, certificate: "spiffe://test/ns/{namespace}/sa/{workload}" }`,
+    ]),
   ),
 );
 

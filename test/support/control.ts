@@ -12,6 +12,8 @@ import type { ShareResponse } from "../../src/control/peer-link.ts";
 import { ControlServer } from "../../src/control/server.ts";
 import type { Store } from "../../src/control/store.ts";
 import type { TlsOptions } from "../../src/control/tls-options.ts";
+import { fraudText } from "./route-document.ts";
+import { until } from "./until.ts";
 
 export const controlOptions: ControlOptions = {
   historyLimit: 1000,
@@ -61,6 +63,29 @@ export interface TestControlOptions extends Partial<ControlOptions> {
   readonly graceMs?: number;
 }
 
+/** A store in a directory, by the machine's own clock. */
+export const openStore = (path: string): Promise<Store> =>
+  openEmbeddedStore(path, { clock: systemClock, chance: systemChance });
+
+/** Once each of two replicas has told the other one everything. */
+export const acquainted = (one: TestControl, two: TestControl): Promise<void> =>
+  until(() => one.control.caughtUp === 1 && two.control.caughtUp === 1, "both have told each other everything");
+
+/** Two replicas on one store, which know each other. */
+export async function startReplicas(
+  store: Store,
+  options: TestControlOptions = {},
+): Promise<[TestControl, TestControl]> {
+  const one = await startControl("", { ...options, store, name: "one" });
+  const two = await startControl("", { ...options, store, name: "two" });
+  await acquainted(one, two);
+  return [one, two];
+}
+
+/** Applies the route "fraud" with this weight of v42 beside 90. */
+export const applyFraud = (control: TestControl, v42 = 10): Promise<{ readonly revision: number }> =>
+  control.call("AdminService", "ApplyRoutes", { texts: [{ name: "x", text: fraudText(v42) }] });
+
 /** @param path of its directory, where it has a store of its own */
 export async function startControl(path: string, given: TestControlOptions = {}): Promise<TestControl> {
   const {
@@ -74,7 +99,7 @@ export async function startControl(path: string, given: TestControlOptions = {})
     ready = true,
     ...options
   } = given;
-  const store = shared ?? (await openEmbeddedStore(path, { clock: systemClock, chance: systemChance }));
+  const store = shared ?? (await openStore(path));
   const events: ControlEvent[] = [];
   // Replicas find each other by address, which is known once the server listens.
   const self = { name, address: "" };

@@ -17,6 +17,14 @@ export const countedSeries = (version = "v", variant = "v41", count = 10) => ({
   codes: [{ code: 0, count }],
 });
 
+/** A report as a sidecar of "fraud" writes it. */
+export const reportMessage = (instance: string, sequence: number, count = sequence, variant = "v41") => ({
+  instance,
+  startedAt: { seconds: 1, nanos: 0 },
+  sequence,
+  series: [{ route: "fraud", variant, traffic: "live", version: "v", codes: [{ code: 0, count }] }],
+});
+
 export const reportOf = (
   instance: string,
   sequence = 1,

@@ -1,22 +1,9 @@
 import assert from "node:assert/strict";
-import { systemChance } from "../../../src/base/chance.ts";
-import { systemClock } from "../../../src/base/clock.ts";
-import { openEmbeddedStore } from "../../../src/control/embedded/open.ts";
 import { readHead, readId } from "../../../src/control/records.ts";
 import type { Store } from "../../../src/control/store.ts";
-import { startControl, type TestControl } from "../../support/control.ts";
+import { applyFraud, openStore, startControl, type TestControl } from "../../support/control.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 import { until } from "../../support/until.ts";
-
-const document = (v42: number) => `
-apiVersion: contender.dev/v1alpha1
-kind: ModelRoute
-metadata: { name: fraud }
-spec:
-  variants: { v41: { address: local }, v42: { address: "10.0.0.2:8500" } }
-  champion: v41
-  weights: { v41: 90, v42: ${v42} }
-`;
 
 /** As where a newer release has written a route that this one can't read, and others have gone on from there. */
 describe("a store that has come further than this service can read", () => {
@@ -27,9 +14,9 @@ describe("a store that has come further than this service can read", () => {
   after(() => folder.close());
 
   beforeEach(async () => {
-    store = await openEmbeddedStore(folder.at(String(count++)), { clock: systemClock, chance: systemChance });
+    store = await openStore(folder.at(String(count++)));
     control = await startControl("", { store });
-    await apply(10);
+    await applyFraud(control);
     const changes = [
       { key: "state/routes/newer", value: "of another release" },
       { key: "state/head", value: JSON.stringify({ revision: 5 }) },
@@ -42,12 +29,10 @@ describe("a store that has come further than this service can read", () => {
     await store.close();
   });
 
-  const apply = (v42: number) =>
-    control.call<{ revision: number }>("AdminService", "ApplyRoutes", { texts: [{ name: "x", text: document(v42) }] });
   const value = async (key: string) => (await store.get(key)).entries.find((entry) => entry.key === key)?.value ?? "";
 
   it("is not changed by what was planned on older routes, and says what is to be mended", async () => {
-    await assert.rejects(apply(20), { code: 9, details: /nothing was changed: .*store_damaged/ });
+    await assert.rejects(applyFraud(control, 20), { code: 9, details: /nothing was changed: .*store_damaged/ });
     assert.equal(readHead(await value("state/head")), 5);
   });
 

@@ -4,26 +4,12 @@ import { setTimeout } from "node:timers/promises";
 import { Client, credentials } from "@grpc/grpc-js";
 import { method as rpc } from "../../../src/api/protos.ts";
 import { parseVersion } from "../../../src/api/version.ts";
-import { systemChance } from "../../../src/base/chance.ts";
-import { systemClock } from "../../../src/base/clock.ts";
 import { ContenderError } from "../../../src/base/errors.ts";
-import { openEmbeddedStore } from "../../../src/control/embedded/open.ts";
 import type { Store } from "../../../src/control/store.ts";
-import { startControl, type TestControl } from "../../support/control.ts";
+import { applyFraud, openStore, startControl, type TestControl } from "../../support/control.ts";
+import { fraudText } from "../../support/route-document.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 import { until } from "../../support/until.ts";
-
-const document = (v42: number) => `
-apiVersion: contender.dev/v1alpha1
-kind: ModelRoute
-metadata: { name: fraud }
-spec:
-  variants: { v41: { address: local }, v42: { address: "10.0.0.2:8500" } }
-  champion: v41
-  weights: { v41: 90, v42: ${v42} }
-`;
-
-const open = (path: string) => openEmbeddedStore(path, { clock: systemClock, chance: systemChance });
 
 describe("a store that somebody else has written to", () => {
   const folder = new TempFolder();
@@ -35,7 +21,7 @@ describe("a store that somebody else has written to", () => {
 
   beforeEach(async () => {
     path = folder.at(String(count++));
-    store = await open(path);
+    store = await openStore(path);
     control = await startControl("", { store });
     await apply(10);
   });
@@ -44,8 +30,7 @@ describe("a store that somebody else has written to", () => {
     await store.close();
   });
 
-  const apply = (v42: number) =>
-    control.call<{ revision: number }>("AdminService", "ApplyRoutes", { texts: [{ name: "x", text: document(v42) }] });
+  const apply = (v42: number) => applyFraud(control, v42);
   const problems = () => control.control.registry.problems.map(({ path: at, message }) => `${at}: ${message}`);
   const weights = async () => {
     const { snapshot } = await control.call<{ snapshot: { routes: { weights: { weight: number }[] }[] } }>(
@@ -62,13 +47,13 @@ describe("a store that somebody else has written to", () => {
     [
       "has a route that nobody could serve",
       "state/routes/x",
-      record("x", document(-1)),
+      record("x", fraudText(-1)),
       /spec\.weights\.v42: want a number/,
     ],
     [
       "has a route under another's name",
       "state/routes/x",
-      record("x", document(1)),
+      record("x", fraudText(1)),
       /metadata\.name: want "x", got "fraud"/,
     ],
     ["has lost its id", "state/id", undefined, /the store has lost its id/],
@@ -101,13 +86,13 @@ describe("a store that somebody else has written to", () => {
     await store.close();
     const backup = `${path}-backup`;
     cpSync(path, backup, { recursive: true });
-    store = await open(path);
+    store = await openStore(path);
     control = await startControl("", { store });
     await apply(20);
     const { version } = await control.watch({ instance: "a" }).snapshot();
     await control.close();
     await store.close();
-    store = await open(backup);
+    store = await openStore(backup);
     control = await startControl("", { store });
     const watch = control.watch({ instance: "a" }, version);
     for (;;) {
@@ -162,7 +147,7 @@ describe("a store that somebody else has written to", () => {
     const first = apply(20);
     const { path: method, requestSerialize, responseDeserialize } = rpc<object, object>("AdminService", "ApplyRoutes");
     const client = new Client(control.address, credentials.createInsecure());
-    const request = { texts: [{ name: "x", text: document(30) }] };
+    const request = { texts: [{ name: "x", text: fraudText(30) }] };
     const second = new Promise((resolve) => {
       const call = client.makeUnaryRequest(method, requestSerialize, responseDeserialize, request, resolve);
       void setTimeout(100).then(() => call.cancel());
@@ -189,7 +174,7 @@ describe("a store that somebody else has written to", () => {
     await control.close();
     control = await startControl("", { store, historyLimit: 3 });
     const named = (name: string, v42: number) =>
-      document(v42)
+      fraudText(v42)
         .replace("name: fraud", `name: ${name}`)
         .replace("spec:", `spec:\n  match: { models: [${name}] }\n  default: ${name === "fraud"}`);
     for (const v42 of [11, 12, 13, 14, 15]) {

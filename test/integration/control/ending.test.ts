@@ -1,11 +1,8 @@
 /** A config service that is told to end while others hold streams and calls open. */
 import assert from "node:assert/strict";
 import { Client, credentials, status } from "@grpc/grpc-js";
-import { systemChance } from "../../../src/base/chance.ts";
-import { systemClock } from "../../../src/base/clock.ts";
-import { openEmbeddedStore } from "../../../src/control/embedded/open.ts";
 import { listServicesRequest, reflectionPaths } from "../../../src/init/reflection.ts";
-import { startControl, type TestControl } from "../../support/control.ts";
+import { openStore, startControl, startReplicas, type TestControl } from "../../support/control.ts";
 import { Owned } from "../../support/owned.ts";
 import { routeDocument } from "../../support/route-document.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
@@ -60,10 +57,8 @@ describe("a config service that ends", () => {
   });
 
   it("takes nothing for gone that goes elsewhere", async () => {
-    const store = await openEmbeddedStore(folder.at("shared"), { clock: systemClock, chance: systemChance });
-    const one = await startControl("", { store, name: "one", graceMs });
-    const two = await startControl("", { store, name: "two", graceMs });
-    await until(() => one.control.caughtUp === 1 && two.control.caughtUp === 1, "they have told each other everything");
+    const store = await openStore(folder.at("shared"));
+    const [one, two] = await startReplicas(store, { graceMs });
     await one.watch({ instance: "a" }).next();
     await until(() => two.control.fleet.get("a") !== undefined, "the other one knows it");
     await one.close();

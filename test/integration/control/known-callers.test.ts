@@ -1,15 +1,10 @@
 /** A whole control that asks who calls: its port, its services, its audit lines. */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
 import { status } from "@grpc/grpc-js";
 import { systemClock } from "../../../src/base/clock.ts";
-import { Access, type ControlLog } from "../../../src/control/access.ts";
-import { audit } from "../../../src/control/audit.ts";
-import { InstanceOwners } from "../../../src/control/instance-owners.ts";
-import { knownCallers } from "../../../src/control/known-callers.ts";
 import { startControl, type TestControl } from "../../support/control.ts";
+import { startCallers } from "../../support/known-callers.ts";
 import { Owned } from "../../support/owned.ts";
-import { parsedValue } from "../../support/parsed.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 
 const route = (address: string): string => `apiVersion: contender.dev/v1alpha1
@@ -24,17 +19,8 @@ const own = new Owned();
 afterEach(() => own.close());
 
 async function started(document?: string): Promise<{ control: TestControl; lines: Record<string, unknown>[] }> {
-  const folder = own.add(new TempFolder());
-  const path = document === undefined ? undefined : folder.at("access.yaml");
-  if (path !== undefined) await writeFile(path, document ?? "");
-  const lines: Record<string, unknown>[] = [];
-  const add = (line: object): void => void lines.push({ ...line });
-  const log: ControlLog = { info: add, warn: add, error: add };
-  const clock = systemClock;
-  const access = own.add(parsedValue(await Access.open({ path, clock, log })));
-  const port = { tls: false, unix: false };
-  const callers = knownCallers({ access, audit: audit(log, clock), owners: new InstanceOwners(), clock, port });
-  return { control: own.add(await startControl(folder.at("store"), { callers })), lines };
+  const { callers, lines } = await startCallers(own, document, { clock: systemClock });
+  return { control: own.add(await startControl(own.add(new TempFolder()).at("store"), { callers })), lines };
 }
 
 describe("a control that asks who calls", () => {

@@ -1,22 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
-import { systemChance } from "../../../src/base/chance.ts";
-import { systemClock } from "../../../src/base/clock.ts";
-import { openEmbeddedStore } from "../../../src/control/embedded/open.ts";
 import type { Store } from "../../../src/control/store.ts";
-import { startControl, type TestControl } from "../../support/control.ts";
+import { applyFraud, openStore, startReplicas, type TestControl } from "../../support/control.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 import { until } from "../../support/until.ts";
-
-const document = (v42: number) => `
-apiVersion: contender.dev/v1alpha1
-kind: ModelRoute
-metadata: { name: fraud }
-spec:
-  variants: { v41: { address: local }, v42: { address: "10.0.0.2:8500" } }
-  champion: v41
-  weights: { v41: 90, v42: ${v42} }
-`;
 
 describe("a sidecar that goes from one replica to another before its old stream is seen to be dead", () => {
   const folder = new TempFolder();
@@ -24,10 +11,8 @@ describe("a sidecar that goes from one replica to another before its old stream 
   let one: TestControl;
   let two: TestControl;
   before(async () => {
-    store = await openEmbeddedStore(folder.at("store"), { clock: systemClock, chance: systemChance });
-    one = await startControl("", { store, name: "one" });
-    two = await startControl("", { store, name: "two" });
-    await until(() => one.control.caughtUp === 1 && two.control.caughtUp === 1, "both have told each other everything");
+    store = await openStore(folder.at("store"));
+    [one, two] = await startReplicas(store);
   });
   after(async () => {
     await two.close();
@@ -36,12 +21,10 @@ describe("a sidecar that goes from one replica to another before its old stream 
     folder.close();
   });
 
-  const apply = (v42: number) =>
-    one.call<{ revision: number }>("AdminService", "ApplyRoutes", { texts: [{ name: "x", text: document(v42) }] });
   const states = () => [one.control.fleet.get("a")?.state, two.control.fleet.get("a")?.state];
 
   it("is there for both of them, also once the old stream has ended", async () => {
-    await apply(10);
+    await applyFraud(one);
     const old = one.watch({ instance: "a" });
     old.ack(await old.snapshot());
     await until(() => states().join() === "current,current", "both know it");
@@ -60,7 +43,7 @@ describe("a sidecar that goes from one replica to another before its old stream 
     old.ack(await old.snapshot());
     const fresh = two.watch({ instance: "a" }, old.received[0]?.version);
     await until(() => states().join() === "current,current", "both know it");
-    await apply(20);
+    await applyFraud(one, 20);
     fresh.ack(await fresh.snapshot());
     await setTimeout(100);
     old.end();

@@ -1,31 +1,20 @@
 import assert from "node:assert/strict";
-import { systemChance } from "../../../src/base/chance.ts";
 import { systemClock } from "../../../src/base/clock.ts";
-import { openEmbeddedStore } from "../../../src/control/embedded/open.ts";
 import { EndedCounts, processId } from "../../../src/control/ended-counts.ts";
 import type { Store } from "../../../src/control/store.ts";
 import { Sums } from "../../../src/control/sums.ts";
-import { startControl, type TestControl } from "../../support/control.ts";
+import {
+  acquainted,
+  applyFraud,
+  openStore,
+  startControl,
+  startReplicas,
+  type TestControl,
+} from "../../support/control.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
+import { reportMessage } from "../../support/reports.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 import { turns, until } from "../../support/until.ts";
-
-const document = `
-apiVersion: contender.dev/v1alpha1
-kind: ModelRoute
-metadata: { name: fraud }
-spec:
-  variants: { v41: { address: local }, v42: { address: "10.0.0.2:8500" } }
-  champion: v41
-  weights: { v41: 90, v42: 10 }
-`;
-
-const report = (instance: string, sequence: number, count: number) => ({
-  instance,
-  startedAt: { seconds: 1, nanos: 0 },
-  sequence,
-  series: [{ route: "fraud", variant: "v41", traffic: "live", version: "v", codes: [{ code: 0, count }] }],
-});
 
 describe("replicas of a config service", () => {
   const folder = new TempFolder();
@@ -37,10 +26,8 @@ describe("replicas of a config service", () => {
 
   beforeEach(async () => {
     const path = folder.at(String(count++));
-    store = await openEmbeddedStore(path, { clock: systemClock, chance: systemChance });
-    one = await startControl("", { store, name: "one" });
-    two = await startControl("", { store, name: "two" });
-    await until(() => one.control.caughtUp === 1 && two.control.caughtUp === 1, "both have told each other everything");
+    store = await openStore(path);
+    [one, two] = await startReplicas(store);
   });
   afterEach(async () => {
     await two.close();
@@ -48,8 +35,6 @@ describe("replicas of a config service", () => {
     await store.close();
   });
 
-  const apply = (control: TestControl) =>
-    control.call<{ revision: number }>("AdminService", "ApplyRoutes", { texts: [{ name: "x", text: document }] });
   const counted = async (control: TestControl) => {
     const { series, instances } = await control.call<{ series: { requests: number }[]; instances: number }>(
       "AdminService",
@@ -69,7 +54,7 @@ describe("replicas of a config service", () => {
   });
 
   it("keep each other's changes, made while one of them looks into the store", async () => {
-    await apply(one);
+    await applyFraud(one);
     await two.close();
     const weights = (control: TestControl, v42: number) =>
       control.call<{ revision: number }>("AdminService", "SetWeights", {
@@ -116,13 +101,13 @@ describe("replicas of a config service", () => {
       control.events.some((event) => event.kind === "replica_failed" && event.replica === "x");
     await until(() => failed(one) && failed(two), "both have told that it can't be reached");
     await store.commit({ when: [], changes: [{ key: "lease/replicas/x", value: undefined }] });
-    await apply(one);
+    await applyFraud(one);
   });
 
   it("all give a change to their sidecars, whoever was asked for it", async () => {
     const watch = two.watch({ instance: "a" });
     watch.nack(await watch.snapshot(), [{ path: "routes", message: "no route applies" }]);
-    await apply(one);
+    await applyFraud(one);
     const { snapshot } = await watch.snapshot();
     assert.deepEqual(
       snapshot?.routes.map(({ name }) => name),
@@ -131,7 +116,7 @@ describe("replicas of a config service", () => {
   });
 
   it("all know every sidecar", async () => {
-    await apply(one);
+    await applyFraud(one);
     const watch = two.watch({ instance: "a", pod: "fraud-0" });
     watch.ack(await watch.snapshot());
     await until(() => one.control.fleet.get("a")?.state === "current", "the other replica knows that it is current");
@@ -140,10 +125,10 @@ describe("replicas of a config service", () => {
   });
 
   it("all have a report that was acknowledged by one of them, once", async () => {
-    await apply(one);
-    await two.call("ReportService", "Report", report("a", 1, 10));
+    await applyFraud(one);
+    await two.call("ReportService", "Report", reportMessage("a", 1, 10));
     assert.deepEqual(await counted(one), [1, 10]);
-    await one.call("ReportService", "Report", report("a", 2, 15));
+    await one.call("ReportService", "Report", reportMessage("a", 2, 15));
     assert.deepEqual(
       [await counted(one), await counted(two)],
       [
@@ -154,33 +139,33 @@ describe("replicas of a config service", () => {
   });
 
   it("have the same sums of processes that are over, one that begins later too", async () => {
-    await apply(one);
+    await applyFraud(one);
     for (const [instance, count] of [
       ["a", 10],
       ["b", 5],
     ] as const)
-      await two.call("ReportService", "Report", report(instance, 1, count));
-    const read = one.control.counts.get(processId(report("a", 1, 10)))?.report;
+      await two.call("ReportService", "Report", reportMessage(instance, 1, count));
+    const read = one.control.counts.get(processId(reportMessage("a", 1, 10)))?.report;
     const sums = new Sums();
     for (const series of read?.series ?? []) sums.count(series);
     const nobody = (): void => undefined;
     const ended = new EndedCounts({ store, clock: systemClock, ended: nobody, failed: nobody });
     await ended.open();
-    await ended.put([processId(report("a", 1, 10))], sums);
+    await ended.put([processId(reportMessage("a", 1, 10))], sums);
     ended.close();
     await until(() => one.control.counts.ids().length === 1 && two.control.counts.ids().length === 1, "both know it");
     await one.close();
     one = await startControl("", { store, name: "three" });
-    await until(() => one.control.caughtUp === 1 && two.control.caughtUp === 1, "they have told each other everything");
+    await acquainted(one, two);
     for (const control of [one, two]) {
-      await control.call("ReportService", "Report", report("a", 2, 11));
+      await control.call("ReportService", "Report", reportMessage("a", 2, 11));
       assert.deepEqual(await counted(control), [2, 15]);
       assert.equal(control.control.figures.reports.forgotten, 1);
     }
   });
 
   it("know everything that the others know when they say that they have been told", async () => {
-    for (let i = 0; i < 300; i++) await one.call("ReportService", "Report", report(`i-${i}`, 1, 1));
+    for (let i = 0; i < 300; i++) await one.call("ReportService", "Report", reportMessage(`i-${i}`, 1, 1));
     await two.close();
     two = await startControl("", { store, name: "three" });
     assert.deepEqual(await two.control.informed(8_000), []);
@@ -209,14 +194,14 @@ describe("replicas of a config service", () => {
   });
 
   it("lose nothing that was acknowledged when the leader goes, and count nothing twice when it comes back", async () => {
-    await apply(one);
-    await one.call("ReportService", "Report", report("a", 1, 10));
-    await two.call("ReportService", "Report", report("b", 1, 5));
+    await applyFraud(one);
+    await one.call("ReportService", "Report", reportMessage("a", 1, 10));
+    await two.call("ReportService", "Report", reportMessage("b", 1, 5));
     await one.close();
     assert.deepEqual(await counted(two), [2, 15]);
     one = await startControl("", { store, name: "three" });
-    await until(() => one.control.caughtUp === 1 && two.control.caughtUp === 1, "they have told each other everything");
-    await one.call("ReportService", "Report", report("a", 1, 10));
+    await acquainted(one, two);
+    await one.call("ReportService", "Report", reportMessage("a", 1, 10));
     assert.deepEqual(
       [await counted(one), await counted(two)],
       [

@@ -3,7 +3,7 @@ import { messageType } from "../../../src/api/protos.ts";
 import type { Callers } from "../../../src/control/callers.ts";
 import { openCallers, startControl, type TestControl } from "../../support/control.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { requestsOf } from "../../support/reports.ts";
+import { reportMessage, requestsOf } from "../../support/reports.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 
 interface Refused {
@@ -11,13 +11,6 @@ interface Refused {
   readonly details: string;
   readonly metadata: { get(key: string): unknown[] };
 }
-
-const report = (instance: string, sequence: number, count = sequence) => ({
-  instance,
-  startedAt: { seconds: 1, nanos: 0 },
-  sequence,
-  series: [{ route: "fraud", variant: "v41", traffic: "live", version: "v", codes: [{ code: 0, count }] }],
-});
 
 describe("reports to a config service", () => {
   const folder = new TempFolder();
@@ -43,18 +36,18 @@ describe("reports to a config service", () => {
     return told;
   };
   const many = (count: number, from = 1, instance: (i: number) => string = () => "a") =>
-    Array.from({ length: count }, (_, i) => report(instance(i), from + i));
+    Array.from({ length: count }, (_, i) => reportMessage(instance(i), from + i));
 
   it("that come without end are refused unread, with the time at which the next is taken in, and nothing is lost", async () => {
     const clock = await start();
     assert.deepEqual(await codes(many(11)), [...Array.from({ length: 10 }), 8]);
-    const refused = await send(report("a", 12));
+    const refused = await send(reportMessage("a", 12));
     assert.match(
       refused?.details ?? "",
       /^contender: \[LIMIT_REACHED\] a report every 8000 ms is asked for, and 4 in that time/,
     );
     assert.deepEqual(refused?.metadata.get("grpc-retry-pushback-ms"), ["2000"]);
-    assert.deepEqual(await codes([report("b", 1)]), [undefined]);
+    assert.deepEqual(await codes([reportMessage("b", 1)]), [undefined]);
     clock.advance(2_000);
     assert.deepEqual(await codes(many(2, 13)), [undefined, 8]);
     assert.deepEqual([control.control.figures.reports.new, control.control.figures.reports.limited], [12, 3]);
@@ -83,7 +76,7 @@ describe("reports to a config service", () => {
       );
     };
     const crooked = [3, "contender: [CONFIG_INVALID] a report that is not written as one"];
-    const good = messageType<object>("ReportRequest").encode(report("a", 1));
+    const good = messageType<object>("ReportRequest").encode(reportMessage("a", 1));
     assert.deepEqual(await bytes(Buffer.from([0x0a, 9])), crooked);
     assert.deepEqual(await bytes(Buffer.concat([good, Buffer.from([0x3a, 1, 0xff])])), crooked);
     assert.match(String(await bytes(Buffer.alloc(0))), /want the instance/);

@@ -1,28 +1,26 @@
 /** The config service as a process with certificates and a file of who may do what, and those who come to it. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
 import type { KeyPair } from "../../support/certificates.ts";
 import { type Ended, start } from "../../support/command.ts";
 import { ControlProcess } from "../../support/control-process.ts";
+import { accessText, hashOf } from "../../support/known-callers.ts";
 import { Owned } from "../../support/owned.ts";
 import { SidecarProcess } from "../../support/sidecar-process.ts";
 import { TestTls } from "../../support/tls.ts";
 import { until } from "../../support/until.ts";
 
 const tokens = { admin: "a".repeat(32), operator: "o".repeat(32), reader: "r".repeat(32), pod: "p".repeat(32) };
-const hashOf = (token: string): string => `sha256:${createHash("sha256").update(token).digest("hex")}`;
 
-const access = (more = ""): string => `apiVersion: contender.dev/v1alpha1
-kind: Access
-spec:
-  identities:
-    - { name: root, role: admin, namespaces: ["*"], token: "${hashOf(tokens.admin)}" }
-    - { name: olga, role: operate, namespaces: [ml], token: "${hashOf(tokens.operator)}" }
-    - { name: rita, role: read, namespaces: [ml], token: "${hashOf(tokens.reader)}" }
-    - { name: pods, role: sidecar, certificate: "spiffe://test/ns/{namespace}/sa/{workload}" }
-    - { name: old-pods, role: sidecar, token: "${hashOf(tokens.pod)}", namespace: ml, workload: old }
-${more}`;
+const access = (...more: readonly string[]): string =>
+  accessText([
+    `{ name: root, role: admin, namespaces: ["*"], token: "${hashOf(tokens.admin)}" }`,
+    `{ name: olga, role: operate, namespaces: [ml], token: "${hashOf(tokens.operator)}" }`,
+    `{ name: rita, role: read, namespaces: [ml], token: "${hashOf(tokens.reader)}" }`,
+    `{ name: pods, role: sidecar, certificate: "spiffe://test/ns/{namespace}/sa/{workload}" }`,
+    `{ name: old-pods, role: sidecar, token: "${hashOf(tokens.pod)}", namespace: ml, workload: old }`,
+    ...more,
+  ]);
 
 const route = (name: string, namespace: string): string => `apiVersion: contender.dev/v1alpha1
 kind: ModelRoute
@@ -155,7 +153,7 @@ describe("a config service that asks who calls", function () {
     );
     writeFileSync(
       accessFile,
-      access(`    - { name: ada, role: admin, namespaces: [ml], token: "${hashOf(tokens.operator.toUpperCase())}" }\n`),
+      access(`{ name: ada, role: admin, namespaces: [ml], token: "${hashOf(tokens.operator.toUpperCase())}" }`),
     );
     await until(() => control.lines.some(({ event }) => event === "access_applied"), "the new file is in force");
     const file = tls.file("reach.yaml", reaching);

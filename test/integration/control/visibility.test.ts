@@ -1,36 +1,23 @@
 /** What somebody with a role in some namespaces is told of the others: no more than that a name is taken. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
 import type { ServiceName } from "../../../src/api/protos.ts";
 import { systemClock } from "../../../src/base/clock.ts";
-import { Access, type ControlLog } from "../../../src/control/access.ts";
-import { audit } from "../../../src/control/audit.ts";
-import { InstanceOwners } from "../../../src/control/instance-owners.ts";
-import { knownCallers } from "../../../src/control/known-callers.ts";
 import { startControl, type TestControl, unary } from "../../support/control.ts";
+import { accessText, hashOf, startCallers } from "../../support/known-callers.ts";
 import { Owned } from "../../support/owned.ts";
-import { parsedValue } from "../../support/parsed.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 
 const people = { root: ["admin", "*"], mia: ["admin", "ml"], olga: ["operate", "ml"], rita: ["read", "ml"] } as const;
 type Person = keyof typeof people;
 
 const tokenOf = (name: Person): string => name.repeat(8);
-const document = `apiVersion: contender.dev/v1alpha1
-kind: Access
-spec:
-  identities:
-${Object.entries(people)
-  .map(([name, [role, namespace]]) => {
-    const sha256 = createHash("sha256")
-      .update(tokenOf(name as Person))
-      .digest("hex");
-    return `    - { name: ${name}, role: ${role}, namespaces: ["${namespace}"], token: "sha256:${sha256}" }`;
-  })
-  .join("\n")}
-`;
+const document = accessText(
+  Object.entries(people).map(([name, [role, namespace]]) => {
+    const token = hashOf(tokenOf(name as Person));
+    return `{ name: ${name}, role: ${role}, namespaces: ["${namespace}"], token: "${token}" }`;
+  }),
+);
 
 const route = (name: string, namespace: string, spec = "", variant = "secret"): string =>
   `apiVersion: contender.dev/v1alpha1
@@ -52,17 +39,9 @@ describe("what is told of other namespaces", () => {
   afterEach(() => own.close());
 
   beforeEach(async () => {
-    const folder = own.add(new TempFolder());
-    const path = folder.at("access.yaml");
-    await writeFile(path, document);
-    lines = [];
-    const add = (line: object): void => void lines.push({ ...line });
-    const log: ControlLog = { info: add, warn: add, error: add };
-    const clock = systemClock;
-    const access = own.add(parsedValue(await Access.open({ path, clock, log })));
-    const port = { tls: false, unix: false };
-    const callers = knownCallers({ access, audit: audit(log, clock), owners: new InstanceOwners(), clock, port });
-    control = own.add(await startControl(folder.at("store"), { callers }));
+    const known = await startCallers(own, document, { clock: systemClock });
+    lines = known.lines;
+    control = own.add(await startControl(own.add(new TempFolder()).at("store"), { callers: known.callers }));
     client = own.add(new Client(control.address, credentials.createInsecure()));
     await apply("root", route("offers", "shop", byDefault));
   });

@@ -1,12 +1,12 @@
 /** Two replicas as processes, over TLS that both ends prove themselves by, on one etcd: who has the role of a replica is told everything. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { Client, Metadata } from "@grpc/grpc-js";
 import type { WatchResponse } from "../../../src/api/messages.ts";
 import { method } from "../../../src/api/protos.ts";
 import { unary } from "../../support/control.ts";
 import { ControlProcess } from "../../support/control-process.ts";
 import { Etcd } from "../../support/etcd.ts";
+import { accessText, hashOf } from "../../support/known-callers.ts";
 import { Owned } from "../../support/owned.ts";
 import { routeDocument } from "../../support/route-document.ts";
 import type { LogLine } from "../../support/sidecar-process.ts";
@@ -15,21 +15,19 @@ import { until } from "../../support/until.ts";
 import { versions } from "./versions.ts";
 
 const tokens = { admin: "a".repeat(32), pod: "p".repeat(32) };
-const hashOf = (token: string): string => `sha256:${createHash("sha256").update(token).digest("hex")}`;
 
 const trusted = "spiffe://test/ns/contender/sa/control";
 const reader = "spiffe://test/ns/contender/sa/dashboard";
 const stranger = "spiffe://test/ns/contender/sa/nobody";
 
-const access = (replicas = `    - { name: control, role: replica, certificate: "${trusted}" }\n`): string =>
-  `apiVersion: contender.dev/v1alpha1
-kind: Access
-spec:
-  identities:
-    - { name: root, role: admin, namespaces: ["*"], token: "${hashOf(tokens.admin)}" }
-    - { name: pods, role: sidecar, namespace: ml, workload: fraud, token: "${hashOf(tokens.pod)}" }
-    - { name: dashboard, role: read, namespaces: ["*"], certificate: "${reader}" }
-${replicas}`;
+const access = (...replicas: readonly string[]): string =>
+  accessText([
+    `{ name: root, role: admin, namespaces: ["*"], token: "${hashOf(tokens.admin)}" }`,
+    `{ name: pods, role: sidecar, namespace: ml, workload: fraud, token: "${hashOf(tokens.pod)}" }`,
+    `{ name: dashboard, role: read, namespaces: ["*"], certificate: "${reader}" }`,
+    ...replicas,
+  ]);
+const withReplicas = access(`{ name: control, role: replica, certificate: "${trusted}" }`);
 
 const document = (v2: number): string =>
   routeDocument("fraud", {
@@ -63,7 +61,7 @@ for (const { version, binary } of versions) {
       const process = owned.add(
         await ControlProcess.start({
           CONTENDER_STORE: `etcd:${etcd.endpoints.join(",")}`,
-          CONTENDER_ACCESS: tls.file(`${name}.yaml`, access()),
+          CONTENDER_ACCESS: tls.file(`${name}.yaml`, withReplicas),
           CONTENDER_CONTROL_TLS_CERT: tls.file(`${name}-cert.pem`, pair.cert),
           CONTENDER_CONTROL_TLS_KEY: tls.file(`${name}-key.pem`, pair.key),
           CONTENDER_CONTROL_TLS_CLIENT_CA: tls.path("ca"),
@@ -197,14 +195,14 @@ for (const { version, binary } of versions) {
       await apply(one, 10);
       await two.report("b", 5);
       assert.equal(await requests(one), 5);
-      one.reload(access(""));
+      one.reload(access());
       await until(() => two.lines("replica_failed").length > 0, "its stream is ended", 20_000);
       assert.match(String(two.lines("replica_failed")[0]?.why), /\[FORBIDDEN\]/);
       const refusals = () => one.lines("audit", { verdict: "unknown", action: "share" });
       await until(() => refusals().length > 0, "the refusal is in the audit", 20_000);
       await two.report("b", 6);
       assert.deepEqual([await requests(one), await requests(two)], [5, 6]);
-      one.reload(access());
+      one.reload(withReplicas);
       await eventually(() => requests(one), 6);
     });
   });

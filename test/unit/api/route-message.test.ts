@@ -12,6 +12,7 @@ import { routeMessage, type SentRoute } from "../../../src/api/route-message.ts"
 import { problemLine } from "../../../src/base/parsed.ts";
 import { loadTexts, readTexts } from "../../../src/config/files.ts";
 import type { SlotRange } from "../../../src/model/slots.ts";
+import { fraudText } from "../../support/route-document.ts";
 
 const around = { local: "127.0.0.1:8500" };
 const version = "0123456789ab-7-89abcdef";
@@ -65,15 +66,7 @@ describe("a route on the wire", () => {
   });
 });
 
-const simple = `
-apiVersion: contender.dev/v1alpha1
-kind: ModelRoute
-metadata: { name: fraud }
-spec:
-  variants: { v41: { address: local }, v42: { address: "10.0.0.2:8500" } }
-  champion: v41
-  weights: { v41: 90, v42: 10 }
-`;
+const simple = fraudText();
 
 describe("a snapshot that is no good", () => {
   type Change = (route: Mutable<RouteMessage>) => void;

@@ -1,27 +1,23 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { readAccess } from "../../../src/config/access-document.ts";
 import { type Evidence, type Identified, identify } from "../../../src/control/access.ts";
+import { accessText, hashOf } from "../../support/known-callers.ts";
 import { parsedValue } from "../../support/parsed.ts";
 
 const token = "0123456789abcdef0123456789abcdef";
 const short = "0123456789abcde";
-const sha256 = (text: string): string => `sha256:${createHash("sha256").update(text).digest("hex")}`;
 
 const { identities } = parsedValue(
   readAccess(
     "access.yaml",
-    `apiVersion: contender.dev/v1alpha1
-kind: Access
-spec:
-  identities:
-    - { name: alice, role: admin, namespaces: ["*"], token: "${sha256(token)}" }
-    - { name: short, role: admin, namespaces: ["*"], token: "${sha256(short)}" }
-    - { name: ops, role: operate, namespaces: [ml], certificate: ops.example.com }
-    - { name: control, role: replica, certificate: "spiffe://c/ns/contender/sa/control" }
-    - { name: sidecars, role: sidecar, certificate: "spiffe://c/ns/{namespace}/sa/{workload}" }
-    - { name: contenders, role: sidecar, pod: p, certificate: "spiffe://c/ns/contender/sa/{workload}" }
-`,
+    accessText([
+      `{ name: alice, role: admin, namespaces: ["*"], token: "${hashOf(token)}" }`,
+      `{ name: short, role: admin, namespaces: ["*"], token: "${hashOf(short)}" }`,
+      `{ name: ops, role: operate, namespaces: [ml], certificate: ops.example.com }`,
+      `{ name: control, role: replica, certificate: "spiffe://c/ns/contender/sa/control" }`,
+      `{ name: sidecars, role: sidecar, certificate: "spiffe://c/ns/{namespace}/sa/{workload}" }`,
+      `{ name: contenders, role: sidecar, pod: p, certificate: "spiffe://c/ns/contender/sa/{workload}" }`,
+    ]),
   ),
 );
 
@@ -77,7 +73,7 @@ describe("who is asking", () => {
     ["nothing", {}, /^nothing says who is asking/],
     ["being on this machine alone", { plaintext: true, loopback: true }, /^nothing says who is asking/],
     ["a wrong token", { authorization: ["Bearer 00000000000000000000000000000000"] }, /^nobody has this token$/],
-    ["a hash in the place of its token", { authorization: [`Bearer ${sha256(token)}`] }, /^nobody has this token$/],
+    ["a hash in the place of its token", { authorization: [`Bearer ${hashOf(token)}`] }, /^nobody has this token$/],
     ["a token that can be guessed", { authorization: [`Bearer ${short}`] }, /^want a token of at least 16 bytes$/],
     ["another scheme", { authorization: [`Basic ${token}`] }, /^want authorization: Bearer TOKEN/],
     ["a scheme alone", { authorization: ["Bearer "] }, /^want authorization: Bearer TOKEN/],

@@ -1,53 +1,30 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import { status } from "@grpc/grpc-js";
-import { Access, type ControlLog } from "../../../src/control/access.ts";
-import { audit } from "../../../src/control/audit.ts";
 import type { AnyCall, Callers } from "../../../src/control/callers.ts";
-import { InstanceOwners } from "../../../src/control/instance-owners.ts";
-import { knownCallers } from "../../../src/control/known-callers.ts";
 import type { PlannedRoute } from "../../../src/control/planned-change.ts";
 import { refusal } from "../../../src/control/refusal.ts";
 import { metadataOf } from "../../support/grpc-js.ts";
+import { accessText, hashOf, type KnownCallers, startCallers } from "../../support/known-callers.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { Owned } from "../../support/owned.ts";
-import { parsedValue } from "../../support/parsed.ts";
-import { TempFolder } from "../../support/temp-folder.ts";
 
 const tokenOf = (name: string): string => `${name}-0123456789abcdef`;
-const entry = (name: string, more: string): string =>
-  `    - { name: ${name}, ${more}, token: "sha256:${createHash("sha256").update(tokenOf(name)).digest("hex")}" }`;
+const entry = (name: string, more: string): string => `{ name: ${name}, ${more}, token: "${hashOf(tokenOf(name))}" }`;
 
-const document = [
-  "apiVersion: contender.dev/v1alpha1",
-  "kind: Access",
-  "spec:",
-  "  identities:",
+const document = accessText([
   entry("reader", "role: read, namespaces: [ml]"),
   entry("operator", "role: operate, namespaces: [ml]"),
   entry("boss", "role: admin, namespaces: [ml, risk]"),
   entry("fraud", "role: sidecar, namespace: ml, workload: fraud"),
   entry("other", "role: sidecar, namespace: ml"),
   entry("control", "role: replica"),
-].join("\n");
+]);
 
 const own = new Owned();
 afterEach(() => own.close());
 
-async function callersOf(text: string | undefined): Promise<{ callers: Callers; lines: Record<string, unknown>[] }> {
-  const folder = own.add(new TempFolder());
-  const path = text === undefined ? undefined : folder.at("access.yaml");
-  if (path !== undefined) await writeFile(path, text ?? "");
-  const lines: Record<string, unknown>[] = [];
-  const add = (line: object): void => void lines.push({ ...line });
-  const log: ControlLog = { info: add, warn: add, error: add };
-  const clock = new ManualClock();
-  const access = own.add(parsedValue(await Access.open({ path, clock, log })));
-  const port = { tls: text !== undefined, unix: false };
-  const callers = knownCallers({ access, audit: audit(log, clock), owners: new InstanceOwners(), clock, port });
-  return { callers, lines };
-}
+const callersOf = (text: string | undefined): Promise<KnownCallers> =>
+  startCallers(own, text, { clock: new ManualClock(), tls: text !== undefined });
 
 function callOf(name: string | undefined): AnyCall {
   const metadata = metadataOf(name === undefined ? {} : { authorization: `Bearer ${tokenOf(name)}` });
