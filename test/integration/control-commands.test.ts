@@ -1,20 +1,13 @@
 /** A day with the config service, as an operator has it: real processes, a store in a directory, no double anywhere. */
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
+import { routeText } from "../support/administration.ts";
 import { type Ended, type Running, start } from "../support/command.ts";
 import { SidecarProcess } from "../support/sidecar-process.ts";
 import { TempFolder } from "../support/temp-folder.ts";
 import { until } from "../support/until.ts";
 
-const route = `apiVersion: contender.dev/v1alpha1
-kind: ModelRoute
-metadata: { name: fraud }
-spec:
-  key: { from: [{ metadata: x-user-id }] } # sticky
-  variants: { v41: { address: "127.0.0.1:1" }, v42: { address: "127.0.0.1:2" } }
-  champion: v41
-  weights: { v41: 99, v42: 1 }
-`;
+const route = routeText.replace("v41: 90, v42: 10", "v41: 99, v42: 1");
 
 describe("an operator's day with the config service", function () {
   this.timeout(60_000);

@@ -5,6 +5,19 @@ import { Leadership, type LeadershipState } from "../../../src/control/leadershi
 import type { Store, Watcher } from "../../../src/control/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
+function leadershipOn(store: Store, clock: ManualClock) {
+  const states: LeadershipState[] = [];
+  const leadership = new Leadership({
+    store,
+    clock,
+    self: { name: "one", address: "127.0.0.1:1" },
+    leaseMs: 10_000,
+    changed: (state) => void states.push(state),
+    failed: () => undefined,
+  });
+  return { leadership, states };
+}
+
 /** A store of leases that fails as often as it is told to. */
 function setUp() {
   const clock = new ManualClock();
@@ -42,15 +55,7 @@ function setUp() {
       };
     },
   } as unknown as Store;
-  const states: LeadershipState[] = [];
-  const leadership = new Leadership({
-    store,
-    clock,
-    self: { name: "one", address: "127.0.0.1:1" },
-    leaseMs: 10_000,
-    changed: (state) => void states.push(state),
-    failed: () => undefined,
-  });
+  const { leadership, states } = leadershipOn(store, clock);
   const passed = async (ms: number) => {
     clock.advance(ms);
     for (let i = 0; i < 10; i++) await setImmediate();
@@ -140,15 +145,7 @@ function shared() {
       };
     },
   } as unknown as Store;
-  const states: LeadershipState[] = [];
-  const leadership = new Leadership({
-    store,
-    clock,
-    self: { name: "one", address: "127.0.0.1:1" },
-    leaseMs: 10_000,
-    changed: (state) => void states.push(state),
-    failed: () => undefined,
-  });
+  const { leadership, states } = leadershipOn(store, clock);
   const settled = async (ms = 0) => {
     clock.advance(ms);
     for (let i = 0; i < 20; i++) await setImmediate();
