@@ -11,7 +11,7 @@ import { ContenderError } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
 import { headText, idText, keys, readHead, readId, readRecord } from "./records.ts";
 import { judgeTogether, type RouteSet, type StoredRoute, storedRoute } from "./route-set.ts";
-import type { Change, Commit, Store } from "./store.ts";
+import type { Change, Commit, Entries, Store } from "./store.ts";
 
 export interface RegistryPorts {
   readonly store: Store;
@@ -43,6 +43,8 @@ export class Registry {
   /** Everything under `state/`, and up to which revision of the store. */
   #raw = new Map<string, Raw>();
   #seen = 0;
+  /** How often the store was found to have gone back. */
+  #turns = 0;
   #routes: RouteSet | undefined = undefined;
   /** Routes by what they were read from, so that a change reads its own only. */
   #read = new Map<string, { readonly value: string; readonly route: StoredRoute }>();
@@ -115,13 +117,26 @@ export class Registry {
 
   /** Reads what is in force now, whatever the watch has told so far. @throws ContenderError STORE_UNAVAILABLE. */
   async refresh(): Promise<void> {
-    const { revision, entries } = await this.#ports.store.get(keys.state);
+    const { revision, entries } = await this.#newest();
     if (revision === this.#seen) return;
     // A store that has gone back was put back: what a watch would tell of it comes much later, or never.
     if (revision < this.#seen) return await this.#readAll();
     this.#seen = revision;
     this.#raw = new Map(entries.map((entry) => [entry.key, entry]));
     this.#rebuild();
+  }
+
+  /**
+   * What is in the store, no older than what is known when it has come. An answer may be passed on its way by a commit of ours or by the
+   * watch, and must not undo them: then it is asked anew. It has gone back where it is behind what was known before it was asked.
+   */
+  async #newest(): Promise<Entries> {
+    for (;;) {
+      const [seen, turns] = [this.#seen, this.#turns];
+      const found = await this.#ports.store.get(keys.state);
+      const passed = found.revision < this.#seen && (found.revision >= seen || turns !== this.#turns);
+      if (!passed || this.#closed) return found;
+    }
   }
 
   /**
@@ -177,8 +192,9 @@ export class Registry {
 
   async #readAll(): Promise<void> {
     const { store } = this.#ports;
-    const { revision, entries } = await store.get(keys.state);
+    const { revision, entries } = await this.#newest();
     if (this.#closed) return;
+    if (revision < this.#seen) this.#turns++;
     this.#seen = revision;
     this.#raw = new Map(entries.map((entry) => [entry.key, entry]));
     this.#watch?.close();

@@ -9,11 +9,15 @@ export class RestorableStore implements Store {
   #entries = new Map<string, Entry>();
   /** The answer to the next commit is lost, and what it wrote is not. */
   losesAnswer = false;
+  /** An answer to a question is as old as the question, and comes when this says. */
+  holdsAnswer: Promise<void> | undefined = undefined;
   readonly #watchers = new Set<Watcher>();
 
-  get(prefix: string): Promise<Entries> {
+  async get(prefix: string): Promise<Entries> {
     const entries = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix));
-    return Promise.resolve({ revision: this.#revision, entries });
+    const found = { revision: this.#revision, entries };
+    await this.holdsAnswer;
+    return found;
   }
 
   watch(_prefix: string, _revision: number, watcher: Watcher) {
@@ -42,6 +46,14 @@ export class RestorableStore implements Store {
     this.#entries = new Map(backup);
     this.#revision = revision;
     for (const watcher of this.#watchers) watcher.resumed?.();
+  }
+
+  /** Watches end: what they would tell next is no longer kept. */
+  compact(): void {
+    for (const watcher of [...this.#watchers]) {
+      this.#watchers.delete(watcher);
+      watcher.lost("compacted");
+    }
   }
 
   lease(): never {

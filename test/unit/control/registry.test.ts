@@ -27,4 +27,71 @@ describe("the routes in force", () => {
     assert.equal(registry.routes.revision, 1);
     registry.close();
   });
+
+  /** What is in force, in order, and from where it was found to have gone back. */
+  const following = (store: RestorableStore): { registry: Registry; told: string[] } => {
+    const told: string[] = [];
+    const registry: Registry = new Registry({
+      store,
+      clock: new ManualClock(),
+      chance: new ScriptedChance(0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
+      changed: ({ revision }) => void told.push(`${revision}`),
+      damaged: () => undefined,
+      reread: (why) => void told.push(why),
+      wentBack: ({ revision }) => void told.push(`back from ${revision}`),
+    });
+    return { registry, told };
+  };
+
+  it("do not go back to before a commit that was made while everything was being read anew", async () => {
+    const store = new RestorableStore();
+    const { registry, told } = following(store);
+    await registry.open();
+    await registry.commit(1, [], registry.guard);
+    const answer = Promise.withResolvers<void>();
+    store.holdsAnswer = answer.promise;
+    store.compact();
+    await registry.commit(2, [], registry.guard);
+    store.holdsAnswer = undefined;
+    answer.resolve();
+    await registry.refresh();
+    await registry.commit(3, [], registry.guard);
+    await until(() => told.at(-1) === "3", "the third");
+    assert.deepEqual(
+      told.filter((each, index) => each !== told[index - 1]),
+      ["0", "1", "compacted", "2", "3"],
+    );
+    registry.close();
+  });
+
+  it("do not go back to before what the watch has told while they were asked for", async () => {
+    const store = new RestorableStore();
+    const { registry, told } = following(store);
+    await registry.open();
+    const answer = Promise.withResolvers<void>();
+    store.holdsAnswer = answer.promise;
+    const refreshed = registry.refresh();
+    await store.commit({ when: [], changes: [{ key: "state/head", value: JSON.stringify({ revision: 7 }) }] });
+    store.holdsAnswer = undefined;
+    answer.resolve();
+    await refreshed;
+    assert.deepEqual(told, ["0", "7"]);
+    assert.equal(registry.routes.revision, 7);
+    registry.close();
+  });
+
+  it("are followed back where the store was put back while it was asked twice", async () => {
+    const store = new RestorableStore();
+    const { registry, told } = following(store);
+    await registry.open();
+    const backup = store.backup();
+    for (const revision of [1, 2, 3, 4, 5]) await registry.commit(revision, [], registry.guard);
+    store.restore(backup, 2);
+    await Promise.all([registry.refresh(), registry.refresh()]);
+    assert.equal(registry.routes.revision, 0);
+    assert.equal(told.filter((each) => each === "back from 5").length, 1);
+    await registry.commit(1, [], registry.guard);
+    assert.equal(registry.routes.revision, 1);
+    registry.close();
+  });
 });
