@@ -1,5 +1,5 @@
 /** A real directory behind the port of `disk.ts`. What the store keeps is for its owner's eyes: 0700, and 0600 for files. */
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Disk, DiskFile } from "./disk.ts";
 
@@ -15,7 +15,7 @@ export async function openDirectory(path: string): Promise<Disk> {
   return {
     path,
     list: () => readdir(absolute),
-    read: (name) => unlessAbsent(readFile(at(name))),
+    read: (name) => unlessAbsent(readWhole(at(name))),
     create: async (name) => fileOn(await open(at(name), "wx", 0o600)),
     publish: (from, to) => publish(at(from), at(to)),
     rename: (from, to) => rename(at(from), at(to)),
@@ -23,6 +23,26 @@ export async function openDirectory(path: string): Promise<Disk> {
     syncDirectory: () => syncPath(absolute),
   };
 }
+
+/** However large: `readFile` takes nothing above 2 GiB. Whatever was written after it was opened may be in it or not. */
+async function readWhole(path: string): Promise<Buffer> {
+  const handle = await open(path, "r");
+  try {
+    const bytes = Buffer.allocUnsafe((await handle.stat()).size);
+    let length = 0;
+    while (length < bytes.length) {
+      const { bytesRead } = await handle.read(bytes, length, Math.min(bytes.length - length, readBytes), length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Of one call to the system. */
+const readBytes = 67_108_864;
 
 /**
  * With every directory above it that is missing. Not by the recursion of `mkdir`, which begins again without end where a file system says
@@ -74,7 +94,7 @@ async function publish(from: string, to: string): Promise<boolean> {
     if (!noLinks.includes(code)) throw reason;
     // Without links nothing makes a full file appear where there is none. The look leaves a gap that only a second process
     // can slip through which took this one for dead; the lock closes it but for that instant.
-    if ((await unlessAbsent(readFile(to))) !== undefined) return false;
+    if ((await unlessAbsent(stat(to))) !== undefined) return false;
     await rename(from, to);
     return true;
   }

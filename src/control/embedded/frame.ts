@@ -25,32 +25,27 @@ export interface Frame {
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-export interface Frames {
-  readonly frames: readonly Frame[];
-  /** Where the first bad record begins, if one is. */
-  readonly badAt: number | undefined;
+export interface BadFrame {
+  readonly offset: number;
   /** Where the next good one after it begins, if one does: then it is no torn end. */
   readonly goodAgainAt: number | undefined;
 }
 
-export function decodeFrames(bytes: Buffer): Frames {
-  const frames: Frame[] = [];
-  let offset = 0;
-  while (offset < bytes.length) {
+/** One after the other, so that a file is never in memory a second time as what it says. @returns the first bad record, if one is */
+export function* decodeFrames(bytes: Buffer): Generator<Frame, BadFrame | undefined> {
+  for (let offset = 0; offset < bytes.length; ) {
     const end = endOfFrame(bytes, offset);
-    const content = end === undefined ? undefined : parse(bytes.toString("utf8", offset + headBytes, end));
-    if (end === undefined || content === undefined) {
-      return { frames, badAt: offset, goodAgainAt: nextGood(bytes, offset + 1) };
-    }
-    frames.push({ offset, content });
+    const content = end === undefined ? undefined : parse(bytes.subarray(offset + headBytes, end));
+    if (end === undefined || content === undefined) return { offset, goodAgainAt: nextGood(bytes, offset + 1) };
+    yield { offset, content };
     offset = end;
   }
-  return { frames, badAt: undefined, goodAgainAt: undefined };
+  return undefined;
 }
 
-function parse(text: string): Record<string, unknown> | undefined {
+function parse(text: Buffer): Record<string, unknown> | undefined {
   try {
-    const content: unknown = JSON.parse(text);
+    const content: unknown = JSON.parse(text.toString());
     return typeof content === "object" && content !== null ? (content as Record<string, unknown>) : undefined;
   } catch {
     return undefined;

@@ -8,6 +8,9 @@
  * or sync nothing is known of the file, not even by reading it: the system may hand out from memory what the disk has lost.
  * So its contents are never asked again, and memory, which has only what was acknowledged, is written anew.
  *
+ * What a file begins with is many records, each of a bounded length: all of it as one text would meet the longest that V8 can make, 512 MiB,
+ * and be in memory twice. The first one says how many entries follow, so a beginning that is not whole is seen to be none.
+ *
  * A name is only ever given where it is free. A process that was taken for dead, and wakes up amid a switch, can so neither
  * replace the file of its successor nor be counted above it: the successor's number is higher or its own attempt fails.
  */
@@ -17,7 +20,10 @@ import type { Disk, DiskFile } from "./disk.ts";
 import { decodeFrames, encodeFrame, type Frame } from "./frame.ts";
 import { type Effect, State } from "./state.ts";
 
-const format = 1;
+/** Until 0.1.0 it was 1: the whole state in the first record. That is read still. */
+const format = 2;
+/** Characters of entries in one record, a little more where the last is long: many enough that a record's head costs nothing. */
+const recordCharacters = 1_048_576;
 const pattern = /^journal-(\d{10})$/;
 const draftPattern = /^journal-\d{10}\.\w+$/;
 const nameOf = (generation: number) => `journal-${String(generation).padStart(10, "0")}`;
@@ -42,16 +48,30 @@ export async function recover(disk: Disk): Promise<Recovered> {
       "STORE_DAMAGED",
       `${disk.path}/${name}: ${why} at byte ${offset}. Restore the directory from a backup`,
     );
-  const { frames, badAt, goodAgainAt } = decodeFrames(bytes);
-  const [first, ...rest] = frames;
-  if (first === undefined) throw damaged(0, "no whole snapshot");
-  // The end may be torn: that commit was never acknowledged. Nothing is written after an end that was not known to be whole.
-  if (badAt !== undefined && goodAgainAt !== undefined) {
-    throw damaged(badAt, `a bad record, with a good one after it at byte ${goodAgainAt},`);
-  }
-  let { revision, entries } = snapshotOf(first, damaged);
-  const held = new Map(entries.map((entry) => [entry.key, entry]));
-  for (const frame of rest) {
+  const frames = decodeFrames(bytes);
+  const { expected, ...begun } = beginningOf(frames.next(), damaged);
+  let { revision } = begun;
+  const held = new Map<string, Entry>();
+  const add = (entry: Entry): void => void held.set(entry.key, entry);
+  begun.entries.forEach(add);
+  let read = begun.entries.length;
+  for (;;) {
+    const next = frames.next();
+    if (next.done === true) {
+      const bad = next.value;
+      if (read < expected) throw damaged(bad?.offset ?? bytes.length, "no whole snapshot");
+      // The end may be torn: that commit was never acknowledged. Nothing is written after an end that was not known to be whole.
+      if (bad?.goodAgainAt === undefined) return { generation, state: new State(revision, held.values()) };
+      throw damaged(bad.offset, `a bad record, with a good one after it at byte ${bad.goodAgainAt},`);
+    }
+    const frame = next.value;
+    if (read < expected) {
+      const entries = entriesOf(frame, damaged);
+      read += entries.length;
+      if (read > expected) throw damaged(frame.offset, `${read} entries of a snapshot of ${expected}`);
+      entries.forEach(add);
+      continue;
+    }
     for (const commit of commitsOf(frame, damaged)) {
       if (commit.revision !== revision + 1) {
         throw damaged(frame.offset, `revision ${commit.revision} follows revision ${revision}`);
@@ -63,21 +83,55 @@ export async function recover(disk: Disk): Promise<Recovered> {
       }
     }
   }
-  return { generation, state: new State(revision, held.values()) };
 }
 
 type Damaged = (offset: number, why: string) => ContenderError;
 
-function snapshotOf({ offset, content }: Frame, damaged: Damaged): { revision: number; entries: Entry[] } {
+interface Beginning {
+  readonly revision: number;
+  readonly entries: readonly Entry[];
+  /** So many are in it, with those of the records that follow. */
+  readonly expected: number;
+}
+
+function beginningOf(first: IteratorResult<Frame, unknown>, damaged: Damaged): Beginning {
+  if (first.done === true) throw damaged(0, "no whole snapshot");
+  const { offset, content } = first.value;
   const { format: found, revision, entries } = content;
-  if (found !== format) throw damaged(offset, `no snapshot in a format that this version reads (${found})`);
-  if (!isRevision(revision) || !Array.isArray(entries)) throw damaged(offset, "no snapshot");
-  const whole = entries.map((entry: unknown) => {
-    const [key, value, of] = Array.isArray(entry) ? (entry as unknown[]) : [];
-    if (typeof key !== "string" || typeof value !== "string" || !isRevision(of)) throw damaged(offset, "no snapshot");
-    return { key, value, revision: of };
+  if (found !== 1 && found !== format) {
+    throw damaged(offset, `no snapshot in a format that this version reads (${found})`);
+  }
+  if (!isRevision(revision)) throw damaged(offset, "no snapshot");
+  if (found === format && isRevision(entries)) return { revision, entries: [], expected: entries };
+  const whole = entriesOf(first.value, damaged);
+  return { revision, entries: whole, expected: whole.length };
+}
+
+function entriesOf({ offset, content: { entries } }: Frame, damaged: Damaged): Entry[] {
+  if (!Array.isArray(entries)) throw damaged(offset, "no snapshot");
+  return entries.map((entry: unknown) => {
+    const [key, value, revision] = Array.isArray(entry) ? (entry as unknown[]) : [];
+    if (typeof key !== "string" || typeof value !== "string" || !isRevision(revision)) {
+      throw damaged(offset, "no snapshot");
+    }
+    return { key, value, revision };
   });
-  return { revision, entries: whole };
+}
+
+/** The records that a file begins with. */
+function* snapshotOf(state: State): Iterable<Buffer> {
+  yield encodeFrame({ format, revision: state.revision, entries: state.lastingCount });
+  let entries: unknown[] = [];
+  let characters = 0;
+  for (const { key, value, revision } of state.lasting()) {
+    entries.push([key, value, revision]);
+    characters += key.length + value.length;
+    if (characters < recordCharacters) continue;
+    yield encodeFrame({ entries });
+    entries = [];
+    characters = 0;
+  }
+  if (entries.length > 0) yield encodeFrame({ entries });
 }
 
 interface Replayed {
@@ -136,11 +190,14 @@ export class Journal {
     const name = nameOf(++this.#generation);
     const draft = `${name}.${this.#token}`;
     await this.close();
-    const entries = Array.from(state.lasting(), ({ key, value, revision }) => [key, value, revision]);
-    const snapshot = encodeFrame({ format, revision: state.revision, entries });
     const file = await this.#disk.create(draft);
+    let bytes = 0;
     try {
-      await file.append(snapshot);
+      // Others are served between two of them; the state stays as it is meanwhile, since it changes by what is written after this.
+      for (const record of snapshotOf(state)) {
+        await file.append(record);
+        bytes += record.length;
+      }
       await file.sync();
       if (!(await this.#disk.publish(draft, name))) {
         await file.close();
@@ -154,7 +211,7 @@ export class Journal {
       throw reason;
     }
     this.#file = file;
-    this.#snapshotBytes = snapshot.length;
+    this.#snapshotBytes = bytes;
     this.#commitBytes = 0;
     await quietly(this.#clear(name));
     return true;

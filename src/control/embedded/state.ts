@@ -60,6 +60,12 @@ export class State {
     for (const [key, { value, revision, lease }] of this.#held) if (lease === undefined) yield { key, value, revision };
   }
 
+  get lastingCount(): number {
+    let count = 0;
+    for (const { lease } of this.#held.values()) if (lease === undefined) count++;
+    return count;
+  }
+
   apply(draft: Draft): void {
     for (const [key, held] of draft.touched) {
       if (held === undefined) this.#held.delete(key);

@@ -186,7 +186,9 @@ describe("the embedded store, from any beginning of its journal", () => {
     assert.notEqual(name, first, "there was no switch");
     assert.ok(reached.length > 12);
     const begun = (reached[0]?.[1] ?? 0) - 1;
-    const snapshotBytes = 12 + whole.readUInt32LE(4);
+    // Two records: how much there is, and what.
+    const headBytes = 12 + whole.readUInt32LE(4);
+    const snapshotBytes = headBytes + 12 + whole.readUInt32LE(headBytes + 4);
     const cutTo = (length: number) => PowerDisk.with(new Map([[name, whole.subarray(0, length)]]));
     for (let length = 0; length < snapshotBytes; length++) {
       await assert.rejects(recover(cutTo(length)), { code: "STORE_DAMAGED" });

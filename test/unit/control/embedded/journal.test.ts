@@ -6,7 +6,19 @@ import { PowerDisk } from "../../../support/power-disk.ts";
 import { committed, del, put } from "../../../support/store-contract.ts";
 
 const name = "journal-0000000001";
+/** As 0.1.0 wrote it: everything in one record. */
 const snapshot = { format: 1, revision: 5, entries: [["a", "1", 4]] };
+/** As it is written now: in several. */
+const head = { format: 2, revision: 5, entries: 3 };
+const parts = [
+  { entries: [["a", "1", 4]] },
+  {
+    entries: [
+      ["b", "2", 4],
+      ["c", "3", 5],
+    ],
+  },
+];
 const diskOf = (...frames: readonly Buffer[]) => PowerDisk.with(new Map([[name, Buffer.concat(frames)]]));
 const journalOf = (...contents: readonly unknown[]) => diskOf(...contents.map(encodeFrame));
 
@@ -76,7 +88,12 @@ describe("the journal of an embedded store", () => {
   });
 
   const foreign: [string, readonly unknown[]][] = [
-    ["a snapshot of a later format", [{ ...snapshot, format: 2 }]],
+    ["a snapshot of a later format", [{ ...snapshot, format: 3 }]],
+    ["a snapshot of several records without the last", [head, parts[0]]],
+    ["commits amid a snapshot", [head, parts[0], { commits: [[6, [["a", "1"]]]] }]],
+    ["more entries than its snapshot has", [{ ...head, entries: 2 }, ...parts]],
+    ["a part of a snapshot after it", [head, ...parts, parts[0]]],
+    ["a part of a snapshot whose entries are none", [head, { entries: [["a", 1, 4]] }]],
     ["commits before any snapshot", [{ commits: [[1, [["a", "1"]]]] }]],
     ["a snapshot without a revision", [{ ...snapshot, revision: "5" }]],
     ["a snapshot whose entries are none", [{ ...snapshot, entries: [["a", 1, 4]] }]],
@@ -90,6 +107,37 @@ describe("the journal of an embedded store", () => {
       await assert.rejects(recover(journalOf(...contents)), { code: "STORE_DAMAGED" });
     });
   }
+
+  const read = [
+    ["a", "1", 4],
+    ["b", "2", 4],
+    ["c", "3", 5],
+  ];
+  it("is read in one record, as earlier releases wrote it, and in several", async () => {
+    for (const records of [[{ ...snapshot, entries: read }], [head, ...parts]]) {
+      const { state } = await recover(journalOf(...records, { commits: [[6, [["d", "4"]]]] }));
+      const found = state.entries("").map(({ key, value, revision }) => [key, value, revision]);
+      assert.deepEqual([state.revision, found], [6, [...read, ["d", "4", 6]]]);
+    }
+  });
+
+  it("begins with records of a bounded length, however much there is", async () => {
+    const disk = new PowerDisk();
+    let store = await openAlone(disk, { journalBytes: 1 });
+    const value = "x".repeat(400_000);
+    for (let i = 0; i < 12; i++) await committed(store, [put(`k${i}`, value), put("end", `${i}`)]);
+    await store.close();
+    store = await openAlone(disk);
+    const [bytes = Buffer.alloc(0)] = [...disk.files()].filter(([file]) => isJournalName(file)).map(([, each]) => each);
+    const lengths: number[] = [];
+    for (let at = 0; at < bytes.length; at += lengths.at(-1) ?? 0) lengths.push(12 + bytes.readUInt32LE(at + 4));
+    assert.ok(lengths.length >= 5, `${lengths}`);
+    assert.ok(Math.max(...lengths) < 2_000_000, `${lengths}`);
+    assert.deepEqual(
+      (await contentsOf(store)).map(([key, { length }]) => [key, length]).sort(),
+      [...Array.from({ length: 12 }, (_, i) => [`k${i}`, value.length]), ["end", 2]].sort(),
+    );
+  });
 
   it("takes a mark within a torn end for what it is: no record", async () => {
     const torn = encodeFrame({ commits: [[6, [["a", "2"]]]] }).subarray(0, 20);
