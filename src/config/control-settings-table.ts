@@ -126,7 +126,28 @@ export const controlSettingsTable = {
     default: "1000",
     placeholder: "COUNT",
     doc: "Changes that are kept of each route, 1 to 100000: so far back it can be looked at and undone. A thousand are years of what people change, and weeks of what a rollout does.",
-    read: readHistory,
+    read: countWithin(1, 100_000),
+  }),
+  historyRouteBytes: setting<number>({
+    env: "CONTENDER_HISTORY_ROUTE_BYTES",
+    default: "8388608",
+    placeholder: "BYTES",
+    doc: "Bytes of them, by which the oldest go sooner: each has the document before and after. All thousand of a document of 4 KB, 32 of the largest; the newest always stays.",
+    read: countWithin(1_048_576, 1_073_741_824),
+  }),
+  historyBytes: setting<number>({
+    env: "CONTENDER_HISTORY_BYTES",
+    default: "134217728",
+    placeholder: "BYTES",
+    doc: "Bytes of the history of all routes together; the oldest changes go first, and of each route the newest stays. A directory has it in memory, which fits a container of 1 GiB; etcd has room for 2 GB by its own default.",
+    read: countWithin(1_048_576, 8_589_934_592),
+  }),
+  historyDeleted: setting<number>({
+    env: "CONTENDER_HISTORY_DELETED",
+    default: "100",
+    placeholder: "COUNT",
+    doc: "Routes that were deleted last whose history is kept, 0 to 100000: with it a deletion can be undone. Where each build has a route of its own, they would else stay for ever.",
+    read: countWithin(0, 100_000),
   }),
   heartbeatMs: setting<number>({
     env: "CONTENDER_HEARTBEAT",
@@ -187,11 +208,13 @@ function tcp(reader: (text: string) => Reading<Address>): (text: string) => Read
   };
 }
 
-function readHistory(text: string): Reading<number> {
-  const count = text.length <= 6 ? digitsOf(text, text.length) : -1;
-  return count >= 1 && count <= 100_000
-    ? read(count)
-    : unreadable(`want a whole number from 1 to 100000, got ${JSON.stringify(text)}`);
+function countWithin(least: number, most: number): (text: string) => Reading<number> {
+  return (text) => {
+    const count = text.length <= String(most).length ? digitsOf(text, text.length) : -1;
+    return count >= least && count <= most
+      ? read(count)
+      : unreadable(`want a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`);
+  };
 }
 
 function durationWithin(leastMs: number, mostMs: number): (text: string) => Reading<number> {

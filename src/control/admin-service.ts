@@ -150,16 +150,20 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
     GetHistory: unary(async (call: Call<{ name: string; limit: number }>) => {
       const { name, limit } = call.request;
       const person = callers.person(call as AnyCall, "history");
-      const records = await administration.history(name, 0);
-      const entries = records.flatMap((record, index) => {
-        if (!mayRead(person, name, record)) return [];
-        const previous = records[index + 1];
+      const entries: object[] = [];
+      /** The one before it is not known yet: it tells what moved. */
+      let newer: HistoryRecord | undefined;
+      for await (const record of administration.history(name)) {
+        const readable = mayRead(person, name, record);
         // What it was in a namespace of others, whose variants moves would name.
-        const told = previous !== undefined && mayRead(person, name, previous) ? previous : undefined;
-        return [historyMessage(name, record, told)];
-      });
+        if (newer !== undefined) entries.push(historyMessage(name, newer, readable ? record : undefined));
+        newer = undefined;
+        if (limit > 0 && entries.length === limit) break;
+        if (readable) newer = record;
+      }
+      if (newer !== undefined) entries.push(historyMessage(name, newer, undefined));
       if (entries.length === 0) throw neverNamed(name);
-      return { entries: limit === 0 ? entries : entries.slice(0, limit) };
+      return { entries };
     }),
 
     ListSidecars: unary(

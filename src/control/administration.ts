@@ -6,20 +6,13 @@
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
+import type { History } from "./history.ts";
 import { historyOf, type Planned, type PlannedRoute, routeNamed, type Undone } from "./planned-change.ts";
-import {
-  type Author,
-  type HistoryRecord,
-  historyKey,
-  historyPrefix,
-  readRecord,
-  recordText,
-  routeKey,
-} from "./records.ts";
+import { type Author, type HistoryRecord, historyKey, type Runs, recordText, routeKey } from "./records.ts";
 import type { Registry } from "./registry.ts";
 import { bytesOf } from "./request.ts";
 import type { RouteSet, StoredRoute } from "./route-set.ts";
-import { type Change, type Store, storeBounds } from "./store.ts";
+import { type Change, storeBounds } from "./store.ts";
 
 export interface Intent {
   readonly reason: string;
@@ -37,18 +30,13 @@ export interface Done {
 }
 
 export interface AdministrationPorts {
-  readonly store: Store;
   readonly registry: Registry;
   readonly clock: Clock;
-  /** Changes of a route that are kept; older ones go with the next change. */
-  readonly historyLimit: number;
+  readonly history: History;
 }
 
 /** Somebody else was faster so often: they write without a pause, and trying on would only add to it. */
 const mostTries = 10;
-
-/** Of the history of a route, with one change. */
-const mostForgotten = 2;
 
 /** Of the changes of a route, to who names one that there is not. */
 const mostTold = 10;
@@ -90,23 +78,23 @@ export class Administration {
     return done;
   }
 
-  /** The newest first. @param limit 0 for all that are kept. @throws ContenderError STORE_UNAVAILABLE, STORE_DAMAGED. */
-  async history(name: string, limit: number): Promise<HistoryRecord[]> {
-    const { entries } = await this.#ports.store.get(historyPrefix(name));
-    const newest = [...entries].reverse().slice(0, limit === 0 ? undefined : limit);
-    return newest.map(({ key, value }) => readRecord(key, value));
+  /** The newest first. @throws ContenderError STORE_UNAVAILABLE, STORE_DAMAGED. */
+  history(name: string): AsyncIterable<HistoryRecord> {
+    return this.#ports.history.records(name);
   }
 
   /** What a route was after the last change before a moment; undefined where it was not there. @param sees of a record of it */
   async at(name: string, atMs: number, sees: (record: HistoryRecord) => boolean): Promise<HistoryRecord | undefined> {
-    const records = await this.history(name, 0);
-    if (!records.some(sees)) return undefined;
-    const then = records.find(({ author }) => author.atMs <= atMs);
-    if (then === undefined && records.length > 0 && records.at(-1)?.kind !== "created") {
-      const since = new Date(records.at(-1)?.author.atMs ?? 0).toISOString();
-      throw new ContenderError("ROUTE_UNKNOWN", `the history of ${JSON.stringify(name)} is kept since ${since} only`);
+    let oldest: HistoryRecord | undefined;
+    let seen = false;
+    for await (const record of this.history(name)) {
+      if (record.author.atMs <= atMs) return record.text === "" || !sees(record) ? undefined : record;
+      oldest = record;
+      seen ||= sees(record);
     }
-    return then?.text === "" ? undefined : then;
+    if (oldest === undefined || !seen || oldest.kind === "created") return undefined;
+    const since = new Date(oldest.author.atMs).toISOString();
+    throw new ContenderError("ROUTE_UNKNOWN", `the history of ${JSON.stringify(name)} is kept since ${since} only`);
   }
 
   /**
@@ -115,19 +103,29 @@ export class Administration {
    * @throws ContenderError ROUTE_UNKNOWN where there is none.
    */
   async toUndo(name: string, revision: number, sees: (record: HistoryRecord) => boolean): Promise<Undone> {
-    const all = await this.history(name, 0);
-    const [last, previous] = all;
-    const records = all.filter(sees);
-    if (last === undefined || records.length === 0) throw neverNamed(name);
-    const latest = all.find(({ table }) => table !== null)?.table ?? undefined;
+    const named = revision === 0 ? undefined : await this.#ports.history.record(name, revision);
+    const wanted = named !== undefined && sees(named) ? named : undefined;
+    // As many as are told where the one that is wanted is not there, and one that says whether there are more.
+    const enough = revision === 0 ? 1 : wanted === undefined ? mostTold + 1 : 0;
+    const seen: number[] = [];
+    let last: HistoryRecord | undefined;
+    let previous: HistoryRecord | undefined;
+    let latest: Runs | undefined;
+    for await (const record of this.history(name)) {
+      if (last === undefined) last = record;
+      else previous ??= record;
+      latest ??= record.table ?? undefined;
+      if (seen.length < enough && sees(record)) seen.push(record.revision);
+      if (latest !== undefined && previous !== undefined && seen.length >= enough) break;
+    }
+    if (wanted !== undefined) return { text: wanted.text, table: undefined, latest };
+    if (last === undefined || seen.length === 0) throw neverNamed(name);
     if (revision === 0) {
       const table = previous?.text === last.before ? (previous.table ?? undefined) : undefined;
       return { text: last.before, table, latest };
     }
-    const wanted = records.find((record) => record.revision === revision);
-    if (wanted !== undefined) return { text: wanted.text, table: undefined, latest };
-    const there = records.slice(0, mostTold).map((record) => record.revision);
-    const such = records.length > mostTold ? `the latest are ${there.join(", ")}` : `there is ${there.join(", ")}`;
+    const there = seen.slice(0, mostTold);
+    const such = seen.length > mostTold ? `the latest are ${there.join(", ")}` : `there is ${there.join(", ")}`;
     const text = `${JSON.stringify(name)} has no change of revision ${revision}, ${such}`;
     throw new ContenderError("ROUTE_UNKNOWN", text);
   }
@@ -154,44 +152,39 @@ export class Administration {
       const changing = planned.routes.filter(({ kind }) => kind !== "unchanged");
       if (intent.dryRun || changing.length === 0) return { routes: planned.routes, revision: set.revision };
       const revision = set.revision + 1;
-      const changes = await this.#changes(changing, revision, author);
+      const changes = this.#changes(set, changing, revision, author);
       const bytes = bytesOf(changes) + headBytes;
       if (bytes > storeBounds.commitBytes) {
         const message = `with their history these are ${bytes} bytes, want at most ${storeBounds.commitBytes} at once: apply them in parts`;
         throw new Refused([{ path: "", message }]);
       }
       if (await registry.commit(revision, changes, guard)) {
+        this.#ports.history.take(changes);
         return { routes: planned.routes, revision };
       }
     }
     throw new ContenderError("CONFLICT", "others change routes all the time; nothing was written, try again");
   }
 
-  async #changes(routes: readonly PlannedRoute[], revision: number, author: Author): Promise<Change[]> {
+  #changes(set: RouteSet, routes: readonly PlannedRoute[], revision: number, author: Author): Change[] {
     const changes: Change[] = [];
+    const entries = new Map<string, number>();
+    const there = new Set(set.routes.map(({ name }) => name));
     for (const route of routes) {
+      const { name, after } = route;
       const record = historyOf(route, revision, author);
       const { before: _, ...current } = record;
-      const value = route.after === undefined ? undefined : recordText(current);
-      changes.push({ key: routeKey(route.name), value });
-      changes.push({ key: historyKey(route.name, revision), value: recordText(record) });
+      changes.push({ key: routeKey(name), value: after === undefined ? undefined : recordText(current) });
+      const entry = { key: historyKey(name, revision), value: recordText(record) };
+      changes.push(entry);
+      entries.set(name, bytesOf([entry]));
+      if (after === undefined) there.delete(name);
+      else there.add(name);
     }
-    // What comes goes first: with a commit of many routes there is no room, and the next one that has some makes up for it.
-    let room = storeBounds.changes - changes.length - 1;
-    for (const { name } of routes) {
-      if (room < mostForgotten) break;
-      const forgotten = await this.#forgotten(name);
-      room -= forgotten.length;
-      changes.push(...forgotten);
-    }
-    return changes;
-  }
-
-  async #forgotten(name: string): Promise<Change[]> {
-    const { entries } = await this.#ports.store.get(historyPrefix(name));
-    // One more comes, so one goes where there are as many as there may be; of what grew beyond it, two do.
-    const over = Math.min(mostForgotten, entries.length + 1 - this.#ports.historyLimit);
-    return entries.slice(0, Math.max(0, over)).map(({ key }) => ({ key, value: undefined }));
+    // What comes goes first: with a commit of many routes there is little room, and the next one that has some makes up for it.
+    const room = storeBounds.changes - changes.length - 1;
+    const gone = this.#ports.history.outdated(entries, (name) => there.has(name), room);
+    return [...changes, ...gone.map((key) => ({ key, value: undefined }))];
   }
 }
 

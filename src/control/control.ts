@@ -14,6 +14,7 @@ import { Counts } from "./counts.ts";
 import { EndedCounts } from "./ended-counts.ts";
 import { Ending } from "./ending.ts";
 import { Fleet } from "./fleet.ts";
+import { History } from "./history.ts";
 import { Leadership, type LeadershipState, type SelfReplica } from "./leadership.ts";
 import { Peers, type PeersPorts } from "./peers.ts";
 import { Registry } from "./registry.ts";
@@ -24,8 +25,13 @@ import { readWatchRequest } from "./watch-bounds.ts";
 import { WatchService } from "./watch-service.ts";
 
 export interface ControlOptions {
-  /** Changes of a route that are kept. */
+  /** Changes of a route that are kept, and bytes of them. */
   readonly historyLimit: number;
+  readonly historyRouteBytes: number;
+  /** Of all routes. */
+  readonly historyBytes: number;
+  /** Routes that were deleted, whose history is kept. */
+  readonly historyDeleted: number;
   readonly heartbeatMs: number;
   readonly reportIntervalMs: number;
   readonly leaseMs: number;
@@ -89,6 +95,7 @@ export class Control {
   readonly counts: Counts;
   readonly #ports: ControlPorts;
   readonly #options: ControlOptions;
+  readonly #history: History;
   readonly #administration: Administration;
   readonly #peers: Peers;
   readonly #ended: EndedCounts;
@@ -119,12 +126,14 @@ export class Control {
       reread: (why) => onEvent({ kind: "store_reread", why }),
       wentBack: (from) => this.#ahead(from),
     });
-    this.#administration = new Administration({
-      store,
-      registry: this.registry,
-      clock,
-      historyLimit: options.historyLimit,
-    });
+    const bounds = {
+      entries: options.historyLimit,
+      routeBytes: options.historyRouteBytes,
+      bytes: options.historyBytes,
+      deleted: options.historyDeleted,
+    };
+    this.#history = new History({ store, clock, bounds });
+    this.#administration = new Administration({ registry: this.registry, clock, history: this.#history });
     const failed = (why: string): void => onEvent({ kind: "counts_failed", why });
     this.#ended = new EndedCounts({ store, clock, ended: (ids) => this.counts.forget(ids), failed });
     this.counts = new Counts({ clock, ended: this.#ended });
@@ -165,6 +174,8 @@ export class Control {
     const { heartbeatMs } = this.#options;
     const routes = await this.registry.open();
     await this.#ended.open();
+    // Not waited for: it may be long, and nobody needs all of it to begin.
+    void this.#history.open();
     // A store with a past has sidecars: they come within seconds, or another replica tells of them.
     if (routes.revision > 0) this.fleet.expectOthers();
     this.#watching = new WatchService(
@@ -271,6 +282,7 @@ export class Control {
     this.#ending.close();
     this.#ended.close();
     await this.#leaving;
+    this.#history.close();
     this.registry.close();
   }
 
@@ -278,6 +290,7 @@ export class Control {
     // Whoever has given it the new id, we or another replica, and whether or not the store could confirm that.
     if (this.#storeId !== undefined && routes.id !== this.#storeId) {
       this.#ports.onEvent({ kind: "store_restored", store: routes.id });
+      void this.#history.open();
     }
     this.#storeId = routes.id;
     this.#ports.onEvent({ kind: "routes", revision: routes.revision, routes: routes.routes.length, store: routes.id });

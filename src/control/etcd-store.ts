@@ -11,7 +11,7 @@ import type { Compare, RequestOp, WatchEvent } from "../etcd/protos.ts";
 import { readPrefix } from "../etcd/range.ts";
 import { EtcdWatch } from "../etcd/watch.ts";
 import { checkedCommit } from "./request.ts";
-import type { Change, Commit, Committed, Entries, Lease, Store, Watcher } from "./store.ts";
+import type { Change, Commit, Committed, Entries, Lease, Part, Store, Watcher } from "./store.ts";
 
 export interface EtcdStoreOptions extends EtcdOptions {
   /** What all keys in etcd begin with. Default `contender/`. */
@@ -45,8 +45,10 @@ class EtcdStore implements Store {
     this.name = `etcd:${client.options.endpoints.join(",")}`;
   }
 
-  async get(prefix: string): Promise<Entries> {
-    const found = await this.#answer(() => readPrefix(this.#client, this.#key(prefix)));
+  async get(prefix: string, { from, below, limit }: Part = {}): Promise<Entries> {
+    const key = (name: string | undefined): Buffer | undefined => (name === undefined ? undefined : this.#key(name));
+    const part = { from: key(from), below: key(below), limit };
+    const found = await this.#answer(() => readPrefix(this.#client, this.#key(prefix), part));
     const entries = found.kvs.map(({ key, value, mod_revision }) => ({
       key: this.#name(key),
       value: value.toString(),

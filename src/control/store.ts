@@ -27,6 +27,16 @@ export interface Entries {
   readonly entries: readonly Entry[];
 }
 
+/** Of what is under a prefix, what is wanted. */
+export interface Part {
+  /** The first key, where it is there. */
+  readonly from?: string | undefined;
+  /** The first key that is not wanted any more. */
+  readonly below?: string | undefined;
+  /** At most so many, the first ones. */
+  readonly limit?: number | undefined;
+}
+
 /** What one commit did to one key; without a value it was deleted. */
 export interface Change {
   readonly key: string;
@@ -77,10 +87,10 @@ export interface Store {
   /** Whether several controls may use it at once. */
   readonly shared: boolean;
   /**
-   * Everything under a prefix, as of a moment after the call: whatever was committed anywhere before it is in it.
+   * Everything under a prefix, or a part of it, as of a moment after the call: whatever was committed anywhere before it is in it.
    * @throws ContenderError STORE_UNAVAILABLE.
    */
-  get(prefix: string): Promise<Entries>;
+  get(prefix: string, part?: Part): Promise<Entries>;
   /** Tells of every commit after `revision`, until `close`. A store that can't be reached for a while catches up by itself. */
   watch(prefix: string, revision: number, watcher: Watcher): { close(): void };
   /**

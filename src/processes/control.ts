@@ -62,7 +62,7 @@ class ControlProcess {
   }
 
   async #run(log: Logger): Promise<number> {
-    const { listen, http, advertise, history, heartbeatMs, reportIntervalMs, leaseMs, gracePeriodMs } = this.#settings;
+    const { listen, http, advertise, history, gracePeriodMs } = this.#settings;
     const renewed = (tls: TlsOptions): void => {
       web.secure(tls);
       server?.secure(tls);
@@ -89,7 +89,7 @@ class ControlProcess {
         dial,
         onEvent: ({ kind, ...event }) => log[warned.has(kind) ? "warn" : "info"]({ event: kind, ...event }),
       },
-      { historyLimit: history, heartbeatMs, reportIntervalMs, leaseMs },
+      { ...this.#settings, historyLimit: history },
     );
     await control.open();
     security.access.onChange(() => control.recheck());

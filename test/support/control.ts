@@ -17,6 +17,9 @@ import { until } from "./until.ts";
 
 export const controlOptions: ControlOptions = {
   historyLimit: 1000,
+  historyRouteBytes: 8_388_608,
+  historyBytes: 134_217_728,
+  historyDeleted: 100,
   heartbeatMs: 30_000,
   reportIntervalMs: 10_000,
   leaseMs: 10_000,

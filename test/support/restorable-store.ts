@@ -1,6 +1,6 @@
 /** A store in memory that a test puts back to what it was, as an administrator does with a backup. */
 import { ContenderError } from "../../src/base/errors.ts";
-import type { Commit, Committed, Entries, Entry, Store, Watcher } from "../../src/control/store.ts";
+import type { Commit, Committed, Entries, Entry, Part, Store, Watcher } from "../../src/control/store.ts";
 
 export class RestorableStore implements Store {
   readonly name = "test";
@@ -13,8 +13,10 @@ export class RestorableStore implements Store {
   holdsAnswer: Promise<void> | undefined = undefined;
   readonly #watchers = new Set<Watcher>();
 
-  async get(prefix: string): Promise<Entries> {
-    const entries = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix));
+  async get(prefix: string, { from = "", below = "\u{10ffff}", limit }: Part = {}): Promise<Entries> {
+    const entries = [...this.#entries.values()]
+      .filter(({ key }) => key.startsWith(prefix) && key >= from && key < below)
+      .slice(0, limit);
     const found = { revision: this.#revision, entries };
     await this.holdsAnswer;
     return found;

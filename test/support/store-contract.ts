@@ -8,6 +8,7 @@ import {
   type Change,
   type Commit,
   type Entries,
+  type Part,
   type Store,
   storeBounds,
   type Watcher,
@@ -148,6 +149,33 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
         ]);
         assert.deepEqual(texts(await store.get("a/x")), [["a/x", "3"]]);
         assert.deepEqual(texts(await store.get("a/y")), []);
+      });
+
+      it("gives a part of what is under a prefix: from a key on, up to another, so many", async () => {
+        const keys = Array.from({ length: 150 }, (_, i) => `k/${String(i).padStart(3, "0")}`);
+        await committed(store, [put("a", "x"), put("k0", "x"), ...keys.slice(0, 100).map((key) => put(key, "x"))]);
+        const revision = await committed(
+          store,
+          keys.slice(100).map((key) => put(key, "x")),
+        );
+        const read = async (part: Part): Promise<string[]> => {
+          const found = await store.get("k/", part);
+          assert.ok(found.revision >= revision);
+          return found.entries.map(({ key }) => key);
+        };
+        assert.deepEqual(await read({ from: "k/120" }), keys.slice(120));
+        assert.deepEqual(await read({ from: "k/0105" }), keys.slice(11));
+        assert.deepEqual(await read({ below: "k/070" }), keys.slice(0, 70));
+        assert.deepEqual(await read({ from: "k/020", below: "k/0205" }), ["k/020"]);
+        assert.deepEqual(await read({ limit: 2 }), keys.slice(0, 2));
+        assert.deepEqual(await read({ from: "k/003\0", limit: 70 }), keys.slice(4, 74));
+        assert.deepEqual(await read({ from: "k/100", below: "k/200", limit: 64 }), keys.slice(100));
+        // Nothing that the prefix does not have.
+        assert.deepEqual(await read({ from: "a", below: "z" }), keys);
+        assert.deepEqual(await read({ from: "k/200" }), []);
+        assert.deepEqual(await read({ below: "k/" }), []);
+        await committed(store, [del("k/001"), put("k/0015", "x")]);
+        assert.deepEqual(await read({ limit: 3 }), ["k/000", "k/0015", "k/002"]);
       });
 
       it("gives the revision of the store also where nothing is under the prefix", async () => {

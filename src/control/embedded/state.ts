@@ -6,7 +6,7 @@
  *
  * Keys of a lease are here like others, but what goes to disk of them is their absence.
  */
-import type { Change, Commit, Entry } from "../store.ts";
+import type { Change, Commit, Entry, Part } from "../store.ts";
 
 /** By identity: which lease a key goes with. */
 export type LeaseToken = object;
@@ -27,12 +27,15 @@ export interface Effect {
 
 export class State {
   readonly #held: Map<string, Held>;
+  /** In order, so that what is read costs what is found, however much else there is. */
+  readonly #keys: string[];
   #revision: number;
 
   constructor(revision: number, entries: Iterable<Entry>) {
     this.#revision = revision;
     this.#held = new Map();
     for (const { key, value, revision } of entries) this.#held.set(key, { value, revision, lease: undefined });
+    this.#keys = [...this.#held.keys()].sort(compareKeys);
   }
 
   get revision(): number {
@@ -48,11 +51,17 @@ export class State {
   }
 
   /** By code point, as etcd orders the bytes of UTF-8; the language's own order puts surrogates before what lies above them. */
-  entries(prefix: string): Entry[] {
+  entries(prefix: string, { from = prefix, below, limit = Number.POSITIVE_INFINITY }: Part = {}): Entry[] {
     const found: Entry[] = [];
-    for (const [key, { value, revision }] of this.#held)
-      if (key.startsWith(prefix)) found.push({ key, value, revision });
-    return found.sort((one, other) => compareKeys(one.key, other.key));
+    // Of keys under a prefix the prefix is the first, and they stand together.
+    for (let at = this.#place(compareKeys(from, prefix) > 0 ? from : prefix); found.length < limit; at++) {
+      const key = this.#keys[at];
+      const held = key === undefined ? undefined : this.#held.get(key);
+      if (key === undefined || held === undefined || !key.startsWith(prefix)) break;
+      if (below !== undefined && compareKeys(key, below) >= 0) break;
+      found.push({ key, value: held.value, revision: held.revision });
+    }
+    return found;
   }
 
   /** What outlives the process. */
@@ -68,10 +77,24 @@ export class State {
 
   apply(draft: Draft): void {
     for (const [key, held] of draft.touched) {
+      const was = this.#held.has(key);
       if (held === undefined) this.#held.delete(key);
       else this.#held.set(key, held);
+      if (was !== (held !== undefined)) this.#keys.splice(this.#place(key), was ? 1 : 0, ...(was ? [] : [key]));
     }
     this.#revision = draft.revision;
+  }
+
+  /** Where a key is, or would be. */
+  #place(key: string): number {
+    let low = 0;
+    let high = this.#keys.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareKeys(this.#keys[middle] ?? "", key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 

@@ -15,7 +15,7 @@ import type { Chance } from "../../base/chance.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ContenderError } from "../../base/errors.ts";
 import { checkedCommit, lengthOf } from "../request.ts";
-import type { Commit, Committed, Entries, Lease, Store, Watcher } from "../store.ts";
+import type { Commit, Committed, Entries, Lease, Part, Store, Watcher } from "../store.ts";
 import type { Disk } from "./disk.ts";
 import type { Journal } from "./journal.ts";
 import type { Lock } from "./lock.ts";
@@ -86,7 +86,7 @@ export class EmbeddedStore implements Store {
     lock.onLost((reason) => this.#end(reason));
   }
 
-  async get(prefix: string): Promise<Entries> {
+  async get(prefix: string, part?: Part): Promise<Entries> {
     this.#refuseEnded();
     try {
       // A holder that was stopped for long and woke up just now must not tell what has meanwhile changed.
@@ -95,7 +95,7 @@ export class EmbeddedStore implements Store {
       throw this.#unavailable(reason, "read");
     }
     this.#refuseEnded();
-    return { revision: this.#state.revision, entries: this.#state.entries(prefix) };
+    return { revision: this.#state.revision, entries: this.#state.entries(prefix, part) };
   }
 
   watch(prefix: string, revision: number, watcher: Watcher): { close(): void } {

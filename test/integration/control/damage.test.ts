@@ -115,9 +115,9 @@ describe("a store that somebody else has written to", () => {
     let gets = 0;
     let failing = false;
     const flaky = withStore(store, {
-      get: (prefix) => {
+      get: (prefix, part) => {
         if (prefix === "state/") gets++;
-        return failing ? Promise.reject(new ContenderError("STORE_UNAVAILABLE", "no leader")) : store.get(prefix);
+        return failing ? Promise.reject(new ContenderError("STORE_UNAVAILABLE", "no leader")) : store.get(prefix, part);
       },
     });
     control = await startControl("", { store: flaky });
@@ -185,6 +185,22 @@ describe("a store that somebody else has written to", () => {
     assert.equal((await store.get("history/credit/")).entries.length, 3);
   });
 
+  it("keeps the history of as many routes that were deleted as it is told to", async () => {
+    await control.close();
+    control = await startControl("", { store, historyDeleted: 2 });
+    for (const build of ["b1", "b2", "b3", "b4"]) {
+      const text = fraudText(10)
+        .replace("name: fraud", `name: ${build}`)
+        .replace("spec:", `spec:\n  selector: { workload: ${build} }`);
+      await control.call("AdminService", "ApplyRoutes", { texts: [{ name: build, text }] });
+      await control.call("AdminService", "DeleteRoute", { name: build });
+    }
+    const names = (await store.get("history/")).entries.map(({ key }) => key.split("/")[1]);
+    assert.deepEqual(names, ["b3", "b3", "b4", "b4", "fraud"]);
+    await control.call("AdminService", "UndoRoute", { name: "b3" });
+    await assert.rejects(control.call("AdminService", "GetHistory", { name: "b1" }), { code: 5 });
+  });
+
   it("keeps as many changes of a route as it is told to", async () => {
     await control.close();
     control = await startControl("", { store, historyLimit: 3 });
@@ -209,7 +225,7 @@ function withStore(store: Store, told: Partial<Pick<Store, "get" | "commit">>): 
   return {
     name: store.name,
     shared: store.shared,
-    get: (prefix) => store.get(prefix),
+    get: (prefix, part) => store.get(prefix, part),
     watch: (prefix, revision, watcher) => store.watch(prefix, revision, watcher),
     commit: (commit) => store.commit(commit),
     lease: (ttlMs, lost) => store.lease(ttlMs, lost),
