@@ -58,7 +58,12 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
     plan: Plan,
   ): Promise<Done & { readonly warnings: Warnings }> => {
     const person = callers.person(call as AnyCall, "change");
-    const intent: Intent = { ...intentOf(call.request.intent), gone: () => call.cancelled };
+    const asked = intentOf(call.request.intent);
+    const intent: Intent = {
+      ...asked,
+      gone: () => call.cancelled,
+      unconfirmed: (routes, revision) => person.unconfirmed?.(action, routes, revision, asked.reason),
+    };
     let warnings: Warnings = new Map();
     const done = await administration.change(
       person.name,

@@ -21,6 +21,8 @@ export interface Intent {
   readonly dryRun: boolean;
   /** Whether whoever asks does not wait any more: what comes to its turn after that is not what they count on. */
   readonly gone?: (() => boolean) | undefined;
+  /** The store has not said whether it was written: nobody knows. */
+  readonly unconfirmed?: ((routes: readonly PlannedRoute[], revision: number) => void) | undefined;
 }
 
 export interface Done {
@@ -158,10 +160,15 @@ export class Administration {
         const message = `with their history these are ${bytes} bytes, want at most ${storeBounds.commitBytes} at once: apply them in parts`;
         throw new Refused([{ path: "", message }]);
       }
-      if (await registry.commit(revision, changes, guard)) {
+      const written = await registry.commit(revision, changes, guard).catch((reason: unknown): never => {
+        if (maybeWritten(reason)) intent.unconfirmed?.(changing, revision);
+        throw reason;
+      });
+      if (written) {
         this.#ports.history.take(changes);
         return { routes: planned.routes, revision };
       }
+      await registry.refresh();
     }
     throw new ContenderError("CONFLICT", "others change routes all the time; nothing was written, try again");
   }
@@ -187,6 +194,10 @@ export class Administration {
     return [...changes, ...gone.map((key) => ({ key, value: undefined }))];
   }
 }
+
+/** A store that was taken over, too: its last record is in the file. */
+const maybeWritten = (reason: unknown): boolean =>
+  reason instanceof ContenderError && (reason.code === "STORE_UNAVAILABLE" || reason.code === "STORE_LOCKED");
 
 function expect(before: StoredRoute | undefined, name: string, revision: number): void {
   if (revision === 0 || before?.revision === revision) return;

@@ -26,6 +26,8 @@ export interface AuditedChange extends AuditSubject {
 
 export interface Audit {
   changed(identity: Identity, peer: string, change: AuditedChange): void;
+  /** The store did not say whether it was written: it may be in force. */
+  unconfirmed(identity: Identity, peer: string, change: AuditedChange): void;
   /** Somebody who is known, and may not. */
   denied(identity: Identity, peer: string, subject: AuditSubject, why: string): void;
   /** Somebody who is not known. */
@@ -43,11 +45,13 @@ export function audit(log: ControlLog, clock: Clock): Audit {
     // Null is every namespace's.
     namespaces: namespaces.slice(0, mostListed).map((each) => (each === undefined ? null : cut(each))),
   });
+  const changeOf = ({ name, how }: Identity, peer: string, { revision, reason, ...subject }: AuditedChange) => {
+    const what = { ...subjectOf(subject), revision, reason: cut(redactText(reason)) };
+    return { who: cut(name), how, peer: cut(peer), ...what };
+  };
   return {
-    changed: ({ name, how }, peer, { revision, reason, ...subject }) => {
-      const what = { ...subjectOf(subject), revision, reason: cut(redactText(reason)) };
-      log.info({ event: "audit", verdict: "done", who: cut(name), how, peer: cut(peer), ...what });
-    },
+    changed: (...of) => log.info({ event: "audit", verdict: "done", ...changeOf(...of) }),
+    unconfirmed: (...of) => log.warn({ event: "audit", verdict: "unconfirmed", ...changeOf(...of) }),
     denied: ({ name, how, role }, peer, subject, why) => {
       const often = role === "sidecar" || role === "replica";
       const more = often ? seldom.add(`${name} ${subject.action}`) : 0;

@@ -28,6 +28,8 @@ export interface PersonCaller {
   mayChange(action: ChangeAction, routes: readonly PlannedRoute[]): void;
   /** Puts on record what was written, and why. */
   changed?(action: ChangeAction, routes: readonly PlannedRoute[], revision: number, reason: string): void;
+  /** As `changed`, of what the store did not say of whether it was written. */
+  unconfirmed?(action: ChangeAction, routes: readonly PlannedRoute[], revision: number, reason: string): void;
 }
 
 export type ChangeAction = "apply" | "weights" | "delete" | "undo";

@@ -75,6 +75,9 @@ export function knownCallers({ access, audit, owners, clock, port }: KnownCaller
         changed: (change, routes, revision, reason) => {
           audit.changed(identity, evidence.peer, { ...subjectOf(change, routes), revision, reason });
         },
+        unconfirmed: (change, routes, revision, reason) => {
+          audit.unconfirmed(identity, evidence.peer, { ...subjectOf(change, routes), revision, reason });
+        },
       };
     },
     replica: (call) => {

@@ -98,8 +98,8 @@ export class Registry {
   /**
    * Writes changes of routes with the count of changes that they make; `changes` is a function of it.
    * @param guard taken together with the routes that the changes are based on: others may be in force by now
-   * @returns false where somebody else was faster: what is in force by now is that.
-   * @throws ContenderError STORE_UNAVAILABLE, STORE_DAMAGED.
+   * @returns false where somebody else was faster: `refresh` has what is in force by now.
+   * @throws ContenderError STORE_UNAVAILABLE or STORE_LOCKED, where it may have been written all the same; STORE_DAMAGED, where not.
    */
   async commit(revision: number, changes: readonly Change[], guard: Commit["when"]): Promise<boolean> {
     // What is in force here is not what is in the store then: the count would go back, and later changes of others be undone.
@@ -111,7 +111,6 @@ export class Registry {
     const all = [{ key: keys.head, value: headText(revision) }, ...changes];
     const committed = await this.#ports.store.commit({ when: guard, changes: all });
     if (committed.ok) this.#take(committed.revision, all);
-    else await this.refresh();
     return committed.ok;
   }
 

@@ -1,11 +1,16 @@
 /** A whole control that asks who calls: its port, its services, its audit lines. */
 import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
+import { systemChance } from "../../../src/base/chance.ts";
 import { systemClock } from "../../../src/base/clock.ts";
+import { ContenderError } from "../../../src/base/errors.ts";
+import { openEmbeddedStore } from "../../../src/control/embedded/open.ts";
+import type { Store } from "../../../src/control/store.ts";
 import { startControl, type TestControl } from "../../support/control.ts";
 import { startCallers } from "../../support/known-callers.ts";
 import { Owned } from "../../support/owned.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
+import { until } from "../../support/until.ts";
 
 const route = (address: string): string => `apiVersion: contender.dev/v1alpha1
 kind: ModelRoute
@@ -18,12 +23,53 @@ spec:
 const own = new Owned();
 afterEach(() => own.close());
 
-async function started(document?: string): Promise<{ control: TestControl; lines: Record<string, unknown>[] }> {
+async function started(
+  document?: string,
+  store?: Store,
+): Promise<{ control: TestControl; lines: Record<string, unknown>[] }> {
   const { callers, lines } = await startCallers(own, document, { clock: systemClock });
-  return { control: own.add(await startControl(own.add(new TempFolder()).at("store"), { callers })), lines };
+  const given = { callers, ...(store && { store }) };
+  return { control: own.add(await startControl(own.add(new TempFolder()).at("store"), given)), lines };
 }
 
 describe("a control that asks who calls", () => {
+  it("puts on record what may have been written, where the store did not say so, and nothing that it refused", async () => {
+    const inner = await openEmbeddedStore(own.add(new TempFolder()).at("store"), {
+      clock: systemClock,
+      chance: systemChance,
+    });
+    own.add(inner);
+    let fate: "done" | "answer lost" | "conflict" = "done";
+    const store: Store = withCommit(inner, async (commit) => {
+      if (fate === "conflict") return { ok: false };
+      const committed = await inner.commit(commit);
+      if (fate === "answer lost") throw new ContenderError("STORE_UNAVAILABLE", "no answer; it may have been done");
+      return committed;
+    });
+    const { control, lines } = await started(undefined, store);
+    const apply = (address: string, dryRun = false) =>
+      control.call("AdminService", "ApplyRoutes", {
+        texts: [{ name: "fraud.yaml", text: route(address) }],
+        intent: { reason: "first", dryRun },
+      });
+    fate = "conflict";
+    await assert.rejects(apply("10.0.0.1"), { code: status.ABORTED });
+    fate = "answer lost";
+    await apply("10.0.0.1", true);
+    await assert.rejects(apply("10.0.0.1"), { code: status.UNAVAILABLE });
+    fate = "done";
+    await until(() => control.control.routes.revision === 1, "it is in force");
+    await apply("10.0.0.1");
+    await apply("10.0.0.2");
+    assert.deepEqual(
+      lines.map(({ verdict, action, routes, revision, reason }) => [verdict, action, routes, revision, reason]),
+      [
+        ["unconfirmed", "apply", ["fraud"], 1, "first"],
+        ["done", "apply", ["fraud"], 2, "first"],
+      ],
+    );
+  });
+
   it("puts on record what was written, once, and neither what was only tried nor what changed nothing", async () => {
     const { control, lines } = await started();
     const apply = (address: string, dryRun: boolean) =>
@@ -70,3 +116,16 @@ spec: { identities: [{ name: ops, role: admin, namespaces: ["*"], certificate: o
     assert.deepEqual(control.control.routes.routes, []);
   });
 });
+
+/** As the store, but for what becomes of commits. */
+function withCommit(store: Store, commit: Store["commit"]): Store {
+  return {
+    name: store.name,
+    shared: store.shared,
+    get: (...asked) => store.get(...asked),
+    watch: (...asked) => store.watch(...asked),
+    commit,
+    lease: (...asked) => store.lease(...asked),
+    close: () => store.close(),
+  };
+}

@@ -50,6 +50,14 @@ describe("the audit lines", () => {
     ]);
   });
 
+  it("say of a change that nobody knows of whether it was made just that, as a warning", () => {
+    const { lines, audit } = audited();
+    const change = { action: "weights", routes: ["fraud"], namespaces: ["ml"], revision: 7, reason: "canary" } as const;
+    audit.changed(person, "10.0.0.1:5", change);
+    audit.unconfirmed(person, "10.0.0.1:5", change);
+    assert.deepEqual(lines[1], { ...lines[0], verdict: "unconfirmed" });
+  });
+
   it("are one for each refusal of a person", () => {
     const { lines, audit } = audited();
     for (let i = 0; i < 3; i++) audit.denied(person, "p", { action: "apply", routes: ["fraud"] }, "takes admin");
