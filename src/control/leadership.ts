@@ -62,6 +62,8 @@ export class Leadership {
   #claiming = false;
   /** Nobody leads any more, and it was told while a claim was on its way. */
   #claimAgain = false;
+  /** Why there is no lease, as it was told last. */
+  #why: string | undefined = undefined;
   /** The lease under which others find us. */
   #listed: Lease | undefined = undefined;
 
@@ -99,6 +101,7 @@ export class Leadership {
       this.#own ??= JSON.stringify({ ...self, term: ++this.#terms });
       if (this.#listed !== lease) await lease.put(`${keys.replicas}${self.name}`, JSON.stringify(self));
       this.#listed = lease;
+      this.#why = undefined;
       await this.#look();
     } catch (reason) {
       this.#again(reason);
@@ -159,13 +162,21 @@ export class Leadership {
 
   #again(reason: unknown): void {
     if (this.#closed) return;
-    if (!isUnavailable(reason) && typeof reason !== "string") this.#ports.failed(String(reason));
+    if (typeof reason !== "string") this.#tellWhy(reason);
     this.#cancelRetry();
     this.#cancelRetry = this.#ports.clock.after(retryMs, () => {
       // One that is under way ends by itself, and may be what has failed.
       if (this.#joining) this.#again(reason);
       else void this.#join();
     });
+  }
+
+  /** A store that is away is asked every second: once is enough to say so, and as long as it has not begun to answer. */
+  #tellWhy(reason: unknown): void {
+    const why = String(reason);
+    if (isUnavailable(reason) && this.#why !== undefined) return;
+    this.#why = why;
+    this.#ports.failed(why);
   }
 
   #tell(): void {

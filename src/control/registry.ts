@@ -169,6 +169,9 @@ export class Registry {
 
   async #initialise(): Promise<void> {
     const { store, clock } = this.#ports;
+    // Nothing is written to a store that has been begun: one without room is served from as well.
+    const { entries } = await store.get(keys.state, { below: keys.routes });
+    if (entries.some(({ key }) => key === keys.id || key === keys.head)) return;
     await store.commit({
       when: [
         { key: keys.id, revision: 0 },

@@ -29,7 +29,8 @@ export class EtcdFailure extends Error {
     if (reason instanceof EtcdFailure) return reason;
     const { code, details } = reason as Partial<ServiceError>;
     const text = details || (reason instanceof Error ? reason.message : String(reason));
-    return new EtcdFailure(kindOf(code, text), text, malformed.test(text));
+    const advice = noSpace.test(text) ? noSpaceAdvice : "";
+    return new EtcdFailure(kindOf(code, text), `${text}${advice}`, malformed.test(text));
   }
 }
 
@@ -39,6 +40,11 @@ const untouched = /no leader|No connection established|too many requests|not sup
 const signIn = /invalid auth token|revision of auth store is old|user name is empty/;
 
 const malformed = /request is too large|larger than max|too many operations|duplicate key|key is not provided/;
+
+/** It takes no writes until somebody has looked, though room may be there again: https://etcd.io/docs/v3.6/op-guide/maintenance/#space-quota */
+const noSpace = /database space exceeded/;
+const noSpaceAdvice =
+  ". It takes no writes until it is compacted (etcdctl compact), defragmented (etcdctl defrag) and told so (etcdctl alarm disarm); --quota-backend-bytes gives it more room";
 
 const final: ReadonlySet<number | undefined> = new Set([
   status.INVALID_ARGUMENT,

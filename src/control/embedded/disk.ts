@@ -28,3 +28,10 @@ export interface Disk {
   remove(name: string): Promise<void>;
   syncDirectory(): Promise<void>;
 }
+
+/** Why an operation failed, and what helps where that can be told. */
+export function whyFailed(reason: unknown): string {
+  const text = reason instanceof Error ? reason.message : String(reason);
+  const { code } = reason as { readonly code?: unknown };
+  return code === "ENOSPC" || code === "EDQUOT" ? `${text}. Make room on this disk` : text;
+}

@@ -1,11 +1,12 @@
 /**
  * Opens the embedded store: the lock first, so that what is read is what no one else changes; then what the last process
- * left, and a file of one's own begun with it.
+ * left, and a file of one's own begun with it. Where the disk has no room for that file, what is there is served all the same, since sidecars
+ * that start anew have nothing else; each commit tries again to begin one.
  */
 import type { Chance } from "../../base/chance.ts";
 import { ContenderError } from "../../base/errors.ts";
 import { openDirectory } from "./directory.ts";
-import type { Disk } from "./disk.ts";
+import { type Disk, whyFailed } from "./disk.ts";
 import { type Processes, systemProcesses } from "./holder.ts";
 import { isJournalName, Journal, recover } from "./journal.ts";
 import { isLockName, Lock, type LockOptions } from "./lock.ts";
@@ -67,7 +68,13 @@ async function begin(disk: Disk, token: string): Promise<[Journal, State]> {
     const recovered = await recover(disk);
     const state = new State(recovered.state.revision + 1, recovered.state.lasting());
     const journal = new Journal(disk, token, recovered);
-    if (await journal.begin(state)) return [journal, state];
+    try {
+      if (await journal.begin(state)) return [journal, state];
+    } catch (reason) {
+      // Of nothing there is nothing to serve.
+      if (recovered.generation === 0) throw reason;
+      return [journal, state];
+    }
   }
   throw new ContenderError("STORE_LOCKED", `${disk.path}: another process keeps beginning journals in it`);
 }
@@ -87,7 +94,7 @@ async function available<T>(path: string, opening: Promise<T>): Promise<T> {
     return await opening;
   } catch (reason) {
     if (reason instanceof ContenderError) throw reason;
-    const text = reason instanceof Error ? reason.message : String(reason);
-    throw new ContenderError("STORE_UNAVAILABLE", `${path}: can't open the store: ${text}`, { cause: reason });
+    const text = `${path}: can't open the store: ${whyFailed(reason)}`;
+    throw new ContenderError("STORE_UNAVAILABLE", text, { cause: reason });
   }
 }

@@ -16,7 +16,7 @@ import type { Clock } from "../../base/clock.ts";
 import { ContenderError } from "../../base/errors.ts";
 import { checkedCommit, lengthOf } from "../request.ts";
 import type { Commit, Committed, Entries, Lease, Part, Store, Watcher } from "../store.ts";
-import type { Disk } from "./disk.ts";
+import { type Disk, whyFailed } from "./disk.ts";
 import type { Journal } from "./journal.ts";
 import type { Lock } from "./lock.ts";
 import { Draft, type LeaseToken, type State } from "./state.ts";
@@ -73,7 +73,7 @@ export class EmbeddedStore implements Store {
   #ended: ContenderError | undefined;
   #closing: Promise<void> | undefined;
 
-  /** @param journal sound, and begun with this state. */
+  /** @param journal begun with this state; or not sound: then the first commit begins it, and until then what is there is read. */
   constructor(disk: Disk, lock: Lock, journal: Journal, state: State, clock: Clock, options: EmbeddedOptions) {
     this.name = `dir:${disk.path}`;
     this.#options = { ...defaults, ...options };
@@ -263,8 +263,8 @@ export class EmbeddedStore implements Store {
 
   #unavailable(reason: unknown, what: string): ContenderError {
     if (reason instanceof ContenderError) return reason;
-    const text = reason instanceof Error ? reason.message : String(reason);
-    return new ContenderError("STORE_UNAVAILABLE", `${this.#disk.path}: can't ${what}: ${text}`, { cause: reason });
+    const text = `${this.#disk.path}: can't ${what}: ${whyFailed(reason)}`;
+    return new ContenderError("STORE_UNAVAILABLE", text, { cause: reason });
   }
 }
 

@@ -7,15 +7,16 @@ import { ManualClock } from "../../support/manual-clock.ts";
 
 function leadershipOn(store: Store, clock: ManualClock) {
   const states: LeadershipState[] = [];
+  const failures: string[] = [];
   const leadership = new Leadership({
     store,
     clock,
     self: { name: "one", address: "127.0.0.1:1" },
     leaseMs: 10_000,
     changed: (state) => void states.push(state),
-    failed: () => undefined,
+    failed: (why) => void failures.push(why),
   });
-  return { leadership, states };
+  return { leadership, states, failures };
 }
 
 /** A store of leases that fails as often as it is told to. */
@@ -55,12 +56,12 @@ function setUp() {
       };
     },
   } as unknown as Store;
-  const { leadership, states } = leadershipOn(store, clock);
+  const { leadership, states, failures } = leadershipOn(store, clock);
   const passed = async (ms: number) => {
     clock.advance(ms);
     for (let i = 0; i < 10; i++) await setImmediate();
   };
-  return { leadership, world, states, passed };
+  return { leadership, world, states, failures, passed };
 }
 
 /** What a test holds back, to let it happen in an order of its own. */
@@ -157,6 +158,23 @@ function shared() {
   };
   return { leadership, world, gates, states, settled, write, other, lose };
 }
+
+describe("a replica whose store takes no writes", () => {
+  it("says once why it has no lease, and again when it is so anew", async () => {
+    const { leadership, world, states, failures, passed } = setUp();
+    world.failingPuts = 3;
+    await leadership.open();
+    for (let i = 0; i < 2; i++) await passed(1_000);
+    assert.deepEqual(failures, ["ContenderError: [STORE_UNAVAILABLE] no leader"]);
+    await passed(1_000);
+    assert.equal(states.at(-1)?.leads, true);
+    world.failingPuts = world.puts + 2;
+    world.lost[0]?.("the disk is full");
+    for (let i = 0; i < 4; i++) await passed(1_000);
+    assert.deepEqual(failures.slice(1), ["the disk is full", "ContenderError: [STORE_UNAVAILABLE] no leader"]);
+    await leadership.close();
+  });
+});
 
 describe("a replica that another one's leadership ends for", () => {
   const leader = "lease/leader";

@@ -1,5 +1,6 @@
 /** The routes in force, on a store that a test puts back to what it was. */
 import assert from "node:assert/strict";
+import { ContenderError } from "../../../src/base/errors.ts";
 import { Registry } from "../../../src/control/registry.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { RestorableStore } from "../../support/restorable-store.ts";
@@ -92,6 +93,18 @@ describe("the routes in force", () => {
     assert.equal(told.filter((each) => each === "back from 5").length, 1);
     await registry.commit(1, [], registry.guard);
     assert.equal(registry.routes.revision, 1);
+    registry.close();
+  });
+
+  it("are those of a store that takes no writes", async () => {
+    const store = new RestorableStore();
+    const first = following(store);
+    await first.registry.open();
+    await first.registry.commit(1, [], first.registry.guard);
+    first.registry.close();
+    store.commit = () => Promise.reject(new ContenderError("STORE_UNAVAILABLE", "no room"));
+    const { registry } = following(store);
+    assert.equal((await registry.open()).revision, 1);
     registry.close();
   });
 });

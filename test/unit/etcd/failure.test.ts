@@ -29,7 +29,15 @@ describe("a failed call to etcd", () => {
   for (const [code, details, kind, malformed = false] of rows) {
     it(`with "${details}" is ${kind}${malformed ? ", by our mistake" : ""}`, () => {
       const made = EtcdFailure.from(failure(code, details));
-      assert.deepEqual([made.kind, made.malformed, made.message], [kind, malformed, details]);
+      assert.deepEqual([made.kind, made.malformed], [kind, malformed]);
+      assert.ok(made.message.startsWith(details), made.message);
     });
   }
+
+  it("of its quota says what is to be done", () => {
+    const { message } = EtcdFailure.from(
+      failure(status.RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded"),
+    );
+    assert.match(message, /exceeded\. It takes no writes until .* compact.* defrag.* alarm disarm/);
+  });
 });

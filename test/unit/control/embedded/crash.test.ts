@@ -148,6 +148,41 @@ describe("the embedded store, on a disk that refuses", () => {
     ]);
   });
 
+  it("opens on a full disk with what is there, takes nothing meanwhile, and goes on by itself", async () => {
+    const before = new PowerDisk();
+    const first = await openAlone(before, options);
+    const revision = await committed(first, [put("a", "1")]);
+    const disk = before.restarted(mixer(1));
+    disk.fateOf = (operation) => (/^append/.test(operation) ? "refused" : "done");
+    const store = await openAlone(disk, options);
+    assert.deepEqual((await store.get("")).entries, [{ key: "a", value: "1", revision }]);
+    for (let i = 0; i < 3; i++) {
+      await assert.rejects(store.commit({ when: [], changes: [put("a", "2")] }), { code: "STORE_UNAVAILABLE" });
+    }
+    // Power is lost before there was room: nothing has become of what was refused.
+    assert.deepEqual(await contentsOf(await openAlone(disk.restarted(mixer(2)), options)), [["a", "1"]]);
+    disk.fateOf = () => "done";
+    await committed(store, [put("b", "1")], [{ key: "a", revision }]);
+    const both = [
+      ["a", "1"],
+      ["b", "1"],
+    ];
+    assert.deepEqual(await contentsOf(await openAlone(disk.restarted(mixer(3)), options)), both);
+  });
+
+  it("says what helps where the disk is full", async () => {
+    const disk = new PowerDisk();
+    const store = await openAlone(disk, options);
+    const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    disk.holds = (operation) => (/^append/.test(operation) ? Promise.reject(full) : undefined);
+    await assert.rejects(store.commit({ when: [], changes: [put("a", "2")] }), {
+      message: "[STORE_UNAVAILABLE] disk: can't write: ENOSPC: no space left on device, write. Make room on this disk",
+    });
+    await assert.rejects(openAlone(Object.assign(new PowerDisk(), { holds: disk.holds }), options), {
+      message: /^\[STORE_UNAVAILABLE\] disk: can't open the store: ENOSPC: .* Make room on this disk$/,
+    });
+  });
+
   it("refuses a whole group with the one write that it was, and does not judge by it", async () => {
     const disk = new PowerDisk();
     const store = await openAlone(disk, options);
