@@ -10,6 +10,7 @@ import { type Problem, problemLine } from "../base/parsed.ts";
 import { adminService } from "./admin-service.ts";
 import { Administration } from "./administration.ts";
 import type { Callers } from "./callers.ts";
+import { type ClaimOutcome, Claims } from "./claims.ts";
 import { Counts } from "./counts.ts";
 import { EndedCounts } from "./ended-counts.ts";
 import { Ending } from "./ending.ts";
@@ -20,7 +21,7 @@ import { Peers, type PeersPorts } from "./peers.ts";
 import { Registry } from "./registry.ts";
 import { type Received, reportService } from "./report-service.ts";
 import type { RouteSet } from "./route-set.ts";
-import { isUnavailable, type Store } from "./store.ts";
+import type { Store } from "./store.ts";
 import { readWatchRequest } from "./watch-bounds.ts";
 import { WatchService } from "./watch-service.ts";
 
@@ -44,6 +45,16 @@ export type ControlEvent =
   | { readonly kind: "store_reread"; readonly why: string }
   | { readonly kind: "store_restored"; readonly store: string }
   | {
+      readonly kind: "store_claimed";
+      readonly outcome: ClaimOutcome;
+      /** A sidecar, which says that it has this revision of the store. */
+      readonly instance: string;
+      readonly identity: string;
+      readonly claimed: number;
+      readonly revision: number;
+      readonly more: number;
+    }
+  | {
       readonly kind: "leadership";
       readonly leads: boolean;
       readonly leader: string | undefined;
@@ -52,15 +63,6 @@ export type ControlEvent =
   | { readonly kind: "lease_failed"; readonly why: string }
   | { readonly kind: "replica_failed"; readonly replica: string; readonly why: string }
   | { readonly kind: "counts_failed"; readonly why: string };
-
-/** Of a store, by somebody. */
-interface Seen {
-  readonly store: string;
-  readonly revision: number;
-}
-
-/** After a store that could not be asked. */
-const retryMs = 1_000;
 
 export interface ControlPorts {
   readonly store: Store;
@@ -80,6 +82,7 @@ export interface ControlFigures {
   acks: number;
   nacks: number;
   readonly reports: Record<Received, number>;
+  readonly claims: Record<ClaimOutcome, number>;
 }
 
 export class Control {
@@ -89,12 +92,14 @@ export class Control {
     acks: 0,
     nacks: 0,
     reports: { new: 0, old: 0, forgotten: 0, full: 0, limited: 0 },
+    claims: { restored: 0, waits: 0, refused: 0 },
   };
   readonly registry: Registry;
   readonly fleet: Fleet;
   readonly counts: Counts;
   readonly #ports: ControlPorts;
   readonly #options: ControlOptions;
+  readonly #claims: Claims;
   readonly #history: History;
   readonly #administration: Administration;
   readonly #peers: Peers;
@@ -103,15 +108,11 @@ export class Control {
   readonly #leadership: Leadership;
   #watching: WatchService | undefined = undefined;
   #damaged = false;
-  #closed = false;
   #leaving: Promise<void> | undefined = undefined;
   /** Of the routes in force. */
   #storeId: string | undefined = undefined;
-  /** What the store is to be asked about. */
-  #claimed: Seen | undefined = undefined;
   /** Those that wait to be told everything look again. */
   readonly #uninformed = new Set<() => void>();
-  #asking: Promise<void> | undefined = undefined;
 
   constructor(ports: ControlPorts, options: ControlOptions) {
     const { store, clock, chance, callers, self, dial, onEvent } = ports;
@@ -124,7 +125,18 @@ export class Control {
       changed: (routes) => this.#changed(routes),
       damaged: (problems) => this.#tellDamage(problems),
       reread: (why) => onEvent({ kind: "store_reread", why }),
-      wentBack: (from) => this.#ahead(from),
+      wentBack: (from) => this.#claims.saw(from),
+    });
+    this.#claims = new Claims({
+      clock,
+      knowsAll: (id) => this.registry.knowsAll(id),
+      restored: (seen) => this.registry.restored(seen),
+      failed: (why) => onEvent({ kind: "store_reread", why }),
+      told: (outcome, { revision: claimed }, by, more) => {
+        const { revision } = this.registry.routes;
+        onEvent({ kind: "store_claimed", outcome, ...by, claimed, revision, more });
+      },
+      counted: (outcome) => void this.figures.claims[outcome]++,
     });
     const bounds = {
       entries: options.historyLimit,
@@ -184,7 +196,7 @@ export class Control {
         callers,
         fleet: this.fleet,
         heartbeatMs,
-        ahead: (version) => this.#ahead(version),
+        ahead: (version, by) => this.#claims.said(version, by),
         counted: (event) => this.#count(event),
       },
       routes,
@@ -269,7 +281,7 @@ export class Control {
 
   /** Begins the end: whoever waits for sidecars is told to ask another replica, and another one leads. Calls under way go on. */
   leave(): void {
-    this.#closed = true;
+    this.#claims.close();
     this.#watching?.close();
     this.fleet.close();
     this.#leaving ??= this.#leadership.close();
@@ -289,6 +301,7 @@ export class Control {
   #changed(routes: RouteSet): void {
     // Whoever has given it the new id, we or another replica, and whether or not the store could confirm that.
     if (this.#storeId !== undefined && routes.id !== this.#storeId) {
+      this.#claims.renamed();
       this.#ports.onEvent({ kind: "store_restored", store: routes.id });
       void this.#history.open();
     }
@@ -313,32 +326,6 @@ export class Control {
 
   #lookAgain(): void {
     for (const look of [...this.#uninformed]) look();
-  }
-
-  /** Somebody has seen a later revision than there is. All say so at once when a store was put back: it is asked once for all of them. */
-  #ahead(version: Seen): void {
-    const { store, revision } = this.#claimed ?? {};
-    if (store !== version.store || version.revision > (revision ?? 0)) this.#claimed = version;
-    this.#asking ??= this.#askStore().finally(() => {
-      this.#asking = undefined;
-    });
-  }
-
-  /** Until the store has answered: sidecars take nothing of it before. */
-  async #askStore(): Promise<void> {
-    while (this.#claimed !== undefined && !this.#closed) {
-      const claimed = this.#claimed;
-      this.#claimed = undefined;
-      try {
-        await this.registry.restored(claimed);
-      } catch (reason) {
-        this.#ports.onEvent({ kind: "store_reread", why: String(reason) });
-        if (isUnavailable(reason)) this.#claimed ??= claimed;
-        await new Promise<void>((resolve) => {
-          this.#ports.clock.after(retryMs, resolve);
-        });
-      }
-    }
   }
 
   #count(what: "snapshot" | "label" | "ack" | "nack"): void {

@@ -43,6 +43,8 @@ export class Registry {
   /** Everything under `state/`, and up to which revision of the store. */
   #raw = new Map<string, Raw>();
   #seen = 0;
+  /** The last id that the store was given by this process. */
+  #given: string | undefined = undefined;
   /** How often the store was found to have gone back. */
   #turns = 0;
   #routes: RouteSet | undefined = undefined;
@@ -141,24 +143,33 @@ export class Registry {
   /**
    * A sidecar has a later revision of this store than there is: it was restored from a backup, or put back. It becomes another store,
    * so that what is in it now is taken by sidecars that have seen more.
+   * @returns whether it was given a new id
    * @throws ContenderError STORE_UNAVAILABLE.
    */
-  async restored(claimed: { readonly store: string; readonly revision: number }): Promise<void> {
+  async restored(claimed: { readonly store: string; readonly revision: number }): Promise<boolean> {
     for (let tries = 0; tries < mostTries; tries++) {
       await this.refresh();
       // Not by what is in force: a store that can't be read has come further than that, and was not put back.
       const { id, revision } = this.#come();
-      if (claimed.store !== id || claimed.revision <= revision) return;
+      if (claimed.store !== id || claimed.revision <= revision) return false;
       const key = keys.id;
-      const value = idText(this.#newId(), this.#ports.clock.wallMs());
+      const given = this.#newId();
+      const value = idText(given, this.#ports.clock.wallMs());
       const committed = await this.#ports.store.commit({
         when: this.guard,
         changes: [{ key, value }],
       });
       if (!committed.ok) continue;
+      this.#given = given;
       this.#take(committed.revision, [{ key, value }]);
-      return;
+      return true;
     }
+    return false;
+  }
+
+  /** Whether every revision under this id has gone through here: nobody else writes to the store, and its id was given here. */
+  knowsAll(id: string): boolean {
+    return !this.#ports.store.shared && id === this.#given;
   }
 
   /** How far the store has come, whatever of it can be served. @throws ContenderError STORE_DAMAGED. */
@@ -172,16 +183,18 @@ export class Registry {
     // Nothing is written to a store that has been begun: one without room is served from as well.
     const { entries } = await store.get(keys.state, { below: keys.routes });
     if (entries.some(({ key }) => key === keys.id || key === keys.head)) return;
-    await store.commit({
+    const given = this.#newId();
+    const committed = await store.commit({
       when: [
         { key: keys.id, revision: 0 },
         { key: keys.head, revision: 0 },
       ],
       changes: [
-        { key: keys.id, value: idText(this.#newId(), clock.wallMs()) },
+        { key: keys.id, value: idText(given, clock.wallMs()) },
         { key: keys.head, value: headText(0) },
       ],
     });
+    if (committed.ok) this.#given = given;
   }
 
   #newId(): string {

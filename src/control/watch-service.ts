@@ -10,6 +10,7 @@ import { messageType } from "../api/protos.ts";
 import { parseVersion } from "../api/version.ts";
 import type { Clock } from "../base/clock.ts";
 import type { AnyCall, Callers, SidecarCaller } from "./callers.ts";
+import type { Claimant } from "./claims.ts";
 import type { Fleet, SidecarInfo, SidecarState } from "./fleet.ts";
 import { Member } from "./member.ts";
 import { refusal } from "./refusal.ts";
@@ -24,8 +25,8 @@ export interface WatchPorts {
   readonly fleet: Fleet;
   /** How often a stream hears of us at least. */
   readonly heartbeatMs: number;
-  /** A sidecar has a later revision of this store than there is. */
-  ahead(version: { readonly store: string; readonly revision: number }): void;
+  /** A sidecar says that it has a later revision of this store than there is. */
+  ahead(version: { readonly store: string; readonly revision: number }, by: Claimant): void;
   /** For the metrics. */
   counted(what: "snapshot" | "label" | "ack" | "nack"): void;
 }
@@ -176,7 +177,9 @@ export class WatchService {
     this.#watchers.set(instance, watcher);
     if (before !== undefined) before.stream.end();
     const had = parseVersion(version);
-    if (had !== undefined && had.store === this.#set.id && had.revision > this.#set.revision) this.#ports.ahead(had);
+    if (had !== undefined && had.store === this.#set.id && had.revision > this.#set.revision) {
+      this.#ports.ahead(had, { instance, identity: caller.identity });
+    }
     if (!this.#send(watcher)) this.#heartbeat(watcher);
     this.#note(watcher);
     return watcher;

@@ -32,6 +32,11 @@ export const controlCatalogue = {
     labels: ["result"],
     help: "Reports of sidecars, by what they changed.",
   },
+  contender_control_store_claims_total: {
+    type: "counter",
+    labels: ["outcome"],
+    help: "Sidecars that said that they have a later revision of the store than there is, by what became of it.",
+  },
   contender_control_leader: { type: "gauge", labels: [], help: "1 where this replica leads." },
   contender_control_replicas: {
     type: "gauge",

@@ -29,6 +29,7 @@ const warned: ReadonlySet<ControlEvent["kind"]> = new Set<ControlEvent["kind"]>(
   "store_damaged",
   "store_reread",
   "store_restored",
+  "store_claimed",
   "lease_failed",
   "replica_failed",
   "counts_failed",
@@ -183,6 +184,8 @@ class ControlProcess {
       ],
       contender_control_reports_total: () =>
         Object.entries(figures.reports).map(([result, count]) => [[result], count] as const),
+      contender_control_store_claims_total: () =>
+        Object.entries(figures.claims).map(([outcome, count]) => [[outcome], count] as const),
       contender_control_leader: () => [[[], control.leadership.leads ? 1 : 0]],
       contender_control_replicas: () => [[[], control.leadership.replicas.length]],
     });

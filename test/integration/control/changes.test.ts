@@ -424,17 +424,43 @@ describe("a config service", () => {
     await after.close();
   });
 
-  it("is another store once it turns out to be older than what sidecars have", async () => {
-    await apply([document()]);
-    const { version } = await control.watch({ instance: "a" }).snapshot();
-    const { store = "" } = parseVersion(version) ?? {};
-    const later = control.watch({ instance: "b" }, `${store}-99-00000000`);
-    for (;;) {
-      const offered = await later.snapshot();
-      if (parseVersion(offered.version)?.store !== store) break;
-      later.nack(offered, [{ path: "version", message: "it goes back" }]);
-    }
-    assert.ok(control.events.some(({ kind }) => kind === "store_restored"));
+  it("is another store once it turns out to be older than what sidecars have, and not again by their word", async () => {
+    const path = fresh();
+    await (await startControl(path)).close();
+    const restarted = await startControl(path);
+    const { id } = restarted.control.routes;
+    const claim = (store: string, instance: string) => restarted.watch({ instance }, `${store}-99-00000000`);
+    claim(id, "b");
+    await until(() => restarted.control.routes.id !== id, "it is another store");
+    const { id: given } = restarted.control.routes;
+    for (let i = 0; i < 20; i++) await claim(given, `c${i}`).next();
+    assert.equal(restarted.control.routes.id, given);
+    assert.deepEqual(
+      restarted.events.filter(({ kind }) => kind === "store_restored" || kind === "store_claimed"),
+      [
+        { kind: "store_restored", store: given },
+        {
+          kind: "store_claimed",
+          outcome: "restored",
+          instance: "b",
+          identity: "",
+          claimed: 99,
+          revision: 0,
+          more: 0,
+        },
+        {
+          kind: "store_claimed",
+          outcome: "refused",
+          instance: "c0",
+          identity: "",
+          claimed: 99,
+          revision: 0,
+          more: 0,
+        },
+      ],
+    );
+    assert.deepEqual(restarted.control.figures.claims, { restored: 1, waits: 0, refused: 20 });
+    await restarted.close();
   });
 
   it("refuses a stream that does not say who it is", async () => {
