@@ -125,7 +125,7 @@ export class History {
     for (const bytes of coming.values()) total += bytes;
     const drop = (name: string, { entries }: Known): void => {
       const so = going.get(name) ?? { count: 0, bytes: 0 };
-      const [revision = 0, bytes = 0] = [...entries][so.count] ?? [];
+      const [revision = 0, bytes = 0] = nth(entries.entries(), so.count) ?? [];
       gone.push(historyKey(name, revision));
       going.set(name, { count: so.count + 1, bytes: so.bytes + bytes });
       total -= bytes;
@@ -172,7 +172,7 @@ export class History {
     for (const [name, known] of this.#routes ?? []) {
       const count = gone(name);
       if (known.entries.size - count < (coming.has(name) ? 1 : 2)) continue;
-      const revision = [...known.entries.keys()][count] ?? Number.POSITIVE_INFINITY;
+      const revision = nth(known.entries.keys(), count) ?? Number.POSITIVE_INFINITY;
       if (revision >= oldestRevision) continue;
       oldest = [name, known];
       oldestRevision = revision;
@@ -241,4 +241,11 @@ export class History {
     if (known.entries.size === 0) this.#routes.delete(name);
     else this.#routes.set(name, known);
   }
+}
+
+/** Of few that go: all others are not looked at. */
+function nth<Each>(each: Iterator<Each>, index: number): Each | undefined {
+  for (let at = 0; at < index; at++) each.next();
+  const { value, done } = each.next();
+  return done === true ? undefined : value;
 }

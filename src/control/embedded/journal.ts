@@ -16,6 +16,7 @@
  */
 import { ContenderError } from "../../base/errors.ts";
 import type { Entry } from "../store.ts";
+import type { Turns } from "../turns.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { decodeFrames, encodeFrame, type Frame } from "./frame.ts";
 import { type Effect, State } from "./state.ts";
@@ -36,13 +37,13 @@ export interface Recovered {
 }
 
 /** @throws ContenderError STORE_DAMAGED; whatever the disk throws. */
-export async function recover(disk: Disk): Promise<Recovered> {
+export async function recover(disk: Disk, turns?: Turns): Promise<Recovered> {
   const generation = Math.max(0, ...(await disk.list()).map((name) => Number(pattern.exec(name)?.[1] ?? 0)));
   if (generation === 0) return { generation, state: new State(0, []) };
   const name = nameOf(generation);
   const bytes = await disk.read(name);
   // A former holder that was stopped amid a switch has finished it only now: there is a later one.
-  if (bytes === undefined) return recover(disk);
+  if (bytes === undefined) return recover(disk, turns);
   const damaged = (offset: number, why: string) =>
     new ContenderError(
       "STORE_DAMAGED",
@@ -70,6 +71,8 @@ export async function recover(disk: Disk): Promise<Recovered> {
       read += entries.length;
       if (read > expected) throw damaged(frame.offset, `${read} entries of a snapshot of ${expected}`);
       entries.forEach(add);
+      // The lock counts up meanwhile, and probes are answered.
+      if (turns?.over === true) await turns.next();
       continue;
     }
     for (const commit of commitsOf(frame, damaged)) {

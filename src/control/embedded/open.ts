@@ -5,6 +5,7 @@
  */
 import type { Chance } from "../../base/chance.ts";
 import { ContenderError } from "../../base/errors.ts";
+import { Turns } from "../turns.ts";
 import { openDirectory } from "./directory.ts";
 import { type Disk, whyFailed } from "./disk.ts";
 import { type Processes, systemProcesses } from "./holder.ts";
@@ -51,7 +52,7 @@ export async function openOn(
     const token = tokenOf(chance);
     const lock = await Lock.acquire(disk, { clock, processes, token }, options.lock);
     try {
-      const [journal, state] = await begin(disk, token);
+      const [journal, state] = await begin(disk, token, new Turns(clock));
       return new EmbeddedStore(disk, lock, journal, state, clock, options);
     } catch (reason) {
       await lock.release();
@@ -63,9 +64,9 @@ export async function openOn(
 /** Attempts at the next file: a former holder that wakes up amid it takes one number, and then sees that it is none. */
 const attempts = 3;
 
-async function begin(disk: Disk, token: string): Promise<[Journal, State]> {
+async function begin(disk: Disk, token: string, turns: Turns): Promise<[Journal, State]> {
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const recovered = await recover(disk);
+    const recovered = await recover(disk, turns);
     const state = new State(recovered.state.revision + 1, recovered.state.lasting());
     const journal = new Journal(disk, token, recovered);
     try {
