@@ -9,8 +9,8 @@ import { parseVersion } from "../api/version.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Problem } from "../base/parsed.ts";
 import type { RouteSpec } from "../model/route.ts";
+import type { Withheld } from "./choices.ts";
 import { fits, type Labels, place } from "./selection.ts";
-import type { Withheld } from "./views.ts";
 
 export type SidecarState = "current" | "pending" | "rejected" | "unrouted" | "gone";
 

@@ -4,12 +4,13 @@ import type { IncomingMessage } from "node:http";
 import { ownCapabilities } from "../api/capabilities.ts";
 import { parseDocuments } from "../config/yaml.ts";
 import type { SidecarCaller } from "./callers.ts";
+import { viewerOf } from "./choices.ts";
 import type { Control } from "./control.ts";
 import { type HttpEndpoint, json, plain } from "./http.ts";
 import { rangesOf } from "./records.ts";
 import type { RouteSet } from "./route-set.ts";
 import type { Labels } from "./selection.ts";
-import { type View, Viewer, Views } from "./views.ts";
+import { type View, Views } from "./views.ts";
 
 export interface HttpPorts {
   readonly control: Control;
@@ -60,7 +61,7 @@ export function httpEndpoints(ports: HttpPorts): ReadonlyMap<string, HttpEndpoin
           const set = control.routes;
           if (views?.set !== set) views = { set, views: new Views(set) };
           const instance = labels.pod ?? "";
-          const viewer = new Viewer(labels, instance, ownCapabilities);
+          const viewer = viewerOf(labels, instance, ownCapabilities);
           const view = views.views.of(viewer, (route) => control.fleet.amongFirst(route, instance));
           const shown = views.views.shown(view, sees);
           return json(documentsOf(set, shown), shown.version);

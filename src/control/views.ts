@@ -8,13 +8,10 @@ import { createHash } from "node:crypto";
 import { messageType } from "../api/protos.ts";
 import { routeMessage } from "../api/route-message.ts";
 import { formatVersion } from "../api/version.ts";
+import { BoundedMap } from "./bounded-map.ts";
+import { type Choice, Choices, type Viewer, type Withheld } from "./choices.ts";
 import type { RouteSet, StoredRoute } from "./route-set.ts";
-import { type AmongFirst, type Labels, select } from "./selection.ts";
-
-export interface Withheld {
-  readonly route: string;
-  readonly missing: readonly string[];
-}
+import type { AmongFirst } from "./selection.ts";
 
 export interface View {
   readonly version: string;
@@ -26,51 +23,32 @@ export interface View {
   readonly withheld: readonly Withheld[];
 }
 
-export class Viewer {
-  readonly labels: Labels;
-  readonly instance: string;
-  readonly capabilities: ReadonlySet<string>;
-  readonly #capabilities: string;
-
-  constructor(labels: Labels, instance: string, capabilities: readonly string[]) {
-    this.labels = labels;
-    this.instance = instance;
-    this.capabilities = new Set(capabilities);
-    this.#capabilities = [...this.capabilities].sort().join();
-  }
-
-  /** Equal for sidecars that get the same wherever no route asks for a subset. @param pods whether any asks for a pod */
-  kind(pods: boolean): string {
-    const { namespace = "", workload = "", pod = "" } = this.labels;
-    return `${namespace}\0${workload}\0${pods ? pod : ""}\0${this.#capabilities}`;
-  }
-}
+/** Streams hold those that they were sent; the others are here for who comes next. */
+const mostKeptBytes = 67_108_864;
 
 export class Views {
   readonly #set: RouteSet;
-  readonly #views = new Map<string, View>();
-  /** By kind of viewer; of no use where instances of one kind get different routes. */
-  readonly #byKind: Map<string, View> | undefined;
-  readonly #pods: boolean;
-  readonly #needs: ReadonlyMap<StoredRoute, readonly string[]>;
+  readonly #choices: Choices;
+  readonly #views = new BoundedMap<Choice, View>(mostKeptBytes, ({ bytes }) => bytes.length);
 
   constructor(set: RouteSet) {
     this.#set = set;
-    const subsets = set.routes.some(
-      ({ spec: { selector } }) => selector?.first !== undefined || selector?.percent !== undefined,
-    );
-    this.#pods = set.routes.some(({ spec: { selector } }) => selector?.pod !== undefined);
-    this.#byKind = subsets ? undefined : new Map();
-    this.#needs = new Map(set.routes.map((route) => [route, needsOf(route)]));
+    this.#choices = new Choices(set);
   }
 
   of(viewer: Viewer, amongFirst: AmongFirst): View {
-    const kind = viewer.kind(this.#pods);
-    const known = this.#byKind?.get(kind);
+    const choice = this.#choices.of(viewer, amongFirst);
+    const known = this.#views.get(choice);
     if (known !== undefined) return known;
-    const view = this.#select(viewer, amongFirst);
-    this.#byKind?.set(kind, view);
+    const view = this.#encode(choice);
+    this.#views.set(choice, view);
     return view;
+  }
+
+  /** For who asks but once: finds what is known, and leaves nothing behind. */
+  once(viewer: Viewer, amongFirst: AmongFirst): View {
+    const choice = this.#choices.once(viewer, amongFirst);
+    return this.#views.get(choice) ?? this.#encode(choice);
   }
 
   /** What of a view is shown to somebody who may not see every route of it. */
@@ -79,50 +57,25 @@ export class Views {
     const seen = new Set(this.#set.routes.filter(sees).map(({ name }) => name));
     const { routes, withheld } = view;
     if (routes.every((name) => seen.has(name)) && withheld.every(({ route }) => seen.has(route))) return view;
-    const given = this.#set.routes.filter(({ name }) => seen.has(name) && routes.includes(name));
-    return this.#encode(
-      given,
-      withheld.filter(({ route }) => seen.has(route)),
-    );
-  }
-
-  #select(viewer: Viewer, amongFirst: AmongFirst): View {
-    const { labels, instance } = viewer;
-    const missingOf = (route: StoredRoute): string[] =>
-      (this.#needs.get(route) ?? []).filter((name) => !viewer.capabilities.has(name));
-    const withheld = select(this.#set.routes, labels, instance, amongFirst).flatMap((route) => {
-      const missing = missingOf(route);
-      return missing.length > 0 ? [{ route: route.name, missing }] : [];
+    return this.#encode({
+      given: this.#set.routes.filter(({ name }) => seen.has(name) && routes.includes(name)),
+      withheld: withheld.filter(({ route }) => seen.has(route)),
     });
-    // What is withheld takes nothing's place: its calls are those of the wider route, as without it.
-    const able =
-      withheld.length === 0 ? this.#set.routes : this.#set.routes.filter((route) => missingOf(route).length === 0);
-    const given = select(able, labels, instance, amongFirst);
-    const key = JSON.stringify([given.map(({ name }) => name), withheld]);
-    const known = this.#views.get(key);
-    if (known !== undefined) return known;
-    const view = this.#encode(given, withheld);
-    this.#views.set(key, view);
-    return view;
   }
 
-  #encode(routes: readonly StoredRoute[], withheld: readonly Withheld[]): View {
+  #encode({ given, withheld }: Choice): View {
     const { id, revision } = this.#set;
     // One of several must be the default; where a route is withheld, or a kind of sidecar was not foreseen, the first stands in.
-    const byDefault = routes.find(({ spec }) => spec.default) ?? routes[0];
+    const byDefault = given.find(({ spec }) => spec.default) ?? given[0];
     const bytes = messageType("Snapshot").encode({
-      routes: routes.map((route) => {
+      routes: given.map((route) => {
         const message = routeMessage(route.draft, route.table);
-        return routes.length > 1 ? { ...message, default: route === byDefault } : message;
+        return given.length > 1 ? { ...message, default: route === byDefault } : message;
       }),
       withheld: withheld.map(({ route, missing }) => ({ route, missingCapabilities: missing })),
     });
     const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 8);
-    const names = routes.map(({ name }) => name);
-    return { version: formatVersion({ store: id, revision, digest }), bytes, routes: names, withheld };
+    const routes = given.map(({ name }) => name);
+    return { version: formatVersion({ store: id, revision, digest }), bytes, routes, withheld };
   }
-}
-
-function needsOf(route: StoredRoute): readonly string[] {
-  return routeMessage(route.draft, undefined).capabilities as readonly string[];
 }

@@ -38,6 +38,14 @@ export function readWatchRequest(bytes: Buffer): ReadRequest {
 /** Why a sidecar can't be one that describes itself like this; undefined where it can. */
 export function nodeFault(node: NodeMessage | null): string | undefined {
   if (node === null || node.instance === "") return "the first message of a stream says which instance it is";
+  return describedFault(node);
+}
+
+/** As ours are: lists of them are told to people, and a name that is none would be taken for several. */
+const capabilityForm = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
+
+/** The same of who only asks what a sidecar would get, and need not say which one. */
+export function describedFault(node: NodeMessage): string | undefined {
   const { capabilities, capabilityLength, nameLength } = watchBounds;
   for (const name of ["instance", "namespace", "workload", "pod", "release"] as const) {
     const { length } = node[name];
@@ -46,7 +54,9 @@ export function nodeFault(node: NodeMessage | null): string | undefined {
   const { length } = node.capabilities;
   if (length > capabilities) return `${length} capabilities, want at most ${capabilities}`;
   const long = node.capabilities.find((capability) => capability.length > capabilityLength);
-  return long === undefined ? undefined : `a capability of ${long.length} characters, want at most ${capabilityLength}`;
+  if (long !== undefined) return `a capability of ${long.length} characters, want at most ${capabilityLength}`;
+  const odd = node.capabilities.find((capability) => !capabilityForm.test(capability));
+  return odd === undefined ? undefined : `the capability ${JSON.stringify(odd)}, want a name such as "model-override"`;
 }
 
 function cutProblem({ path, message, where }: ProblemMessage): ProblemMessage {

@@ -9,14 +9,17 @@ import { durationMs, type FetchRequest, type NodeMessage, type WatchRequest } fr
 import { messageType } from "../api/protos.ts";
 import { parseVersion } from "../api/version.ts";
 import type { Clock } from "../base/clock.ts";
+import { ContenderError } from "../base/errors.ts";
 import type { AnyCall, Callers, SidecarCaller } from "./callers.ts";
 import type { Claimant } from "./claims.ts";
+import { type Viewer, viewerOf } from "./choices.ts";
 import type { Fleet, SidecarInfo, SidecarState } from "./fleet.ts";
+import { Heartbeats } from "./heartbeats.ts";
 import { Member } from "./member.ts";
 import { refusal } from "./refusal.ts";
 import type { RouteSet } from "./route-set.ts";
-import { type View, Viewer, Views } from "./views.ts";
-import { nodeFault, type ReadRequest, watchBounds } from "./watch-bounds.ts";
+import { type View, Views } from "./views.ts";
+import { describedFault, nodeFault, type ReadRequest, watchBounds } from "./watch-bounds.ts";
 import { WatchMessages } from "./watch-messages.ts";
 
 export interface WatchPorts {
@@ -40,8 +43,8 @@ interface Watcher {
   readonly member: Member;
   viewer: Viewer;
   view: View;
-  /** The `Views` that its view is one of. */
-  views: Views;
+  /** What its view was chosen by. */
+  order: object;
   /** Answers in a row that answered nothing. */
   strays: number;
 }
@@ -53,8 +56,6 @@ interface Watcher {
  */
 const turnMs = 4;
 const longestRestMs = 1_000;
-/** A tick of heartbeats reaches one in so many streams. */
-const beats = 10;
 
 export class WatchService {
   readonly #ports: WatchPorts;
@@ -62,6 +63,8 @@ export class WatchService {
   readonly #watchers = new Map<string, Watcher>();
   #views: Views;
   #set: RouteSet;
+  /** Another one whenever sidecars may get something else than before. */
+  #order: object = {};
   #walking: Iterator<Watcher> | undefined = undefined;
   #walkAgain = false;
   /** When the round under way began. */
@@ -70,28 +73,28 @@ export class WatchService {
   #waiting = false;
   #cancelWalk: () => void = () => undefined;
   readonly #messages: WatchMessages;
-  #beat = 0;
+  readonly #heartbeats: Heartbeats<Watcher>;
   #closed = false;
-  #cancelBeat: () => void;
 
   constructor(ports: WatchPorts, set: RouteSet) {
     this.#ports = ports;
     this.#set = set;
     this.#views = new Views(set);
     this.#messages = new WatchMessages(ports.heartbeatMs);
-    this.#cancelBeat = this.#nextBeat();
+    this.#heartbeats = new Heartbeats(ports.clock, ports.heartbeatMs, (watcher) => this.#beat(watcher));
   }
 
   /** Other routes are in force. */
   use(set: RouteSet): void {
     this.#set = set;
     this.#views = new Views(set);
-    this.walk();
+    this.reorder();
   }
 
   /** Others may be among the first of a route now. */
   reorder(): void {
-    this.use(this.#set);
+    this.#order = {};
+    this.walk();
   }
 
   /** Looks at every stream, and sends what it has not got. */
@@ -104,7 +107,7 @@ export class WatchService {
   /** Nothing is sent from now on. That streams end is the server's doing, and no news of their sidecars, which go to another replica. */
   close(): void {
     this.#closed = true;
-    this.#cancelBeat();
+    this.#heartbeats.close();
     this.#cancelWalk();
   }
 
@@ -149,8 +152,11 @@ export class WatchService {
     try {
       const { node } = call.request;
       const asked = node ?? emptyNode;
+      const fault = describedFault(asked);
+      if (fault !== undefined) throw new ContenderError("CONFIG_INVALID", fault);
       const { labels, sees } = this.#ports.callers.sidecar(call as AnyCall, "fetch", asked);
-      const view = this.#viewOf(new Viewer(labels, asked.instance, asked.capabilities));
+      const viewer = viewerOf(labels, asked.instance, asked.capabilities);
+      const view = this.#views.once(viewer, (route) => this.#ports.fleet.amongFirst(route, asked.instance));
       const { version, bytes } = this.#views.shown(view, sees);
       answer(null, { version, snapshot: messageType("Snapshot").decode(bytes) });
     } catch (reason) {
@@ -171,11 +177,15 @@ export class WatchService {
     const { instance } = node;
     const before = this.#watchers.get(instance);
     const member = new Member(version);
-    const viewer = new Viewer(caller.labels, instance, node.capabilities);
+    const viewer = viewerOf(caller.labels, instance, node.capabilities);
     const view = this.#viewOf(viewer, version);
-    const watcher: Watcher = { stream, node, caller, member, viewer, view, views: this.#views, strays: 0 };
+    const watcher: Watcher = { stream, node, caller, member, viewer, view, order: this.#order, strays: 0 };
     this.#watchers.set(instance, watcher);
-    if (before !== undefined) before.stream.end();
+    this.#heartbeats.add(watcher);
+    if (before !== undefined) {
+      this.#heartbeats.remove(before);
+      before.stream.end();
+    }
     const had = parseVersion(version);
     if (had !== undefined && had.store === this.#set.id && had.revision > this.#set.revision) {
       this.#ports.ahead(had, { instance, identity: caller.identity });
@@ -194,7 +204,7 @@ export class WatchService {
     this.#ports.counted(problems.length === 0 ? "ack" : "nack");
     this.#note(watcher);
     // Not at once: while changes go on, the newest goes out with the next round.
-    if (watcher.views !== this.#views || watcher.member.version !== watcher.view.version) this.walk();
+    if (watcher.order !== this.#order || watcher.member.version !== watcher.view.version) this.walk();
     return true;
   }
 
@@ -205,7 +215,7 @@ export class WatchService {
       const now = this.#ports.callers.sidecar(stream as unknown as AnyCall, "watch", node);
       if (JSON.stringify(now) === JSON.stringify(caller)) return true;
       watcher.caller = now;
-      watcher.viewer = new Viewer(now.labels, node.instance, node.capabilities);
+      watcher.viewer = viewerOf(now.labels, node.instance, node.capabilities);
       watcher.view = this.#viewOf(watcher.viewer);
       this.#note(watcher);
       return true;
@@ -219,6 +229,7 @@ export class WatchService {
 
   #left(watcher: Watcher): void {
     const { instance } = watcher.node;
+    this.#heartbeats.remove(watcher);
     if (this.#watchers.get(instance) !== watcher) return;
     this.#watchers.delete(instance);
     if (!this.#closed) this.#note(watcher, "gone");
@@ -255,17 +266,9 @@ export class WatchService {
     }
   }
 
-  #nextBeat(): () => void {
-    return this.#ports.clock.after(this.#ports.heartbeatMs / beats, () => {
-      this.#cancelBeat = this.#nextBeat();
-      const turn = this.#beat++ % beats;
-      let index = 0;
-      for (const watcher of this.#watchers.values()) {
-        // A certificate that has ended to be valid since is nobody's.
-        if (index++ % beats !== turn || !this.#recheck(watcher)) continue;
-        if (!this.#send(watcher)) this.#heartbeat(watcher);
-      }
-    });
+  #beat(watcher: Watcher): void {
+    // A certificate that has ended to be valid since is nobody's.
+    if (this.#recheck(watcher) && !this.#send(watcher)) this.#heartbeat(watcher);
   }
 
   #walk(): void {
@@ -283,9 +286,9 @@ export class WatchService {
         break;
       }
       const watcher = next.value;
-      const others = watcher.views !== this.#views;
+      const others = watcher.order !== this.#order;
       if (others) {
-        watcher.views = this.#views;
+        watcher.order = this.#order;
         watcher.view = this.#viewOf(watcher.viewer, watcher.member.version);
       }
       if (this.#send(watcher) || (others && this.#stands(watcher))) this.#note(watcher);

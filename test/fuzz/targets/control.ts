@@ -14,7 +14,6 @@ import { identify } from "../../../src/control/access.ts";
 import { Member } from "../../../src/control/member.ts";
 import { partsOf, reportFault, reportHead } from "../../../src/control/report-bounds.ts";
 import { Sums } from "../../../src/control/sums.ts";
-import { Viewer } from "../../../src/control/views.ts";
 import { nodeFault, readWatchRequest, watchBounds } from "../../../src/control/watch-bounds.ts";
 import { countsAlone } from "../../support/reports.ts";
 import type { ByteTarget } from "../target.ts";
@@ -89,9 +88,10 @@ function checkWatch(bytes: Buffer): void {
   const member = new Member(request.version);
   assert.equal(member.answer(request.nonce, request.problems, 0), false, "what was not sent can't be answered");
   if (nodeFault(request.node) !== undefined || request.node === null) return;
-  const { namespace, workload, pod, instance, capabilities } = request.node;
-  const kind = new Viewer({ namespace, workload, pod }, instance, capabilities).kind(true);
-  assert.ok(kind.length < 4 * watchBounds.nameLength + watchBounds.capabilities * (watchBounds.capabilityLength + 1));
+  const { namespace, workload, pod, instance, release, capabilities } = request.node;
+  for (const name of [namespace, workload, pod, instance, release]) assert.ok(name.length <= watchBounds.nameLength);
+  assert.ok(capabilities.length <= watchBounds.capabilities);
+  for (const name of capabilities) assert.match(name, /^[a-z0-9-]{1,64}$/, "a capability is a name");
 }
 
 const report = messageType<ReportRequest>("ReportRequest");
