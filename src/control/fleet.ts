@@ -10,7 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Problem } from "../base/parsed.ts";
 import type { RouteSpec } from "../model/route.ts";
 import type { Withheld } from "./choices.ts";
-import { fits, type Labels, place } from "./selection.ts";
+import { fits, type Labels, place, placeHolder } from "./selection.ts";
 
 export type SidecarState = "current" | "pending" | "rejected" | "unrouted" | "gone";
 
@@ -190,7 +190,7 @@ export class Fleet {
 
   /** Whether a sidecar is among the first of a route. */
   amongFirst(route: RouteSpec, instance: string): boolean {
-    const key = JSON.stringify([route.name, route.selector]);
+    const key = JSON.stringify([route.name, route.namespace, route.selector]);
     let first = this.#first.get(key);
     if (first === undefined) {
       first = this.#firstOf(route);
@@ -258,10 +258,12 @@ export class Fleet {
     );
     // A pod that has started anew has the place that it had.
     const places = new Map<string, number>();
-    for (const { labels, instance } of there) places.set(labels.pod ?? instance, place(route, labels, instance));
+    for (const { labels, instance } of there) places.set(placeHolder(labels, instance), place(route, labels, instance));
     const pods = [...places].sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
     const chosen = new Set(pods.slice(0, route.selector?.first ?? 0).map(([pod]) => pod));
-    return new Set(there.flatMap(({ labels, instance }) => (chosen.has(labels.pod ?? instance) ? [instance] : [])));
+    return new Set(
+      there.flatMap(({ labels, instance }) => (chosen.has(placeHolder(labels, instance)) ? [instance] : [])),
+    );
   }
 
   /**
@@ -334,7 +336,7 @@ function revisionOf(version: string, storeId: string): number {
 
 /** Names of pods are their namespace's. */
 function podOf({ labels: { namespace = "", workload = "", pod } }: Pick<SidecarInfo, "labels">): string | undefined {
-  return pod === undefined ? undefined : [namespace, workload, pod].join("\0");
+  return pod === undefined ? undefined : JSON.stringify([namespace, workload, pod]);
 }
 
 function byPlace(a: SidecarInfo, b: SidecarInfo): number {

@@ -28,9 +28,17 @@ export function fits({ namespace, selector }: RouteSpec, labels: Labels): boolea
   );
 }
 
-/** Place of a sidecar in a route's order, 0 up to 1: by its pod, which outlives restarts, or else by its instance. */
-export function place(route: RouteSpec, { pod }: Labels, instance: string): number {
-  return murmur3Text(`${route.name}/${pod ?? instance}`, 0) / 2 ** 32;
+/**
+ * What has a place in the order of routes: a pod, which outlives restarts of its processes and whose name is its namespace's own, or the
+ * process where no pod is known. Nobody's text is another's.
+ */
+export function placeHolder({ namespace, pod }: Labels, instance: string): string {
+  return JSON.stringify(pod === undefined ? [instance] : [namespace ?? null, pod]);
+}
+
+/** Place of a sidecar in a route's order, 0 up to 1. */
+export function place(route: RouteSpec, labels: Labels, instance: string): number {
+  return murmur3Text(`${route.name}/${placeHolder(labels, instance)}`, 0) / 2 ** 32;
 }
 
 /** Whether a route is for a sidecar: by its labels, and by the subset that it asks for. */

@@ -81,6 +81,16 @@ describe("the fleet", () => {
     assert.deepEqual(instances(fleet).sort(), ["other", "second"]);
   });
 
+  it("takes no pod for another whose names make the same text together", () => {
+    const { clock, fleet, sidecar } = setUp();
+    const labels = (namespace: string, workload: string) => ({ namespace, workload, pod: "p" });
+    const first = sidecar("first", { labels: labels("a", "b\0c") });
+    fleet.note({ ...first, state: "gone" });
+    clock.advance(60_000);
+    fleet.note(sidecar("second", { labels: labels("a\0b", "c"), startedAtMs: clock.wallMs() }));
+    assert.deepEqual(instances(fleet).sort(), ["first", "second"]);
+  });
+
   it("shows one that is gone beside another that ran at the same time under the same name", () => {
     const { clock, fleet, sidecar } = setUp();
     const labels = { namespace: undefined, workload: undefined, pod: "laptop" };
@@ -210,6 +220,30 @@ describe("the first sidecars of a route", () => {
     assert.deepEqual(chosen(3), before);
     clock.advance(goneMs.placeKept);
     assert.ok(!chosen(3).includes(lost));
+  });
+
+  it("are as many also where pods of two namespaces have one name, or a process is named like a pod", () => {
+    const { fleet, sidecar } = setUp();
+    const named = (instance: string, namespace: string | undefined, pod: string | undefined) =>
+      fleet.note(sidecar(instance, { labels: { namespace, workload: undefined, pod } }));
+    named("1", "a", "fraud-0");
+    named("2", "b", "fraud-0");
+    named("fraud-0", undefined, undefined);
+    named('["a","fraud-0"]', undefined, undefined);
+    const chosen = (n: number) => ["1", "2", "fraud-0", '["a","fraud-0"]'].filter((i) => fleet.amongFirst(first(n), i));
+    assert.deepEqual(
+      [1, 2, 3, 4].map((n) => chosen(n).length),
+      [1, 2, 3, 4],
+    );
+  });
+
+  it("are other ones where the route is for another namespace", () => {
+    const { fleet, sidecar } = setUp();
+    for (const namespace of ["a", "b"]) {
+      fleet.note(sidecar(namespace, { labels: { namespace, workload: undefined, pod: "fraud-0" } }));
+    }
+    const of = (namespace: string) => ["a", "b"].filter((i) => fleet.amongFirst({ ...first(1), namespace }, i));
+    assert.deepEqual([of("a"), of("b")], [["a"], ["b"]]);
   });
 
   it("have the process that took the place of one", () => {

@@ -65,6 +65,13 @@ describe("a share of sidecars", () => {
     assert.equal(place(spec, labels({ pod: "p" }), "a"), place(spec, labels({ pod: "p" }), "b"));
     assert.notEqual(place(spec, nobody, "a"), place(spec, nobody, "b"));
   });
+
+  it("has a place for each of two pods of one name in two namespaces", () => {
+    const { spec } = route("r");
+    const [a, b] = ["a", "b"].map((namespace) => place(spec, labels({ namespace, pod: "p" }), "i"));
+    assert.notEqual(a, b);
+    assert.notEqual(a, place(spec, nobody, "a/p"));
+  });
 });
 
 describe("routes for a sidecar", () => {
