@@ -163,7 +163,15 @@ const readOne = ({ change, revision }: One): Changed => ({
   revision,
 });
 
-function readChange({ name, kind, revision, moves, warnings, withheldFrom }: RouteChangeMessage): RouteChange {
+function readChange({
+  name,
+  kind,
+  revision,
+  moves,
+  warnings,
+  withheldFrom,
+  withheldCount,
+}: RouteChangeMessage): RouteChange {
   return {
     name,
     kind: word(kind, "CHANGE_KIND_"),
@@ -171,6 +179,8 @@ function readChange({ name, kind, revision, moves, warnings, withheldFrom }: Rou
     moves: moves.map(readMove),
     warnings: warnings.map((problem): Problem => readProblem(problem)),
     withheldFrom,
+    // An earlier release names all of them, and does not count.
+    withheldCount: Math.max(withheldCount, withheldFrom.length),
   };
 }
 

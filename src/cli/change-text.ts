@@ -21,7 +21,7 @@ const wouldBe: Readonly<Record<string, string>> = {
 /** What happened on standard output, what is doubtful on standard error. */
 export function printChanges({ changes }: Changed, dryRun: boolean, io: Io): void {
   for (const change of changes) {
-    for (const line of doubts(change)) io.err(`warning: ${plain(line)}\n`);
+    for (const line of doubts(change, dryRun)) io.err(`warning: ${plain(line)}\n`);
     const { name, kind, revision } = change;
     const became = dryRun ? (wouldBe[kind] ?? `would be ${kind}`) : (done[kind] ?? `is ${kind}`);
     io.out(`${name} ${became}${dryRun ? "" : `, revision ${revision}`}\n`);
@@ -30,12 +30,15 @@ export function printChanges({ changes }: Changed, dryRun: boolean, io: Io): voi
   if (dryRun) io.err("dry run: nothing was written\n");
 }
 
-function doubts({ name, warnings, withheldFrom }: RouteChange): string[] {
+function doubts({ name, warnings, withheldFrom, withheldCount }: RouteChange, dryRun: boolean): string[] {
   const lines = warnings.map(problemLine);
-  if (withheldFrom.length === 0) return lines;
-  const whom = withheldFrom.length === 1 ? "a sidecar that lacks" : `${withheldFrom.length} sidecars that lack`;
-  const hint = `contender fleet --route ${name} says what`;
-  return [...lines, `${name} is withheld from ${whom} what it needs: ${withheldFrom.join(", ")}; ${hint}`];
+  if (withheldCount === 0) return lines;
+  const whom = withheldCount === 1 ? "a sidecar that lacks" : `${grouped(withheldCount)} sidecars that lack`;
+  const others = withheldCount - withheldFrom.length;
+  const names = `${withheldFrom.join(", ")}${others > 0 ? ` and ${grouped(others)} more` : ""}`;
+  const is = dryRun ? "would be" : "is";
+  const hint = dryRun ? "" : `; contender fleet --route ${name} says what`;
+  return [...lines, `${name} ${is} withheld from ${whom} what it needs: ${names}${hint}`];
 }
 
 /** Whose keys go where, a line each where there are several ways. */
@@ -68,13 +71,14 @@ export function changesJson({ changes, revision }: Changed, dryRun: boolean): ob
   return {
     dryRun,
     revision,
-    changes: changes.map(({ name, kind, revision: own, moves, warnings, withheldFrom }) => ({
+    changes: changes.map(({ name, kind, revision: own, moves, warnings, withheldFrom, withheldCount }) => ({
       name,
       kind,
       revision: own,
       moves,
       warnings: warnings.map(problemJson),
       withheldFrom,
+      withheldCount,
     })),
   };
 }

@@ -29,7 +29,7 @@ const defaultWaitMs = 60_000;
 
 const waits = `--wait returns when every sidecar that the route is for has applied the change; else it names those that have not, each with its reason, and exits with ${errorTable.NOT_APPLIED.exitCode}. The change stays in either case. Write a time as --wait=5m.`;
 const changeFields =
-  "print {dryRun, revision, changes: [{name, kind, revision, moves: [{from, to, slots}], warnings: [{path, message, where}], withheldFrom: [SIDECAR]}]}";
+  "print {dryRun, revision, changes: [{name, kind, revision, moves: [{from, to, slots}], warnings: [{path, message, where}], withheldFrom: [SIDECAR], withheldCount}]}";
 const waitedFields =
   "waited: {complete, interrupted, applied: [{namespace, workload, pod, instance}], notApplied: [{namespace, workload, pod, instance, state, revision, why, problems: [{path, message, where}]}], gone: [{namespace, workload, pod, instance}]}";
 

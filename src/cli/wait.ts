@@ -94,7 +94,9 @@ async function lookAt(service: Administration, { routes, revision }: WaitFor, at
   const question = { waitForRevision: revision, waitAtMostMs: atMostMs };
   const answers = await Promise.all(routes.map((route) => service.sidecars({ ...question, route })));
   const all = new Map(answers.flatMap(({ sidecars }) => sidecars.map((each) => [each.instance, each] as const)));
-  const here = [...all.values()].filter(({ state }) => state !== "gone" && state !== "unrouted");
+  const here = [...all.values()].filter(
+    (sidecar) => sidecar.state !== "gone" && (sidecar.state !== "unrouted" || withheldOf(sidecar, routes).length > 0),
+  );
   const lagging = here.flatMap((sidecar): Lagging[] => {
     const lacks = laggardOf(sidecar, routes, revision);
     return lacks === undefined ? [] : [lacks];
@@ -108,17 +110,21 @@ async function lookAt(service: Administration, { routes, revision }: WaitFor, at
 }
 
 function laggardOf(sidecar: SidecarStatus, routes: readonly string[], revision: number): Lagging | undefined {
-  const withheld = sidecar.withheld.filter(({ route }) => routes.includes(route));
+  const withheld = withheldOf(sidecar, routes);
   if (sidecar.revision < revision && sidecar.state === "rejected") {
     return { sidecar, why: `rejected: ${sidecar.problems.map(problemLine).join("; ")}`, hopeful: false };
   }
-  // By what it has of the change: from before it, the same would be no word of it.
-  if (withheld.length > 0 && sidecar.revision >= revision) {
+  // By what it has of the change: from before it, the same would be no word of it. One that is given no route takes none of it.
+  if (withheld.length > 0 && (sidecar.revision >= revision || sidecar.state === "unrouted")) {
     const lacks = withheld.map(({ route, capabilities }) => `${route} needs ${capabilities.join(", ")}`);
     return { sidecar, why: `withheld: this release can't do what ${lacks.join("; ")}`, hopeful: false };
   }
   if (sidecar.revision >= revision) return undefined;
   return { sidecar, why: `pending: ${standsAt(sidecar)}`, hopeful: true };
+}
+
+function withheldOf({ withheld }: SidecarStatus, routes: readonly string[]): SidecarStatus["withheld"] {
+  return withheld.filter(({ route }) => routes.includes(route));
 }
 
 function standsAt({ revision, lastSeenMs }: SidecarStatus): string {

@@ -1,6 +1,6 @@
 /** `AdminService`: what people and programs ask of the service, turned into changes of routes and looks at the fleet. */
 import type { handleUnaryCall, ServerUnaryCall } from "@grpc/grpc-js";
-import { type DurationMessage, durationMessage, durationMs, type TimestampMessage } from "../api/messages.ts";
+import { durationMessage, durationMs, type TimestampMessage } from "../api/messages.ts";
 import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import { redactProse } from "../base/redact.ts";
@@ -10,7 +10,7 @@ import { movedSlots } from "../router/moved-slots.ts";
 import { type Administration, type Done, type Intent, neverNamed, visibleRoute } from "./administration.ts";
 import type { AnyCall, Callers, PersonCaller } from "./callers.ts";
 import type { Counts } from "./counts.ts";
-import { type Fleet, hasRefused, type SidecarInfo } from "./fleet.ts";
+import type { Fleet, SidecarInfo } from "./fleet.ts";
 import { leftOut } from "./left-out.ts";
 import {
   type Planned,
@@ -23,11 +23,12 @@ import {
 } from "./planned-change.ts";
 import type { Author, HistoryRecord, RouteRecord } from "./records.ts";
 import { rangesOf } from "./records.ts";
-import { ending, refusal } from "./refusal.ts";
+import { refusal } from "./refusal.ts";
 import type { Registry } from "./registry.ts";
 import { type RouteSet, type StoredRoute, storedRoute } from "./route-set.ts";
-import { fits, within } from "./selection.ts";
+import { type ListSidecarsRequest, seesSidecar, sidecarList } from "./sidecar-list.ts";
 import { Turns } from "./turns.ts";
+import { withheldFrom } from "./withheld-from.ts";
 
 export interface AdminPorts {
   readonly registry: Registry;
@@ -46,17 +47,15 @@ interface IntentMessage {
 
 type Named = { readonly name: string; readonly intent: IntentMessage | null };
 
-/** Longest wait that a call is held for: beyond it the caller asks again. */
-const longestWaitMs = 600_000;
-
 export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<never, object>> {
   const { registry, administration, fleet, counts, callers, clock } = ports;
+  const listSidecars = sidecarList({ registry, fleet, callers });
 
   const change = async (
     call: Call<{ readonly intent: IntentMessage | null }>,
     action: Parameters<PersonCaller["mayChange"]>[0],
     plan: Plan,
-  ): Promise<Done & { readonly warnings: Warnings }> => {
+  ): Promise<Done & Told> => {
     const person = callers.person(call as AnyCall, "change");
     const asked = intentOf(call.request.intent);
     const intent: Intent = {
@@ -64,30 +63,35 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
       gone: () => call.cancelled,
       unconfirmed: (routes, revision) => person.unconfirmed?.(action, routes, revision, asked.reason),
     };
-    let warnings: Warnings = new Map();
+    let told: Told = { warnings: new Map(), withheld: new Map() };
     const done = await administration.change(
       person.name,
       intent,
       async (set, author) => {
         const planned = await plan(set, author, person);
-        const sidecars = [...fleet.each()].filter((sidecar) => seesSidecar(person, sidecar));
+        const sidecars = () => [...fleet.each()].filter((sidecar) => seesSidecar(person, sidecar));
         const first =
           ({ instance }: SidecarInfo) =>
           (spec: RouteSpec) =>
             fleet.amongFirst(spec, instance);
-        if (planned.ok) warnings = leftOut(set, planned.routes, sidecars, first);
+        if (planned.ok) {
+          told = {
+            warnings: leftOut(set, planned.routes, sidecars, first),
+            withheld: withheldFrom(set, planned.routes, sidecars, first),
+          };
+        }
         return planned;
       },
       (routes) => routes.length > 0 && person.mayChange(action, routes),
     );
     const changed = done.routes.filter(({ kind }) => kind !== "unchanged");
     if (!intent.dryRun && changed.length > 0) person.changed?.(action, changed, done.revision, intent.reason);
-    return { ...done, warnings };
+    return { ...done, ...told };
   };
 
   const one = async (call: Call<Named>, ...args: [Parameters<typeof change>[1], Parameters<typeof change>[2]]) => {
     const done = await change(call, ...args);
-    return { change: changeMessage(done.routes[0] as PlannedRoute, done, fleet), revision: done.revision };
+    return { change: changeMessage(done.routes[0] as PlannedRoute, done), revision: done.revision };
   };
 
   const seen = (call: AnyCall, action: Parameters<Callers["person"]>[1], name: string): StoredRoute => {
@@ -104,7 +108,7 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
         }
         const done = await change(call, "apply", (set, author) => planApply(set, texts, author));
         return {
-          changes: done.routes.map((route) => changeMessage(route, done, fleet)),
+          changes: done.routes.map((route) => changeMessage(route, done)),
           revision: done.revision,
         };
       },
@@ -171,44 +175,7 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
       return { entries };
     }),
 
-    ListSidecars: unary(
-      async (call: Call<{ route: string; waitForRevision: number; waitAtMost: DurationMessage | null }>) => {
-        const { route: name, waitForRevision, waitAtMost } = call.request;
-        const person = callers.person(call as AnyCall, "fleet");
-        const route = name === "" ? undefined : visibleRoute(registry.routes, name, (route) => person.sees(route));
-        const visible = (): SidecarInfo[] =>
-          fleet.list().filter((sidecar) => concerns(sidecar, route, fleet) && seesSidecar(person, sidecar));
-        const refused = (sidecar: SidecarInfo) => hasRefused(sidecar, waitForRevision, registry.routes.id);
-        if (waitForRevision > 0) {
-          const settled = (): boolean => {
-            if (!fleet.complete) return false;
-            for (const sidecar of fleet.each()) {
-              const { state, revision } = sidecar;
-              const behind = state !== "gone" && revision < waitForRevision && !refused(sidecar);
-              // Also one that the route is not for any more has to have let it go.
-              if (behind && fitsRoute(sidecar, route) && seesSidecar(person, sidecar)) return false;
-            }
-            return true;
-          };
-          const most = Math.min(durationMs(waitAtMost) ?? 0, longestWaitMs);
-          await new Promise<void>((resolve) => {
-            const stop = fleet.until(settled, most, resolve);
-            call.on("cancelled", () => {
-              stop();
-              resolve();
-            });
-          });
-          // What is known here is not how it stands any more.
-          if (fleet.closed) throw ending();
-        }
-        const sidecars = visible().map((sidecar): SidecarInfo => {
-          // What it refused is not what is waited for.
-          const open = sidecar.state === "rejected" && !refused(sidecar);
-          return open ? { ...sidecar, state: "pending", problems: [], refused: "" } : sidecar;
-        });
-        return { sidecars: sidecars.map(sidecarMessage), revision: registry.routes.revision };
-      },
-    ),
+    ListSidecars: unary(async (call: Call<ListSidecarsRequest>) => listSidecars(call)),
 
     GetCounts: unary(async (call: Call<{ route: string }>) => {
       seen(call as AnyCall, "counts", call.request.route);
@@ -219,8 +186,11 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
 
 type Plan = (set: RouteSet, author: Author, person: PersonCaller) => Planned | Promise<Planned>;
 
-/** What is to be told beside what is wrong with a document itself, by the names of routes. */
-type Warnings = ReturnType<typeof leftOut>;
+/** What is to be told of a change beside what is wrong with a document itself, by the names of routes. */
+interface Told {
+  readonly warnings: ReturnType<typeof leftOut>;
+  readonly withheld: ReturnType<typeof withheldFrom>;
+}
 
 type Call<Request> = ServerUnaryCall<Request, object>;
 
@@ -242,23 +212,6 @@ function intentOf(message: IntentMessage | null): Intent {
     expectedRevision: message?.expectedRevision ?? 0,
     dryRun: message?.dryRun ?? false,
   };
-}
-
-/** Whether a route's labels fit a sidecar, whatever subset it asks for. */
-function fitsRoute({ labels }: SidecarInfo, route: StoredRoute | undefined): boolean {
-  return route === undefined || fits(route.spec, labels);
-}
-
-/** Whether a sidecar is one that a route is for. */
-function concerns(sidecar: SidecarInfo, route: StoredRoute | undefined, fleet: Fleet): boolean {
-  if (route === undefined) return true;
-  const { labels, instance } = sidecar;
-  return within(route.spec, labels, instance, (spec) => fleet.amongFirst(spec, instance));
-}
-
-/** A sidecar is seen by who may see a route that is its namespace's alone. */
-function seesSidecar(person: PersonCaller, { labels }: SidecarInfo): boolean {
-  return person.sees({ spec: { namespace: labels.namespace } as RouteSpec });
 }
 
 /** Whether somebody may see a route as it was after a change, or before a removal. */
@@ -284,20 +237,20 @@ const kinds = {
 
 function changeMessage(
   route: PlannedRoute,
-  { revision, warnings: others }: { readonly revision: number; readonly warnings: Warnings },
-  fleet: Fleet,
+  { revision, warnings: others, withheld }: Told & { readonly revision: number },
 ): object {
   const { name, kind, before, after, moves } = route;
   const left = others.get(name);
   const warnings = left === undefined ? route.warnings : [...route.warnings, left];
-  const withheld = [...fleet.each()].filter((sidecar) => sidecar.withheld.some((each) => each.route === name));
+  const { count, named } = withheld.get(name) ?? { count: 0, named: [] };
   return {
     name,
     kind: kinds[kind],
     revision: kind === "unchanged" ? (before ?? after)?.revision : revision,
     moves,
     warnings: warnings.map((problem) => ({ ...problem })),
-    withheldFrom: withheld.map(({ labels, instance }) => labels.pod ?? instance),
+    withheldFrom: named,
+    withheldCount: count,
   };
 }
 
@@ -329,32 +282,3 @@ function historyMessage(name: string, record: HistoryRecord, previous: HistoryRe
 }
 
 const authorMessage = ({ name, atMs, reason }: Author): object => ({ name, at: durationMessage(atMs), reason });
-
-const states = {
-  current: "SIDECAR_STATE_CURRENT",
-  pending: "SIDECAR_STATE_PENDING",
-  rejected: "SIDECAR_STATE_REJECTED",
-  unrouted: "SIDECAR_STATE_UNROUTED",
-  gone: "SIDECAR_STATE_GONE",
-} as const;
-
-/** Also what replicas tell each other. */
-export function sidecarMessage(sidecar: SidecarInfo): object {
-  const { instance, labels, identity, release, state, version, revision, problems, refused, withheld } = sidecar;
-  return {
-    instance,
-    namespace: labels.namespace ?? "",
-    workload: labels.workload ?? "",
-    pod: labels.pod ?? "",
-    identity,
-    release,
-    state: states[state],
-    version,
-    revision,
-    problems: problems.map((problem) => ({ ...problem })),
-    withheld: withheld.map(({ route, missing }) => ({ route, capabilities: missing })),
-    lastSeen: durationMessage(sidecar.lastSeenMs),
-    startedAt: durationMessage(sidecar.startedAtMs),
-    refusedVersion: refused,
-  };
-}

@@ -11,6 +11,7 @@ import type { Problem } from "../base/parsed.ts";
 import type { RouteSpec } from "../model/route.ts";
 import type { Withheld } from "./choices.ts";
 import { fits, type Labels, place, placeHolder } from "./selection.ts";
+import { type HoldsUp, Waiting } from "./waiting.ts";
 
 export type SidecarState = "current" | "pending" | "rejected" | "unrouted" | "gone";
 
@@ -20,6 +21,8 @@ export interface SidecarInfo {
   /** By certificate or token; empty where none was asked for. */
   readonly identity: string;
   readonly release: string;
+  /** What it can do; undefined where another replica does not tell, as one of an earlier release does not. */
+  readonly capabilities: readonly string[] | undefined;
   readonly startedAtMs: number;
   readonly state: SidecarState;
   /** In force there, by its word. */
@@ -53,8 +56,6 @@ const mostGone = 20_000;
 export const comeBackMs = 10_000;
 /** Between two looks at who is first. */
 const reorderMs = 250;
-/** Between two looks of those who wait for sidecars. */
-const wakeMs = 25;
 
 export class Fleet {
   readonly #ports: FleetPorts;
@@ -69,17 +70,23 @@ export class Fleet {
   readonly #mine = new Map<string, SidecarInfo>();
   /** When they reported last: no word of how they stand, and in the order of nothing. */
   readonly #heardMs = new Map<string, number>();
-  readonly #waiters = new Set<() => void>();
+  readonly #waiting: Waiting;
+  /** Every instance by its place; made anew when somebody is asked for it after one came, went or changed its place. */
+  #order: readonly string[] | undefined = undefined;
   readonly #first = new Map<string, ReadonlySet<string>>();
   #cancelReorder: (() => void) | undefined = undefined;
   #cancelGiveUp: (() => void) | undefined = undefined;
-  #cancelWake: (() => void) | undefined = undefined;
   #complete = true;
   #closed = false;
   #cancelComplete: (() => void) | undefined = undefined;
 
   constructor(ports: FleetPorts) {
     this.#ports = ports;
+    this.#waiting = new Waiting({
+      clock: ports.clock,
+      instances: () => this.#sidecars.keys(),
+      shown: (instance) => this.#shown(this.#sidecars.get(instance)),
+    });
   }
 
   /**
@@ -105,6 +112,7 @@ export class Fleet {
     }
     if (gone && elsewhere) return;
     if (before !== undefined && podOf(before) !== podOf(sidecar)) this.#leave(before);
+    if (before === undefined || placeOf(before) !== placeOf(sidecar)) this.#order = undefined;
     this.#sidecars.set(instance, sidecar);
     this.#stand(sidecar);
     this.#gone.delete(instance);
@@ -114,7 +122,7 @@ export class Fleet {
     if (before === undefined || (before.state === "gone") !== gone) this.#later();
     if (gone) this.#giveUp();
     this.#forget();
-    this.#wake();
+    this.#waiting.changed();
   }
 
   /** It was heard of, which tells nothing of how it stands. */
@@ -148,18 +156,29 @@ export class Fleet {
 
   /** Every sidecar that is shown, in no order: for who only looks. */
   *each(): Iterable<SidecarInfo> {
-    const id = this.#ports.storeId();
-    const now = this.#ports.clock.wallMs();
     for (const sidecar of this.#sidecars.values()) {
-      if (sidecar.state === "gone" && (now - sidecar.lastSeenMs >= goneMs.shown || this.#isReplaced(sidecar))) continue;
-      const lastSeenMs = Math.max(sidecar.lastSeenMs, this.#heardMs.get(sidecar.instance) ?? 0);
-      yield { ...sidecar, lastSeenMs, revision: revisionOf(sidecar.version, id) };
+      const shown = this.#shown(sidecar);
+      if (shown !== undefined) yield shown;
     }
   }
 
   /** By namespace, workload, pod and instance. */
   list(): SidecarInfo[] {
-    return [...this.each()].sort(byPlace);
+    this.#order ??= [...this.#sidecars.values()]
+      .map((sidecar): [string, string] => [placeOf(sidecar), sidecar.instance])
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, instance]) => instance);
+    return this.#order.flatMap((instance) => this.#shown(this.#sidecars.get(instance)) ?? []);
+  }
+
+  #shown(sidecar: SidecarInfo | undefined): SidecarInfo | undefined {
+    if (sidecar === undefined) return undefined;
+    const { state, lastSeenMs: noted, instance, version } = sidecar;
+    if (state === "gone") {
+      if (this.#ports.clock.wallMs() - noted >= goneMs.shown || this.#isReplaced(sidecar)) return undefined;
+    }
+    const lastSeenMs = Math.max(noted, this.#heardMs.get(instance) ?? 0);
+    return { ...sidecar, lastSeenMs, revision: revisionOf(version, this.#ports.storeId()) };
   }
 
   /** The service has just begun, and sidecars that it can't know of yet are on their way. */
@@ -175,7 +194,7 @@ export class Fleet {
     this.#complete = true;
     this.#first.clear();
     this.#ports.reordered();
-    this.#wake();
+    this.#waiting.changed();
   }
 
   /** Whether sidecars that are not known may be there all the same. */
@@ -204,50 +223,22 @@ export class Fleet {
     this.#first.clear();
   }
 
-  /**
-   * Calls `check` now and after every change until it is true. `done` is called then, after a while at the latest, and where nothing
-   * will be known any more, since the fleet is closed.
-   * @returns a way to stop.
-   */
-  until(check: () => boolean, atMostMs: number, done: () => void): () => void {
-    const end = (): void => {
-      this.#waiters.delete(look);
-      cancel();
-    };
-    const look = (): void => {
-      if (!this.#closed && !check()) return;
-      end();
-      done();
-    };
-    const cancel = this.#ports.clock.after(atMostMs, () => {
-      end();
-      done();
-    });
-    this.#waiters.add(look);
-    look();
-    return end;
+  /** Calls `done` once no sidecar that is shown holds it up: see `Waiting`. Nobody is sure of it while others may be on their way. */
+  until(holdsUp: (sidecar: SidecarInfo) => boolean, atMostMs: number, done: () => void): () => void {
+    const held: HoldsUp = (sidecar) => (sidecar === undefined ? !this.#complete : holdsUp(sidecar));
+    return this.#waiting.until(held, atMostMs, done);
   }
 
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Who waits looks at every sidecar: not for each of the thousands of words that a change brings. */
-  #wake(): void {
-    if (this.#waiters.size === 0 || this.#cancelWake !== undefined) return;
-    this.#cancelWake = this.#ports.clock.after(wakeMs, () => {
-      this.#cancelWake = undefined;
-      for (const waiter of [...this.#waiters]) waiter();
-    });
-  }
-
   close(): void {
     this.#closed = true;
     this.#cancelReorder?.();
-    this.#cancelWake?.();
     this.#cancelGiveUp?.();
     this.#cancelComplete?.();
-    for (const waiter of [...this.#waiters]) waiter();
+    this.#waiting.close();
   }
 
   #firstOf(route: RouteSpec): ReadonlySet<string> {
@@ -319,6 +310,7 @@ export class Fleet {
       const forgotten = this.#sidecars.get(oldest);
       if (forgotten !== undefined) this.#leave(forgotten);
       this.#sidecars.delete(oldest);
+      this.#order = undefined;
       this.#via.delete(oldest);
       this.#heardMs.delete(oldest);
     }
@@ -339,8 +331,5 @@ function podOf({ labels: { namespace = "", workload = "", pod } }: Pick<SidecarI
   return pod === undefined ? undefined : JSON.stringify([namespace, workload, pod]);
 }
 
-function byPlace(a: SidecarInfo, b: SidecarInfo): number {
-  const key = ({ labels, instance }: SidecarInfo): string =>
-    [labels.namespace ?? "", labels.workload ?? "", labels.pod ?? "", instance].join("\0");
-  return key(a) < key(b) ? -1 : 1;
-}
+const placeOf = ({ labels, instance }: SidecarInfo): string =>
+  [labels.namespace ?? "", labels.workload ?? "", labels.pod ?? "", instance].join("\0");

@@ -6,7 +6,7 @@
  */
 import type { Problem } from "../base/parsed.ts";
 import type { SidecarInfo } from "./fleet.ts";
-import type { PlannedRoute } from "./planned-change.ts";
+import { type PlannedRoute, routesAfter } from "./planned-change.ts";
 import type { RouteSet, StoredRoute } from "./route-set.ts";
 import { type AmongFirst, within } from "./selection.ts";
 
@@ -22,20 +22,16 @@ const mostNamed = 5;
 export function leftOut(
   set: RouteSet,
   planned: readonly PlannedRoute[],
-  sidecars: readonly SidecarInfo[],
+  sidecars: () => Iterable<SidecarInfo>,
   amongFirst: (sidecar: SidecarInfo) => AmongFirst,
 ): ReadonlyMap<string, Problem> {
   const told = new Map<string, Problem>();
   const narrowed = planned.filter(({ before, after }) => before !== undefined && !sameSidecars(before, after));
   if (narrowed.length === 0) return told;
-  const names = new Set(planned.map(({ name }) => name));
-  const after = [
-    ...set.routes.filter(({ name }) => !names.has(name)),
-    ...planned.flatMap((route) => (route.after === undefined ? [] : [route.after])),
-  ];
+  const after = routesAfter(set, planned);
   const has = (routes: readonly StoredRoute[], sidecar: SidecarInfo): boolean =>
     routes.some(({ spec }) => within(spec, sidecar.labels, sidecar.instance, amongFirst(sidecar)));
-  const without = sidecars.filter((sidecar) => sidecar.state !== "gone" && !has(after, sidecar));
+  const without = [...sidecars()].filter((sidecar) => sidecar.state !== "gone" && !has(after, sidecar));
   for (const { name, before } of narrowed) {
     const left = without.filter((sidecar) => before !== undefined && has([before], sidecar));
     if (left.length > 0) told.set(name, { path: "", message: sentence(left), where: `route ${JSON.stringify(name)}` });

@@ -1,5 +1,5 @@
-/** How a sidecar stands, as one replica tells another. */
-import { type DurationMessage, durationMs, type ProblemMessage } from "../api/messages.ts";
+/** How a sidecar stands, as people are told, and as one replica tells another. */
+import { type DurationMessage, durationMessage, durationMs, type ProblemMessage } from "../api/messages.ts";
 import type { SidecarInfo, SidecarState } from "./fleet.ts";
 
 export interface SidecarMessage {
@@ -19,14 +19,22 @@ export interface SidecarMessage {
   readonly refusedVersion?: string;
 }
 
-const states: Readonly<Record<string, SidecarState>> = {
-  SIDECAR_STATE_CURRENT: "current",
-  SIDECAR_STATE_PENDING: "pending",
-  SIDECAR_STATE_REJECTED: "rejected",
-  SIDECAR_STATE_UNROUTED: "unrouted",
+const words: Readonly<Record<SidecarState, string>> = {
+  current: "SIDECAR_STATE_CURRENT",
+  pending: "SIDECAR_STATE_PENDING",
+  rejected: "SIDECAR_STATE_REJECTED",
+  unrouted: "SIDECAR_STATE_UNROUTED",
+  gone: "SIDECAR_STATE_GONE",
 };
+const states = new Map(Object.entries(words).map(([state, word]) => [word, state as SidecarState]));
 
-export function sidecarOf(message: SidecarMessage): SidecarInfo {
+/** What a sidecar can do. */
+export interface CapabilitiesMessage {
+  readonly names: readonly string[];
+}
+
+/** @param can what it can do, where the replica says so */
+export function sidecarOf(message: SidecarMessage, can: CapabilitiesMessage | null | undefined): SidecarInfo {
   const { instance, namespace, workload, pod, identity, release, version, problems, withheld } = message;
   const said = (text: string): string | undefined => (text === "" ? undefined : text);
   return {
@@ -34,7 +42,8 @@ export function sidecarOf(message: SidecarMessage): SidecarInfo {
     labels: { namespace: said(namespace), workload: said(workload), pod: said(pod) },
     identity,
     release,
-    state: states[message.state] ?? "gone",
+    capabilities: can?.names,
+    state: states.get(message.state) ?? "gone",
     version,
     revision: 0,
     refused: message.refusedVersion ?? "",
@@ -46,5 +55,25 @@ export function sidecarOf(message: SidecarMessage): SidecarInfo {
     withheld: withheld.map(({ route, capabilities }) => ({ route, missing: capabilities })),
     lastSeenMs: durationMs(message.lastSeen) ?? 0,
     startedAtMs: durationMs(message.startedAt) ?? 0,
+  };
+}
+
+export function sidecarMessage(sidecar: SidecarInfo): object {
+  const { instance, labels, identity, release, state, version, revision, problems, refused, withheld } = sidecar;
+  return {
+    instance,
+    namespace: labels.namespace ?? "",
+    workload: labels.workload ?? "",
+    pod: labels.pod ?? "",
+    identity,
+    release,
+    state: words[state],
+    version,
+    revision,
+    problems: problems.map((problem) => ({ ...problem })),
+    withheld: withheld.map(({ route, missing }) => ({ route, capabilities: missing })),
+    lastSeen: durationMessage(sidecar.lastSeenMs),
+    startedAt: durationMessage(sidecar.startedAtMs),
+    refusedVersion: refused,
   };
 }

@@ -9,14 +9,13 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { ReportRequest } from "../api/messages.ts";
 import type { Clock } from "../base/clock.ts";
-import { sidecarMessage } from "./admin-service.ts";
 import type { AnyCall, Callers } from "./callers.ts";
 import { type Counts, type ReadReport, written } from "./counts.ts";
 import { processId } from "./ended-counts.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Replica } from "./leadership.ts";
 import { type Line, type News, PeerLink, type ShareResponse } from "./peer-link.ts";
-import { type SidecarMessage, sidecarOf } from "./peer-sidecar.ts";
+import { type CapabilitiesMessage, type SidecarMessage, sidecarMessage, sidecarOf } from "./peer-sidecar.ts";
 import { refusal } from "./refusal.ts";
 
 export interface ShareRequest {
@@ -27,6 +26,8 @@ export interface ShareRequest {
   readonly caughtUp?: boolean;
   /** Whose the report is. */
   readonly owner: string;
+  /** What the sidecar can do; an earlier release does not tell. */
+  readonly capabilities?: CapabilitiesMessage | null;
 }
 
 type ToldStream = ServerDuplexStream<ShareRequest, ShareResponse>;
@@ -123,7 +124,10 @@ export class Peers {
       return message && { message, bytes: counts.bytesOf(key)?.length ?? 0 };
     }
     const sidecar = fleet.ownWord(key);
-    return sidecar && { message: { sidecar: sidecarMessage(sidecar) }, bytes: sidecarBytes };
+    if (sidecar === undefined) return undefined;
+    const { capabilities } = sidecar;
+    const can = capabilities === undefined ? {} : { capabilities: { names: capabilities } };
+    return { message: { sidecar: sidecarMessage(sidecar), ...can }, bytes: sidecarBytes };
   }
 
   /** A replica that has lost its lease, and not its sidecars, still tells us of them: it is gone when its stream is, too. */
@@ -178,7 +182,8 @@ export class Peers {
         this.#tellers.set(replica, { streams: (teller?.streams ?? 0) + 1, toldAll: teller?.toldAll ?? false });
       }
       if (request.report !== undefined) this.#ports.counts.note(written(request.report), request.owner);
-      if (request.sidecar !== undefined) this.#ports.fleet.note(sidecarOf(request.sidecar), replica);
+      if (request.sidecar !== undefined)
+        this.#ports.fleet.note(sidecarOf(request.sidecar, request.capabilities), replica);
       if (request.caughtUp === true) this.#toldAll(replica);
       stream.write({ number: request.number });
     });

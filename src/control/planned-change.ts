@@ -82,6 +82,13 @@ export function planWeights(
   return planDocuments(set, candidates, warnings, author, () => "weights");
 }
 
+/** All routes as they would be after a change. */
+export function routesAfter(set: RouteSet, planned: readonly PlannedRoute[]): readonly StoredRoute[] {
+  const names = new Set(planned.map(({ name }) => name));
+  const others = set.routes.filter(({ name }) => !names.has(name));
+  return [...others, ...planned.flatMap(({ after }) => (after === undefined ? [] : [after]))];
+}
+
 /** What is to be in force again. */
 export interface Undone {
   readonly text: string;

@@ -324,6 +324,8 @@ export class WatchService {
       labels: caller.labels,
       identity: caller.identity,
       release: node.release,
+      // Of one that is gone nobody asks.
+      capabilities: gone === undefined ? node.capabilities : [],
       startedAtMs: durationMs(node.startedAt) ?? 0,
       state,
       version: member.version,

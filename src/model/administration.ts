@@ -57,8 +57,10 @@ export interface RouteChange {
   readonly revision: number;
   readonly moves: readonly Move[];
   readonly warnings: readonly Problem[];
-  /** Sidecars that lack what the route needs. */
+  /** Sidecars that lack what the route needs: the first by name. */
   readonly withheldFrom: readonly string[];
+  /** How many those are in all. */
+  readonly withheldCount: number;
 }
 
 export interface Changed {

@@ -45,7 +45,9 @@ describe("the client of AdminService", () => {
     await open({ SetWeights: () => ({ change: { ...change, warnings }, revision: 13 }) });
     const done = await client.setWeights("fraud", [["v41", 90]], intent);
     assert.deepEqual(done, {
-      changes: [{ ...change, kind: "weights", warnings: [{ path: "spec.weights", message: "is low" }] }],
+      changes: [
+        { ...change, withheldCount: 1, kind: "weights", warnings: [{ path: "spec.weights", message: "is low" }] },
+      ],
       revision: 13,
     });
     const weights = [{ variant: "v41", weight: 90 }];

@@ -89,6 +89,7 @@ export const change = (fields: Partial<RouteChange> = {}): RouteChange => ({
   moves: [{ from: "v41", to: "v42", slots: 6_554 }],
   warnings: [],
   withheldFrom: [],
+  withheldCount: 0,
   ...fields,
 });
 

@@ -6,7 +6,11 @@ import { routeDocument } from "../../support/route-document.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 
 interface Changes {
-  readonly changes: readonly { readonly warnings: readonly { readonly message: string; readonly where: string }[] }[];
+  readonly changes: readonly {
+    readonly warnings: readonly { readonly message: string; readonly where: string }[];
+    readonly withheldFrom: readonly string[];
+    readonly withheldCount: number;
+  }[];
 }
 
 const folder = new TempFolder();
@@ -103,5 +107,38 @@ describe("sidecars that a change leaves without any route", () => {
     await follow(["a"]);
     const { changes } = await apply([route("spam", { selector: { pod: "z" } })]);
     assert.deepEqual(changes[0]?.warnings, []);
+  });
+});
+
+describe("sidecars that lack what a route needs", () => {
+  const pods = Array.from({ length: 25 }, (_, i) => `pod-${i}`);
+  const needing = (more: object = {}) => [route("fraud", { ttl: "1h", ...more })];
+  const told = async (texts: readonly string[], intent: object = {}) => {
+    const [change] = (await apply(texts, intent)).changes;
+    return [change?.withheldCount, change?.withheldFrom];
+  };
+
+  it("are counted and named by a dry run as by the change", async () => {
+    await apply([route("fraud")]);
+    await follow(pods);
+    const watch = control.watch({ instance: "able", pod: "able", capabilities: ["ttl"] });
+    owned.add({ close: () => watch.end() });
+    await watch.snapshot();
+    const first = [...pods].sort().slice(0, 20);
+    for (const intent of [{ dryRun: true }, {}]) assert.deepEqual(await told(needing(), intent), [25, first]);
+    assert.deepEqual(await told(needing()), [25, first]);
+  });
+
+  it("are those alone that the route is for, and that no narrower one takes its place for", async () => {
+    await apply([
+      route("fraud", { default: true }),
+      route("own", { selector: { pod: "pod-1" }, match: { models: ["fraud"] } }),
+    ]);
+    await follow(pods.slice(0, 3));
+    assert.deepEqual(await told(needing({ default: true }), { dryRun: true }), [2, ["pod-0", "pod-2"]]);
+    assert.deepEqual(await told(needing({ default: true, selector: { pod: "pod-2" } }), { dryRun: true }), [
+      1,
+      ["pod-2"],
+    ]);
   });
 });

@@ -79,7 +79,13 @@ offers is replaced, revision 12
 
   it("only says what would happen where it is a dry run, and puts doubts on standard error", async () => {
     const warnings = [{ where: "fraud.yaml:4", path: "spec.variants.v43", message: "gets no calls" }];
-    const answer = changed({ kind: "replaced", moves: [], warnings, withheldFrom: ["fraud-0", "fraud-1"] });
+    const answer = changed({
+      kind: "replaced",
+      moves: [],
+      warnings,
+      withheldFrom: ["fraud-0", "fraud-1"],
+      withheldCount: 2,
+    });
     const argv = ["route", "apply", "-f", example, "--dry-run"];
     const { code, out, err, service } = await asked(argv, { apply: () => Promise.resolve(answer) });
     assert.equal(code, 0);
@@ -87,11 +93,23 @@ offers is replaced, revision 12
     assert.equal(
       err,
       `warning: fraud.yaml:4: spec.variants.v43: gets no calls
-warning: fraud is withheld from 2 sidecars that lack what it needs: fraud-0, fraud-1; contender fleet --route fraud says what
+warning: fraud would be withheld from 2 sidecars that lack what it needs: fraud-0, fraud-1
 dry run: nothing was written
 `,
     );
     assert.deepEqual(service.asked[0]?.[2], { ...plain, dryRun: true });
+  });
+
+  it("says how many sidecars a route is withheld from, beyond those that are named", async () => {
+    const one = { name: "spam", withheldFrom: ["p"], withheldCount: 1 };
+    const answer = changed({ withheldFrom: ["fraud-0", "fraud-1"], withheldCount: 3_000 }, one);
+    const { err } = await asked(["route", "apply", "-f", example], { apply: () => Promise.resolve(answer) });
+    assert.equal(
+      err,
+      `warning: fraud is withheld from 3,000 sidecars that lack what it needs: fraud-0, fraud-1 and 2,998 more; contender fleet --route fraud says what
+warning: spam is withheld from a sidecar that lacks what it needs: p; contender fleet --route spam says what
+`,
+    );
   });
 
   it("prints one JSON document, warnings in it, and nothing else", async () => {
@@ -111,6 +129,7 @@ dry run: nothing was written
           moves: [{ from: "v41", to: "v42", slots: 6_554 }],
           warnings: [{ path: "spec", message: "is odd", where: null }],
           withheldFrom: [],
+          withheldCount: 0,
         },
       ],
     });

@@ -107,6 +107,22 @@ describe("--wait", () => {
     );
   });
 
+  it("names one that is left without any route since it lacks what this one needs, and no other without a route", async () => {
+    const withheld = [{ route: "fraud", capabilities: ["ttl"] }];
+    const unrouted = (pod: string, fields: Partial<SidecarStatus> = {}) =>
+      sidecar({ instance: pod, pod, state: "unrouted", revision: 0, ...fields });
+    const other = [{ route: "spam", capabilities: ["ttl"] }];
+    const looks = [[sidecar(), unrouted("old", { withheld }), unrouted("away"), unrouted("spam", { withheld: other })]];
+    const { code, err, questions } = await waited(looks);
+    assert.deepEqual([code, questions.length], [75, 1]);
+    assert.equal(
+      err,
+      `contender: [NOT_APPLIED] 1 of 2 sidecars have not applied revision 12:
+  ml/fraud/old withheld: this release can't do what fraud needs ttl
+`,
+    );
+  });
+
   it("counts one as having it that refused something newer", async () => {
     assert.equal((await waited([[sidecar({ state: "rejected", revision: 12 })]])).code, 0);
   });

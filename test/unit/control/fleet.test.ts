@@ -18,6 +18,7 @@ function setUp() {
     labels: { namespace: undefined, workload: undefined, pod: instance },
     identity: "",
     release: "1.0.0",
+    capabilities: [],
     startedAtMs: 0,
     state: "current",
     version: "0123456789ab-7-aaaaaaaa",
@@ -114,6 +115,21 @@ describe("the fleet", () => {
     assert.equal(fleet.connected, 1);
   });
 
+  it("lists by namespace, workload, pod and instance, also after one has changed its place", () => {
+    const { fleet, sidecar } = setUp();
+    const at = (instance: string, namespace: string) =>
+      fleet.note(sidecar(instance, { labels: { namespace, workload: undefined, pod: undefined } }));
+    at("1", "b");
+    at("2", "a");
+    assert.deepEqual(instances(fleet), ["2", "1"]);
+    at("3", "aa");
+    assert.deepEqual(instances(fleet), ["2", "3", "1"]);
+    at("2", "c");
+    assert.deepEqual(instances(fleet), ["3", "1", "2"]);
+    at("3", "aa");
+    assert.deepEqual(instances(fleet), ["3", "1", "2"]);
+  });
+
   it("tells other replicas what it hears itself, and nothing of what they tell", () => {
     const { fleet, told, sidecar } = setUp();
     fleet.note(sidecar("a"));
@@ -141,35 +157,21 @@ describe("the fleet", () => {
     assert.deepEqual([fleet.get("a")?.state, fleet.get("b")?.state], ["gone", "current"]);
   });
 
-  it("wakes who waits when what they wait for is so", () => {
+  it("wakes who waits when no sidecar holds them up any more, and not before others that may be there are known", () => {
     const { clock, fleet, sidecar } = setUp();
     let done = 0;
+    fleet.expectOthers();
+    fleet.note(sidecar("a", { state: "pending" }));
     fleet.until(
-      () => fleet.get("a") !== undefined,
-      1_000,
+      ({ state }) => state === "pending",
+      60_000,
       () => void done++,
     );
-    fleet.note(sidecar("b"));
-    clock.advance(100);
-    assert.equal(done, 0);
     fleet.note(sidecar("a"));
-    clock.advance(100);
-    assert.equal(done, 1);
     clock.advance(1_000);
-    assert.equal(done, 1);
-  });
-
-  it("wakes who waits in vain when their time is over", () => {
-    const { clock, fleet } = setUp();
-    let done = 0;
-    fleet.until(
-      () => false,
-      1_000,
-      () => void done++,
-    );
-    clock.advance(999);
     assert.equal(done, 0);
-    clock.advance(1);
+    fleet.allThere();
+    clock.advance(1_000);
     assert.equal(done, 1);
   });
 });
