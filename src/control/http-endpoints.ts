@@ -2,15 +2,14 @@
 
 import type { IncomingMessage } from "node:http";
 import { ownCapabilities } from "../api/capabilities.ts";
-import { parseDocuments } from "../config/yaml.ts";
 import type { SidecarCaller } from "./callers.ts";
 import { viewerOf } from "./choices.ts";
 import type { Control } from "./control.ts";
 import { type HttpEndpoint, json, plain } from "./http.ts";
-import { rangesOf } from "./records.ts";
+import { RouteDocuments } from "./route-documents.ts";
 import type { RouteSet } from "./route-set.ts";
 import type { Labels } from "./selection.ts";
-import { type View, Views } from "./views.ts";
+import { Views } from "./views.ts";
 
 export interface HttpPorts {
   readonly control: Control;
@@ -26,6 +25,7 @@ export interface HttpPorts {
 
 export function httpEndpoints(ports: HttpPorts): ReadonlyMap<string, HttpEndpoint> {
   const { control } = ports;
+  const documents = new RouteDocuments();
   let views: { readonly set: RouteSet; readonly views: Views } | undefined;
   return new Map<string, HttpEndpoint>([
     [
@@ -64,32 +64,9 @@ export function httpEndpoints(ports: HttpPorts): ReadonlyMap<string, HttpEndpoin
           const viewer = viewerOf(labels, instance, ownCapabilities);
           const view = views.views.of(viewer, (route) => control.fleet.amongFirst(route, instance));
           const shown = views.views.shown(view, sees);
-          return json(documentsOf(set, shown), shown.version);
+          return json(() => documents.of(set, shown), shown.version);
         },
       },
     ],
   ]);
-}
-
-/** As a sidecar's own `/config` shows them. */
-function documentsOf(set: RouteSet, { version, routes }: View): object {
-  const chosen = set.routes.filter(({ name }) => routes.includes(name));
-  const documents = chosen.map(({ text }) => plainOf(parseDocuments(text)[0]?.value) as Record<string, object>);
-  return {
-    version,
-    source: "control",
-    routes: documents.map(({ spec, ...document }) => {
-      // Who selects has done so.
-      const { selector: _, ...rest } = spec as Record<string, unknown>;
-      return { ...document, spec: rest };
-    }),
-    tables: Object.fromEntries(chosen.flatMap(({ name, runs }) => (runs === null ? [] : [[name, rangesOf(runs)]]))),
-  };
-}
-
-/** Maps as objects. Names of digits alone are sorted by that, which matters to md5-100 alone, and is refused there. */
-function plainOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plainOf);
-  if (!(value instanceof Map)) return value;
-  return Object.fromEntries([...value].map(([key, inner]) => [String(key), plainOf(inner)]));
 }

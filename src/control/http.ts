@@ -16,7 +16,8 @@ import type { TlsOptions } from "./tls-options.ts";
 export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string;
+  /** A function where it takes work that is not done for who has these contents already. */
+  readonly body: string | (() => string);
   /** Names these contents: who has them already is told so, and nothing else. */
   readonly etag?: string;
 }
@@ -41,13 +42,9 @@ export function plain(status: number, body: string): HttpAnswer {
   return { status, contentType: "text/plain; charset=utf-8", body: `${body}\n` };
 }
 
-export function json(body: unknown, etag?: string): HttpAnswer {
-  const answer = {
-    status: 200,
-    contentType: "application/json; charset=utf-8",
-    body: `${JSON.stringify(body, null, 2)}\n`,
-  };
-  return etag === undefined ? answer : { ...answer, etag };
+/** @param body of JSON, made where it is asked for */
+export function json(body: () => string, etag: string): HttpAnswer {
+  return { status: 200, contentType: "application/json; charset=utf-8", body, etag };
 }
 
 /** While the store is waited for. */
@@ -172,10 +169,10 @@ function send(
   if (response.destroyed || response.headersSent) return;
   const quoted = etag === undefined ? undefined : `"${etag}"`;
   const same = quoted !== undefined && (request.headers["if-none-match"] ?? "").split(/\s*,\s*/).includes(quoted);
-  const bytes = Buffer.from(body);
   const headers = { "cache-control": "no-store", "x-content-type-options": "nosniff", ...(quoted && { etag: quoted }) };
   if (same) response.writeHead(304, headers).end();
   else {
+    const bytes = Buffer.from(typeof body === "string" ? body : body());
     response.writeHead(status, { ...headers, "content-type": contentType, "content-length": bytes.length });
     response.end(request.method === "HEAD" ? undefined : bytes);
   }

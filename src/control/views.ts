@@ -30,6 +30,8 @@ export class Views {
   readonly #set: RouteSet;
   readonly #choices: Choices;
   readonly #views = new BoundedMap<Choice, View>(mostKeptBytes, ({ bytes }) => bytes.length);
+  /** Parts of views, by what is in them. */
+  readonly #shown = new BoundedMap<string, View>(mostKeptBytes, ({ bytes }) => bytes.length);
 
   constructor(set: RouteSet) {
     this.#set = set;
@@ -57,10 +59,15 @@ export class Views {
     const seen = new Set(this.#set.routes.filter(sees).map(({ name }) => name));
     const { routes, withheld } = view;
     if (routes.every((name) => seen.has(name)) && withheld.every(({ route }) => seen.has(route))) return view;
-    return this.#encode({
-      given: this.#set.routes.filter(({ name }) => seen.has(name) && routes.includes(name)),
-      withheld: withheld.filter(({ route }) => seen.has(route)),
-    });
+    const had = new Set(routes);
+    const given = this.#set.routes.filter(({ name }) => seen.has(name) && had.has(name));
+    const lacking = withheld.filter(({ route }) => seen.has(route));
+    const key = JSON.stringify([given.map(({ name }) => name), lacking]);
+    const known = this.#shown.get(key);
+    if (known !== undefined) return known;
+    const part = this.#encode({ given, withheld: lacking });
+    this.#shown.set(key, part);
+    return part;
   }
 
   #encode({ given, withheld }: Choice): View {
