@@ -13,6 +13,7 @@ import {
 } from "../../support/control.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { reportMessage } from "../../support/reports.ts";
+import { fraudText } from "../../support/route-document.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 import { turns, until } from "../../support/until.ts";
 
@@ -122,6 +123,27 @@ describe("replicas of a config service", () => {
     await until(() => one.control.fleet.get("a")?.state === "current", "the other replica knows that it is current");
     watch.end();
     await until(() => one.control.fleet.get("a")?.state === "gone", "the other replica knows that it is gone");
+  });
+
+  it("all know what a sidecar of another one can do, and from which ones a change would be withheld", async () => {
+    await applyFraud(one);
+    for (const [pod, capabilities] of [
+      ["able", ["ttl"]],
+      ["old", ["insured"]],
+      ["older", []],
+    ] as const) {
+      const watch = two.watch({ instance: pod, pod, capabilities });
+      watch.ack(await watch.snapshot());
+    }
+    const current = () => one.control.fleet.list().filter(({ state }) => state === "current");
+    await until(() => current().length === 3, "the other replica knows them");
+    const text = fraudText(10).replace("spec:", "spec:\n  ttl: 1h");
+    const { changes } = await one.call<{ changes: { withheldFrom: string[]; withheldCount: number }[] }>(
+      "AdminService",
+      "ApplyRoutes",
+      { texts: [{ name: "x", text }], intent: { dryRun: true } },
+    );
+    assert.deepEqual([changes[0]?.withheldCount, changes[0]?.withheldFrom], [2, ["old", "older"]]);
   });
 
   it("all have a report that was acknowledged by one of them, once", async () => {
