@@ -33,14 +33,18 @@ export function assemble(
 ): Loaded {
   const problems = [...found];
   const warnings = [...doubts];
-  reportTwins(candidates, problems);
-  if (candidates.every(({ comparable }) => comparable)) {
-    reportOverlaps(candidates, problems);
-    reportDefaults(candidates, problems, warnings);
-  }
+  judgeSpan(candidates, problems, warnings);
   if (problems.length > 0) return { ok: false, problems, warnings };
   const routes = candidates.map(({ route }) => freeze({ ...route, default: route.default || candidates.length === 1 }));
   return { ok: true, value: freeze({ version: versionOf(routes), source, routes }), warnings };
+}
+
+/** Applies the rules that span routes, and nothing else: for who asks of thousands of sets of routes whether each is well. */
+export function judgeSpan(candidates: readonly Candidate[], problems: Problem[], warnings: Problem[]): void {
+  reportTwins(candidates, problems);
+  if (!candidates.every(({ comparable }) => comparable)) return;
+  reportOverlaps(candidates, problems);
+  reportDefaults(candidates, problems, warnings);
 }
 
 /** Twelve hex digits of the routes' contents: comments, order of keys and names of files make no difference. */

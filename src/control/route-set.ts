@@ -7,11 +7,11 @@
 import type { Problem } from "../base/parsed.ts";
 import { readTexts, type WrittenRoute } from "../config/files.ts";
 import type { RouteDraft } from "../config/route-draft.ts";
-import { assemble, type Candidate } from "../config/snapshot.ts";
+import { type Candidate, judgeSpan } from "../config/snapshot.ts";
 import type { RouteSpec } from "../model/route.ts";
 import type { SlotRange } from "../model/slots.ts";
+import { type Kind, kindsOf } from "./kinds.ts";
 import { type Author, type RouteRecord, type Runs, rangesOf } from "./records.ts";
-import { type Kind, kindsOf } from "./selection.ts";
 
 /** Where each sidecar's own model server is: nothing is decided by it here. */
 export const judgedAt = { local: "127.0.0.1:8500" };
@@ -74,11 +74,17 @@ export type Located = Pick<StoredRoute, "spec" | "draft"> & { readonly locate?: 
 /** What is wrong with routes together: each problem once, with a kind of sidecar that has it where not every one does. */
 export function judgeTogether(routes: readonly Located[]): Problem[] {
   const problems = new Map<string, Problem>();
+  const candidates = new Map(routes.map((route) => [route, candidateOf(route)]));
   for (const kind of kindsOf(routes)) {
     if (kind.chosen.length < 2) continue;
-    const judged = assemble("control", kind.chosen.map(candidateOf), [], []);
-    const who = judged.ok ? "" : whoIs(kind);
-    for (const problem of judged.ok ? [] : judged.problems) {
+    const judged: Problem[] = [];
+    judgeSpan(
+      kind.chosen.map((route) => candidates.get(route) ?? candidateOf(route)),
+      judged,
+      [],
+    );
+    const who = judged.length === 0 ? "" : whoIs(kind);
+    for (const problem of judged) {
       const key = JSON.stringify(problem);
       if (!problems.has(key)) problems.set(key, { ...problem, message: `${problem.message}${who}` });
     }

@@ -20,9 +20,14 @@ export interface Labels {
 /** Whether a sidecar is among the `first` of a route: who knows the fleet says so. */
 export type AmongFirst = (route: RouteSpec) => boolean;
 
+/** Labels that a route asks for; those that it does not ask for are not there. */
+export function wantedBy({ namespace, selector }: RouteSpec): Labels {
+  return { namespace: selector?.namespace ?? namespace, workload: selector?.workload, pod: selector?.pod };
+}
+
 /** Whether a route's labels fit, whatever subset it asks for. */
-export function fits({ namespace, selector }: RouteSpec, labels: Labels): boolean {
-  const wanted = { namespace: selector?.namespace ?? namespace, workload: selector?.workload, pod: selector?.pod };
+export function fits(spec: RouteSpec, labels: Labels): boolean {
+  const wanted = wantedBy(spec);
   return (["namespace", "workload", "pod"] as const).every(
     (label) => wanted[label] === undefined || wanted[label] === labels[label],
   );
@@ -60,7 +65,7 @@ export function select<Route extends { readonly spec: RouteSpec }>(
 }
 
 /** Of routes for the same sidecar, without those whose place a narrower one takes. */
-function widestLeftOut<Route extends { readonly spec: RouteSpec }>(fitting: readonly Route[]): Route[] {
+export function widestLeftOut<Route extends { readonly spec: RouteSpec }>(fitting: readonly Route[]): Route[] {
   return fitting.filter(({ spec }) => !fitting.some((other) => takesPlace(other.spec, spec)));
 }
 
@@ -82,80 +87,4 @@ export const isSubset = ({ selector }: RouteSpec): boolean =>
 /** Where both are for a sidecar and would take the same calls, the narrower one counts, and the other is left out whole. */
 function takesPlace(narrow: RouteSpec, wide: RouteSpec): boolean {
   return narrowness(narrow) > narrowness(wide) && overlap(narrow, wide) !== undefined;
-}
-
-/** A kind of sidecar that routes tell apart, and the routes that are for it. */
-export interface Kind<Route> {
-  readonly labels: Labels;
-  /** Names of the routes in whose subset it is. */
-  readonly within: readonly string[];
-  readonly chosen: readonly Route[];
-}
-
-/**
- * Every kind of sidecar that routes tell apart, by labels and by the subsets it is in, with its routes. A set of routes comes once,
- * with the first kind that gets it, the plainest.
- */
-export function* kindsOf<Route extends { readonly spec: RouteSpec }>(routes: readonly Route[]): Iterable<Kind<Route>> {
-  const seen = new Set<string>();
-  const numbers = new Map(routes.map((route, index) => [route, index]));
-  for (const labels of labelsToldApart(routes)) {
-    const fitting = routes.filter(({ spec }) => fits(spec, labels));
-    const subsets = fitting.filter(({ spec }) => isSubset(spec));
-    for (const inside of memberships(subsets)) {
-      const getting = fitting.filter((route) => !subsets.includes(route) || inside.includes(route));
-      const chosen = widestLeftOut(getting);
-      const key = chosen.map((route) => numbers.get(route)).join();
-      if (seen.has(key)) continue;
-      seen.add(key);
-      yield { labels, within: inside.map(({ spec }) => spec.name), chosen };
-    }
-  }
-}
-
-function labelsToldApart(routes: readonly { readonly spec: RouteSpec }[]): Iterable<Labels> {
-  const wanted = new Map<string, Labels>();
-  for (const { spec } of routes) {
-    const { namespace, selector } = spec;
-    const labels = {
-      namespace: selector?.namespace ?? namespace,
-      workload: selector?.workload,
-      pod: selector?.pod,
-    };
-    wanted.set(JSON.stringify(labels), labels);
-  }
-  const kinds = new Map<string, Labels>();
-  const add = (labels: Labels): void => void kinds.set(JSON.stringify(labels), labels);
-  add({ namespace: undefined, workload: undefined, pod: undefined });
-  for (const one of wanted.values()) {
-    add(one);
-    for (const other of wanted.values()) {
-      const both = union(one, other);
-      if (both !== undefined) add(both);
-    }
-  }
-  return kinds.values();
-}
-
-/** More subsets for the same sidecars than these are not judged in every combination of them. */
-const mostCombined = 6;
-
-/**
- * The subsets that a sidecar may be in at once. Each route draws its own, so that any combination has its sidecars. Of many, two of them
- * find all that are in each other's way.
- */
-function memberships<Route extends { readonly spec: RouteSpec }>(subsets: readonly Route[]): Route[][] {
-  if (subsets.length <= mostCombined) {
-    return Array.from({ length: 2 ** subsets.length }, (_, bits) => subsets.filter((_, bit) => (bits >> bit) & 1));
-  }
-  const pairs = subsets.flatMap((one, index) => subsets.slice(index + 1).map((other) => [one, other]));
-  const silent = subsets.filter(({ spec }) => !spec.default);
-  return [[], ...subsets.map((one) => [one]), ...pairs, silent, [...subsets]];
-}
-
-function union(a: Labels, b: Labels): Labels | undefined {
-  for (const label of ["namespace", "workload", "pod"] as const) {
-    if (a[label] !== undefined && b[label] !== undefined && a[label] !== b[label]) return undefined;
-  }
-  return { namespace: a.namespace ?? b.namespace, workload: a.workload ?? b.workload, pod: a.pod ?? b.pod };
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fits, kindsOf, type Labels, narrowness, place, select } from "../../../src/control/selection.ts";
+import { fits, type Labels, narrowness, place, select } from "../../../src/control/selection.ts";
 import type { RouteSpec, SelectorSpec } from "../../../src/model/route.ts";
 import { routeSpec } from "../../support/routes.ts";
 
@@ -111,49 +111,5 @@ describe("routes for a sidecar", () => {
       ranks,
     );
     assert.equal(new Set(ranks).size, ranks.length);
-  });
-});
-
-describe("kinds of sidecars", () => {
-  const kinds = (...routes: ReturnType<typeof route>[]) =>
-    [...kindsOf(routes)].map(({ chosen }) => names(chosen).join(" "));
-
-  it("are all that routes tell apart, and those with labels of two routes", () => {
-    const all = [
-      ...kindsOf([route("a", { namespace: "ml" }, models("x")), route("b", { workload: "w" }, models("y"))]),
-    ];
-    assert.deepEqual(
-      all.map(({ labels: { namespace, workload } }) => [namespace, workload]),
-      [
-        [undefined, undefined],
-        ["ml", undefined],
-        ["ml", "w"],
-        [undefined, "w"],
-      ],
-    );
-  });
-
-  it("are in each combination of subsets", () => {
-    const all = kinds(
-      route("all", {}, models("x")),
-      route("few", { first: 1 }, models("y")),
-      route("some", { percent: 5 }, models("z")),
-    );
-    assert.deepEqual(all, ["all", "all few", "all some", "all few some"]);
-  });
-
-  it("come once where several get the same routes", () => {
-    assert.deepEqual(kinds(route("all"), route("few", { first: 1 })), ["all", "few"]);
-  });
-
-  it("are in any two of many subsets, in those that are no default, and in all", () => {
-    const many = Array.from({ length: 8 }, (_, i) =>
-      route(`r${i}`, { percent: 5 }, { ...models(`m${i}`), default: i < 2 }),
-    );
-    const all = kinds(...many);
-    assert.equal(all.length, 1 + 8 + 28 + 2);
-    assert.ok(all.includes("r3 r7"));
-    assert.ok(all.includes("r2 r3 r4 r5 r6 r7"));
-    assert.ok(all.includes("r0 r1 r2 r3 r4 r5 r6 r7"));
   });
 });
