@@ -4,13 +4,14 @@
  * Deadlines, breakers and windows use the monotonic `nowMs`: a step of the wall clock must never expire a call.
  */
 import { performance } from "node:perf_hooks";
+import { longestDurationMs } from "./duration.ts";
 
 export interface Clock {
   /** Milliseconds of the monotonic clock, with fractions; its zero is arbitrary. */
   nowMs(): number;
   /** Milliseconds since the Unix epoch, for what people read: logs, metrics, records. */
   wallMs(): number;
-  /** Runs `fn` after `delayMs`; the returned function cancels it. The timer never keeps the process alive. */
+  /** Runs `fn` after `delayMs`, however long; the returned function cancels it. The timer never keeps the process alive. */
   after(delayMs: number, fn: () => void): () => void;
 }
 
@@ -22,11 +23,20 @@ export const systemClock: Clock = {
   nowMs,
   wallMs: () => Date.now(),
   after(delayMs, fn) {
+    if (delayMs > longestDurationMs) return afterLong(delayMs, fn);
     const timer = setTimeout(fn, delayMs);
     timer.unref();
     return () => clearTimeout(timer);
   },
 };
+
+/** Beyond what a timer holds Node fires it at once: whoever asks again after each would ask without end. */
+function afterLong(delayMs: number, fn: () => void): () => void {
+  let cancel = systemClock.after(longestDurationMs, () => {
+    cancel = systemClock.after(delayMs - longestDurationMs, fn);
+  });
+  return () => cancel();
+}
 
 /** Keeps the process alive until what it gives is called: for a wait whose every timer is a clock's, which don't. */
 export function stayAlive(): () => void {

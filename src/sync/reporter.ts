@@ -26,6 +26,11 @@ export interface ReporterOptions {
   readonly intervalMs?: number;
   /** What the service may ask for at least; default 1,000: a mistake there must not make every sidecar report without end. */
   readonly minIntervalMs?: number;
+  /**
+   * And at most; default 600,000, twice what a config service of ours can be set to. Counts that come more seldom tell nobody in
+   * time what a rollout does, and the one that asked would have to wait as long to take it back.
+   */
+  readonly maxIntervalMs?: number;
   /** Longest pause after failures; default 60,000. Counts wait without loss, and a service that comes back is to hear soon. */
   readonly maxPauseMs?: number;
   /** How long a report may take; default 10,000. One that takes longer has failed, whatever becomes of it. */
@@ -53,11 +58,11 @@ export class Reporter {
   #end: Promise<boolean> | undefined;
 
   constructor(node: ReportingNode, ports: ReporterPorts, options: ReporterOptions = {}) {
-    const { intervalMs = 10_000, minIntervalMs = 1_000, maxPauseMs = 60_000 } = options;
-    const { timeoutMs = 10_000, finalMs = 1_000 } = options;
+    const { intervalMs = 10_000, minIntervalMs = 1_000, maxIntervalMs = 600_000 } = options;
+    const { maxPauseMs = 60_000, timeoutMs = 10_000, finalMs = 1_000 } = options;
     this.#node = node;
     this.#ports = ports;
-    this.#options = { intervalMs, minIntervalMs, maxPauseMs, timeoutMs, finalMs };
+    this.#options = { intervalMs, minIntervalMs, maxIntervalMs, maxPauseMs, timeoutMs, finalMs };
     this.#intervalMs = intervalMs;
   }
 
@@ -69,7 +74,8 @@ export class Reporter {
   /** The service wants reports this often; what is no time, or none, changes nothing. It is said again with every heartbeat. */
   want(intervalMs: number | undefined): void {
     if (intervalMs === undefined || !(intervalMs > 0)) return;
-    const wanted = Math.max(intervalMs, this.#options.minIntervalMs);
+    const { minIntervalMs, maxIntervalMs } = this.#options;
+    const wanted = Math.min(Math.max(intervalMs, minIntervalMs), maxIntervalMs);
     if (wanted === this.#intervalMs) return;
     this.#intervalMs = wanted;
     if (this.#cancel === undefined) return;

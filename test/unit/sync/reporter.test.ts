@@ -189,6 +189,14 @@ describe("a reporter", () => {
     assert.equal(clock.nextDueMs, 1_000);
   });
 
+  it("reports every ten minutes at least, whatever it is asked for", async () => {
+    const { clock, sent, reporter, advance } = reporting();
+    reporter.start();
+    await advance(10_000);
+    await sent[0]?.take({ seconds: 30 * 86_400, nanos: 0 });
+    assert.equal(clock.nextDueMs, 610_000);
+  });
+
   it("takes counts that can't be read for a report that failed", async () => {
     const { counts, failures, sent, reporter, advance } = reporting();
     counts.read = () => {
