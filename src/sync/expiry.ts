@@ -10,6 +10,12 @@ export function expiredAfter(snapshot: Snapshot, silentMs: number): string[] {
   return snapshot.routes.filter(({ ttlMs }) => ttlMs !== undefined && silentMs >= ttlMs).map(({ name }) => name);
 }
 
+/** Undefined where no route has one. */
+export function shortestTtlMs({ routes }: Snapshot): number | undefined {
+  const ttls = routes.flatMap(({ ttlMs }) => ttlMs ?? []);
+  return ttls.length === 0 ? undefined : Math.min(...ttls);
+}
+
 /** How long until the next route is over; undefined where none is to be. */
 export function nextExpiryMs(snapshot: Snapshot, silentMs: number): number | undefined {
   const left = snapshot.routes.flatMap(({ ttlMs }) =>

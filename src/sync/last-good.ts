@@ -26,16 +26,13 @@ export interface LastGood {
 export type Found =
   | { readonly kind: "none" }
   | { readonly kind: "ignored"; readonly detail: string }
-  /** `contactWallMs`: when the service was heard last, to a minute. */
+  /** `contactWallMs`: when the service was heard last, as exactly as `touch` was told. */
   | { readonly kind: "good"; readonly lastGood: LastGood; readonly contactWallMs: number };
 
 const format = "contender-last-good/1";
 
 /** Ten thousand routes; beyond it is no file of ours. */
 const largestBytes = 268_435_456;
-
-/** A change of the file's time is cheap, but thousands of sidecars may share a disk. */
-const touchEveryMs = 60_000;
 
 export class LastGoodFile {
   readonly path: string;
@@ -46,6 +43,7 @@ export class LastGoodFile {
   #wanted: LastGood | undefined = undefined;
   #writing: Promise<void> | undefined = undefined;
   #touchedWallMs = Number.NEGATIVE_INFINITY;
+  #touching: Promise<void> = Promise.resolve();
 
   /** @param done is told of each write, with why it failed where it did */
   constructor(directory: string, owner: LastGoodOwner, done: (version: string, failed: string | undefined) => void) {
@@ -92,17 +90,19 @@ export class LastGoodFile {
     });
   }
 
-  /** The service was heard: the file's time says so, every minute at most. */
-  touch(wallMs: number): void {
-    if (wallMs - this.#touchedWallMs < touchEveryMs) return;
+  /** The service was heard: the file's time says so, so often at most. A clock that was put back says so too. */
+  touch(wallMs: number, everyMs: number): void {
+    if (Math.abs(wallMs - this.#touchedWallMs) < everyMs) return;
     this.#touchedWallMs = wallMs;
     const time = new Date(wallMs);
-    utimes(this.path, time, time).catch(() => undefined); // a file that is not there has no time
+    // A file that is not there has no time.
+    this.#touching = utimes(this.path, time, time).catch(() => undefined);
   }
 
   /** Resolves once nothing is being written. */
   async settled(): Promise<void> {
     await this.#writing;
+    await this.#touching;
   }
 
   async #writeAll(): Promise<void> {

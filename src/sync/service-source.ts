@@ -15,7 +15,7 @@ import type { Apply, RouteSource } from "../config/route-source.ts";
 import type { Loaded } from "../config/snapshot.ts";
 import type { SourceStatus } from "../config/source-status.ts";
 import type { Snapshot } from "../model/route.ts";
-import { expiredAfter, nextExpiryMs, withoutExpired } from "./expiry.ts";
+import { expiredAfter, nextExpiryMs, shortestTtlMs, withoutExpired } from "./expiry.ts";
 import { judge, type Received } from "./judge.ts";
 import type { LastGood, LastGoodFile } from "./last-good.ts";
 import { type OpenWatch, Watch } from "./watch.ts";
@@ -44,6 +44,14 @@ export interface ServiceSourcePorts {
  */
 const startDelayMs = 20;
 
+/**
+ * How exactly the file knows when the service was heard, as a part of the shortest ttl: after a restart a route is over by so much
+ * too early at most, and never too late.
+ */
+const touchedWithin = 1 / 4;
+/** A change of the file's time is cheap, but thousands of sidecars may share a disk. */
+const longestTouchMs = 60_000;
+
 const taken: readonly Problem[] = [];
 
 export class ServiceSource implements RouteSource {
@@ -54,8 +62,10 @@ export class ServiceSource implements RouteSource {
   readonly #answered = Promise.withResolvers<void>();
   #fallback: RouteSource | undefined = undefined;
   /** What the service gave, in force but for routes whose ttl is over. */
-  #given: { snapshot: Snapshot; readonly message: LastGood["snapshot"] } | undefined = undefined;
+  #given: { readonly snapshot: Snapshot; readonly message: LastGood["snapshot"] } | undefined = undefined;
   #expired: readonly string[] = [];
+  /** Why routes whose ttl was over could not be put back. */
+  #notPutBack: readonly Problem[] = taken;
   /** Monotonic. */
   #contactMs: number;
   #cancelExpiry: () => void = () => undefined;
@@ -116,7 +126,16 @@ export class ServiceSource implements RouteSource {
     this.#begun.resolve();
     await this.#fallback?.close();
     await this.#work;
-    await this.#ports.lastGood?.settled();
+    await this.#lastTouch();
+  }
+
+  /** An end in order leaves behind exactly when the service was heard. */
+  async #lastTouch(): Promise<void> {
+    const { clock, lastGood } = this.#ports;
+    await lastGood?.settled();
+    if (this.#given === undefined || shortestTtlMs(this.#given.snapshot) === undefined) return;
+    lastGood?.touch(clock.wallMs() - (clock.nowMs() - this.#contactMs), 0);
+    await lastGood?.settled();
   }
 
   async #useLastGood(): Promise<boolean> {
@@ -156,7 +175,9 @@ export class ServiceSource implements RouteSource {
   #heard(): void {
     const { clock, lastGood } = this.#ports;
     this.#contactMs = clock.nowMs();
-    if (this.#given !== undefined) lastGood?.touch(clock.wallMs());
+    // Where nothing ends by itself, nobody asks after a restart how long ago that was.
+    const ttlMs = this.#given && shortestTtlMs(this.#given.snapshot);
+    if (ttlMs !== undefined) lastGood?.touch(clock.wallMs(), Math.min(ttlMs * touchedWithin, longestTouchMs));
     if (this.#expired.length > 0) void this.#one(() => this.#expire());
     else this.#schedule();
   }
@@ -180,15 +201,21 @@ export class ServiceSource implements RouteSource {
       await apply({ ok: false, problems: verdict.problems, warnings: [] }, false);
       return verdict.problems;
     }
+    // Routes whose ttl was over, and that could not be put back since, are not what is in force.
+    const whole = this.#expired.length === 0;
+    if (verdict.version === given?.snapshot.version && whole) return taken;
     if (verdict.kind === "adopt" && given !== undefined) {
-      if (verdict.version === given.snapshot.version) return taken;
-      given.snapshot = Object.freeze({ ...given.snapshot, version: verdict.version });
-      adopt(verdict.version);
+      const snapshot = Object.freeze({ ...given.snapshot, version: verdict.version });
+      if (whole) adopt(verdict.version);
+      else {
+        const problems = await apply({ ok: true, value: snapshot, warnings: [] }, false);
+        if (problems.length > 0) return problems;
+      }
+      this.#holds(snapshot, given.message, []);
       this.#keep(given.message);
       return taken;
     }
     if (verdict.kind !== "read") return taken;
-    if (verdict.version === given?.snapshot.version) return taken;
     const loaded = readSnapshot(verdict.version, verdict.snapshot, this.#source, around);
     const problems = await apply(loaded, false);
     if (problems.length > 0 || !loaded.ok) return problems;
@@ -232,8 +259,16 @@ export class ServiceSource implements RouteSource {
       const value = withoutExpired(snapshot, expired);
       const problems = await apply({ ok: true, value, warnings: [] }, false);
       if (problems.length === 0) this.#tellExpired(expired);
+      this.#tellNotPutBack(problems);
     }
     this.#schedule();
+  }
+
+  /** Takes back what it has told itself, and nothing else. */
+  #tellNotPutBack(problems: readonly Problem[]): void {
+    const { status } = this.#ports;
+    if (problems.length > 0 || status.rejected === this.#notPutBack) status.rejected = problems;
+    this.#notPutBack = problems;
   }
 
   #tellExpired(expired: readonly string[]): void {
