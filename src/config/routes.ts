@@ -9,7 +9,6 @@ import type { Settings } from "./settings.ts";
 import type { Loaded } from "./snapshot.ts";
 import { type SourceEvent, SourceStatus } from "./source-status.ts";
 import { type FileSource, openFileSource } from "./sources/file.ts";
-import { HttpSource } from "./sources/http.ts";
 
 export interface RoutePorts {
   readonly clock: Clock;
@@ -18,14 +17,14 @@ export interface RoutePorts {
   onEvent(event: SourceEvent): void;
 }
 
-/** A source that is built elsewhere, for it takes what only its caller may load. */
-export type EtcdRoutes = (
-  location: Extract<ConfigLocation, { readonly kind: "etcd" }>,
+/** Sources that are asked over a network: built elsewhere, for they take what only their builder may load. */
+export type AskedRoutes = (
+  location: Exclude<ConfigLocation, { readonly kind: "path" }>,
   ports: RoutePorts & { readonly status: SourceStatus; readonly name: string },
 ) => RouteSource;
 
 /** The routes that the settings name beside a config service, or in its absence. */
-export function routesOf(settings: Settings, ports: RoutePorts, etcd: EtcdRoutes): RouteSource {
+export function routesOf(settings: Settings, ports: RoutePorts, asked: AskedRoutes): RouteSource {
   const { config } = settings;
   const problems = routeSettingsBesideFile(settings);
   if (problems.length > 0) return new FixedRoutes({ ok: false, problems, warnings: [] }, ports.apply);
@@ -33,17 +32,7 @@ export function routesOf(settings: Settings, ports: RoutePorts, etcd: EtcdRoutes
   if (config.kind === "path") return new FileRoutes(config.path, settings, ports);
   const name = locationName(config);
   const status = new SourceStatus(name, ports.clock, (event) => ports.onEvent(event));
-  if (config.kind === "etcd") return etcd(config, { ...ports, status, name });
-  return new HttpSource({
-    ...ports,
-    url: config.url,
-    name,
-    pollMs: settings.configPollMs,
-    pem: { ca: settings.configCa, cert: settings.configCert, key: settings.configKey },
-    tokenFile: settings.configTokenFile,
-    around: surroundings(settings),
-    status,
-  });
+  return asked(config, { ...ports, status, name });
 }
 
 /** Routes that never change. */

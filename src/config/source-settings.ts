@@ -80,7 +80,7 @@ export const sourceSettings = {
     env: "CONTENDER_STATE_DIR",
     default: "",
     placeholder: "PATH",
-    doc: "Directory where the last good routes of the config service are kept, so that a start does not depend on it. It must outlive the container to be of use, an emptyDir does.",
+    doc: "Directory where the last good routes of the config service, an HTTP server or etcd are kept, so that a start does not depend on it. It must outlive the container to be of use, an emptyDir does.",
     read: optional(read),
   }),
   namespace: setting<string | undefined>({

@@ -12,6 +12,7 @@ import {
   type NodeMessage,
   type ReportRequest,
   type ReportResponse,
+  type SnapshotMessage,
 } from "../api/messages.ts";
 import { type Chance, systemChance } from "../base/chance.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
@@ -20,7 +21,7 @@ import { ContenderError } from "../base/errors.ts";
 import { formatControl } from "../config/control-client.ts";
 import { surroundings } from "../config/environment-route.ts";
 import type { Apply, RouteSource } from "../config/route-source.ts";
-import { type EtcdRoutes, routesOf } from "../config/routes.ts";
+import { routesOf } from "../config/routes.ts";
 import type { Settings } from "../config/settings.ts";
 import { type SourceEvent, SourceStatus } from "../config/source-status.ts";
 import type { CountsSource } from "../model/counts.ts";
@@ -28,6 +29,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import { LastGoodFile } from "../sync/last-good.ts";
 import { Reporter } from "../sync/reporter.ts";
 import { ServiceSource } from "../sync/service-source.ts";
+import { askedRoutes } from "./asked-routes.ts";
 import { ControlLink, openChannel } from "./control-link.ts";
 
 export interface RouteSourcePorts {
@@ -64,17 +66,17 @@ function sourceOf(settings: Settings, ports: RouteSourcePorts): RouteSource {
   };
   const shared = { clock: systemClock, chance: systemChance, onEvent };
   const fallback = (apply: Apply): RouteSource =>
-    hasNothingElse(settings) ? nothingElse(settings) : routesOf(settings, { ...shared, apply }, etcdOf(settings));
+    hasNothingElse(settings) ? nothingElse(settings) : routesOf(settings, { ...shared, apply }, askedRoutes(settings));
   if (controlClient === undefined) return fallback(ports.apply);
   const address = formatControl(controlClient.target);
   const node = nodeOf(settings, ports.version, systemClock, systemChance);
   const status = new SourceStatus(address, systemClock, onEvent);
   const link = new ControlLink(() => openChannel(controlClient));
   const owner = { service: address, namespace: node.namespace, workload: node.workload };
-  const lastGood =
+  const lastGood: LastGoodFile<SnapshotMessage> | undefined =
     stateDir === undefined
       ? undefined
-      : new LastGoodFile(stateDir, owner, (version, failed) => {
+      : new LastGoodFile<SnapshotMessage>(stateDir, owner, (version, failed) => {
           status.wrote(lastGood?.path ?? stateDir, version, failed);
         });
   const source = new ServiceSource({
@@ -173,37 +175,6 @@ function nodeOf(
     pod: pod ?? hostname(),
     release,
     capabilities: ownCapabilities,
-  };
-}
-
-/** Loaded when it is opened: nothing serves before it, and nobody else needs what it takes. */
-function etcdOf(settings: Settings): EtcdRoutes {
-  const { configCa: ca, configCert: cert, configKey: key, configPasswordFile, configPollMs, configUser } = settings;
-  return ({ endpoints, prefix }, { apply, chance, clock, name, status }) => {
-    let source: RouteSource | undefined;
-    return {
-      status,
-      open: async () => {
-        const { EtcdSource } = await import("../sync/etcd-source.ts");
-        source = new EtcdSource({
-          endpoints,
-          prefix,
-          name,
-          pollMs: configPollMs,
-          pem: { ca, cert, key },
-          user: configUser,
-          passwordFile: configPasswordFile,
-          around: surroundings(settings),
-          clock,
-          chance,
-          status,
-          apply,
-        });
-        return await source.open();
-      },
-      begin: () => source?.begin(),
-      close: async () => await source?.close(),
-    };
   };
 }
 

@@ -11,20 +11,15 @@ import { ContenderError } from "../base/errors.ts";
 import type { Problem } from "../base/parsed.ts";
 import { problemLine } from "../base/parsed.ts";
 import type { PemPaths } from "../base/pem.ts";
-import { withTables } from "../config/effective-routes.ts";
-import { loadTexts } from "../config/files.ts";
 import type { Surroundings } from "../config/route-rules.ts";
-import type { Apply, RouteSource } from "../config/route-source.ts";
-import type { Loaded } from "../config/snapshot.ts";
 import type { SourceFailure, SourceStatus } from "../config/source-status.ts";
 import { readUsablePem } from "../config/sources/pem-files.ts";
 import { readSecret } from "../config/sources/secret-file.ts";
 import { EtcdClient } from "../etcd/client.ts";
 import { type Found, readPrefix } from "../etcd/range.ts";
 import { EtcdWatch } from "../etcd/watch.ts";
-
-/** What keys of routes have between the prefix and the route's name. */
-const routes = "state/routes/";
+import type { ApplyTexts, AskedSource, Held } from "./asked-source.ts";
+import { loadKeys, routeKeys } from "./etcd-contents.ts";
 
 export interface EtcdSourceOptions {
   readonly endpoints: readonly string[];
@@ -41,7 +36,7 @@ export interface EtcdSourceOptions {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly status: SourceStatus;
-  readonly apply: Apply;
+  readonly apply: ApplyTexts;
 }
 
 class Failure extends Error {
@@ -53,7 +48,7 @@ class Failure extends Error {
   }
 }
 
-export class EtcdSource implements RouteSource {
+export class EtcdSource implements AskedSource {
   readonly #options: EtcdSourceOptions;
   readonly #key: Buffer;
   #client: EtcdClient | undefined = undefined;
@@ -69,7 +64,7 @@ export class EtcdSource implements RouteSource {
 
   constructor(options: EtcdSourceOptions) {
     this.#options = options;
-    this.#key = Buffer.from(`${options.prefix}${routes}`);
+    this.#key = Buffer.from(`${options.prefix}${routeKeys}`);
   }
 
   get status(): SourceStatus {
@@ -84,6 +79,11 @@ export class EtcdSource implements RouteSource {
 
   begin(): void {
     // It has begun.
+  }
+
+  follow({ version }: Held): void {
+    this.#version = this.#options.status.version = version;
+    this.#wake();
   }
 
   async close(): Promise<void> {
@@ -184,78 +184,24 @@ export class EtcdSource implements RouteSource {
   }
 
   async #take(found: Found, first: boolean): Promise<readonly Problem[]> {
-    const { apply, status } = this.#options;
-    const loaded = this.#load(found);
+    const { apply, around, name, prefix, status } = this.#options;
+    const texts = found.kvs.map(({ key, value }) => ({
+      name: key.toString().slice(prefix.length),
+      text: value.toString(),
+    }));
+    const loaded = loadKeys(name, texts, { around, prefix });
     if (loaded.ok && loaded.value.version === this.#version) {
       status.rejected = [];
       return [];
     }
     const refused = loaded.ok ? undefined : JSON.stringify(loaded.problems);
     if (refused !== undefined && refused === this.#refused) return status.rejected;
-    const problems = await apply(loaded, first);
+    const problems = await apply(loaded, first, texts);
     status.rejected = problems;
     this.#refused = refused;
     if (problems.length === 0 && loaded.ok) this.#version = status.version = loaded.value.version;
     return problems;
   }
-
-  #load({ kvs }: Found): Loaded {
-    const { around, name, prefix } = this.#options;
-    const problems: Problem[] = [];
-    const tables: Record<string, unknown> = {};
-    const texts = kvs.flatMap(({ key, value }) => {
-      const path = key.toString().slice(prefix.length);
-      const { deleted, table, text } = recordOf(value.toString());
-      if (deleted) return [];
-      if (table !== undefined) tables[path.slice(routes.length)] = table;
-      return [{ name: path, text }];
-    });
-    if (texts.length === 0)
-      problems.push({ path: `${prefix}${routes}`, message: "there is no route under this prefix" });
-    if (problems.length > 0) return { ok: false, problems, warnings: [] };
-    return withTables(loadTexts(name, texts, around), tables);
-  }
-}
-
-interface RouteText {
-  readonly text: string;
-  /** Ranges, or what was in their place; undefined where there is no table. */
-  readonly table: unknown;
-  readonly deleted: boolean;
-}
-
-/** What a config service keeps of a route, or else a document. */
-function recordOf(value: string): RouteText {
-  const record = recordIn(value);
-  if (record === undefined) return { text: value, table: undefined, deleted: false };
-  const { deleted, table, text } = record;
-  return {
-    text,
-    table: table === null || table === undefined ? undefined : rangesIn(table),
-    deleted: deleted === true || text === "",
-  };
-}
-
-function recordIn(value: string): { text: string; table?: unknown; deleted?: unknown } | undefined {
-  if (!value.trimStart().startsWith("{")) return undefined;
-  try {
-    const record = JSON.parse(value) as { text?: unknown };
-    return typeof record.text === "string" ? { ...record, text: record.text } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** `[[slots, variant], …]` as ranges; what is no such list is left as it is, and refused with its path. */
-function rangesIn(runs: unknown): unknown {
-  if (!Array.isArray(runs)) return runs;
-  let from = 0;
-  return runs.map((run: unknown) => {
-    const [slots, variant] = Array.isArray(run) ? (run as unknown[]) : [];
-    const range = { from, to: from + Number(slots), variant };
-    from = range.to;
-    return range;
-  });
 }
 
 function reasonOf(caught: unknown): SourceFailure {

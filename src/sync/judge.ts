@@ -18,6 +18,17 @@ export type Verdict =
   | { readonly kind: "read"; readonly version: string; readonly snapshot: NonNullable<WatchResponse["snapshot"]> }
   | { readonly kind: "refuse"; readonly problems: readonly Problem[] };
 
+/**
+ * What is wrong with a version that goes back in the history of its store, wherever it comes from: a replica that lags behind, or a
+ * cache, had it. A store that was put back has another id, and is followed.
+ * @returns undefined where it may follow what is in force, or says nothing about an order
+ */
+export function backwards(inForce: string | undefined, next: string): Problem | undefined {
+  if (!goesBack(inForce, next)) return undefined;
+  const message = `want no revision of this store below the one in force, ${inForce}, got ${next}`;
+  return { path: "version", message };
+}
+
 /** @param inForce the service's version of what is in force; undefined where nothing of its is. */
 export function judge({ message, digest }: Received, inForce: string | undefined): Verdict {
   const { version, nonce, snapshot } = message;
@@ -25,9 +36,8 @@ export function judge({ message, digest }: Received, inForce: string | undefined
   const refuse = (text: string): Verdict => ({ kind: "refuse", problems: [{ path: "version", message: text }] });
   const next = parseVersion(version);
   if (next === undefined) return refuse(`want a version of a config service, got ${JSON.stringify(version)}`);
-  if (goesBack(inForce, version)) {
-    return refuse(`want no revision of this store below the one in force, ${inForce}, got ${version}`);
-  }
+  const back = backwards(inForce, version);
+  if (back !== undefined) return { kind: "refuse", problems: [back] };
   if (snapshot === null) {
     const current = inForce === undefined ? undefined : parseVersion(inForce);
     if (current?.digest === next.digest) return { kind: "adopt", version };

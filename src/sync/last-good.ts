@@ -1,61 +1,73 @@
 /**
- * The last good routes of the config service, on disk: a sidecar that starts while the service is away serves what it served.
+ * The last good routes of a source, on disk: a sidecar that starts while its source is away serves what it served.
  *
- * They are kept as JSON and not as the message's bytes: reading those takes a library that takes a tenth of a second to load, in a
- * process that is to serve in less than half of one. A checksum tells a file that was torn, or edited; the temporary file, its
+ * A config service's are kept as JSON and not as the message's bytes: reading those takes a library that takes a tenth of a second to
+ * load, in a process that is to serve in less than half of one. A checksum tells a file that was torn, or edited; the temporary file, its
  * fsync, the rename and the directory's fsync keep a crash from leaving one.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { mkdir, open, rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import type { SnapshotMessage } from "../api/messages.ts";
 
 /** Whose routes: a file of another's is of no use. */
 export interface LastGoodOwner {
+  /** The source: a config service by its address, anything else by where it is. */
   readonly service: string;
   readonly namespace: string;
   readonly workload: string;
 }
 
-export interface LastGood {
+/** What a source gave; JSON can hold it. */
+export interface LastGood<T> {
   readonly version: string;
-  readonly snapshot: SnapshotMessage;
+  readonly snapshot: T;
 }
 
-export type Found =
-  | { readonly kind: "none" }
-  | { readonly kind: "ignored"; readonly detail: string }
-  /** `contactWallMs`: when the service was heard last, as exactly as `touch` was told. */
-  | { readonly kind: "good"; readonly lastGood: LastGood; readonly contactWallMs: number };
+export interface FoundGood<T> {
+  readonly kind: "good";
+  readonly lastGood: LastGood<T>;
+  /** When the source was heard last, as exactly as `touch` was told. */
+  readonly contactWallMs: number;
+}
+
+export type Found<T> = { readonly kind: "none" } | { readonly kind: "ignored"; readonly detail: string } | FoundGood<T>;
+
+/** Of a config service, and of what `CONTENDER_CONFIG` names: one may stand in for the other, so a start may need both. */
+export const lastGoodNames = { control: "last-good.json", config: "last-good-config.json" } as const;
 
 const format = "contender-last-good/1";
 
 /** Ten thousand routes; beyond it is no file of ours. */
 const largestBytes = 268_435_456;
 
-export class LastGoodFile {
+export class LastGoodFile<T> {
   readonly path: string;
   readonly #directory: string;
   readonly #aside: string;
   readonly #owner: LastGoodOwner;
   readonly #done: (version: string, failed: string | undefined) => void;
-  #wanted: LastGood | undefined = undefined;
+  #wanted: LastGood<T> | undefined = undefined;
   #writing: Promise<void> | undefined = undefined;
   #touchedWallMs = Number.NEGATIVE_INFINITY;
   #touching: Promise<void> = Promise.resolve();
 
   /** @param done is told of each write, with why it failed where it did */
-  constructor(directory: string, owner: LastGoodOwner, done: (version: string, failed: string | undefined) => void) {
+  constructor(
+    directory: string,
+    owner: LastGoodOwner,
+    done: (version: string, failed: string | undefined) => void,
+    name: string = lastGoodNames.control,
+  ) {
     this.#directory = directory;
-    this.path = join(directory, "last-good.json");
-    this.#aside = join(directory, `.last-good.json.${process.pid}`);
+    this.path = join(directory, name);
+    this.#aside = join(directory, `.${name}.${process.pid}`);
     this.#owner = owner;
     this.#done = done;
   }
 
   /** Read at once: nothing is served before it is known. */
-  read(): Found {
+  read(): Found<T> {
     let text: string;
     let contactWallMs: number;
     try {
@@ -73,7 +85,7 @@ export class LastGoodFile {
       return { kind: "ignored", detail: "it was not written whole, or changed since" };
     }
     // What passed the checksum was written by us.
-    const { owner, version, snapshot, ...rest } = JSON.parse(text.slice(end + 1)) as Written;
+    const { owner, version, snapshot, ...rest } = JSON.parse(text.slice(end + 1)) as Written<T>;
     if (rest.format !== format) return { kind: "ignored", detail: `another release wrote it: ${rest.format}` };
     const { service, namespace, workload } = this.#owner;
     if (owner.service !== service || owner.namespace !== namespace || owner.workload !== workload) {
@@ -83,7 +95,7 @@ export class LastGoodFile {
   }
 
   /** Writes this, or what is wanted when the write before it is done. */
-  write(lastGood: LastGood): void {
+  write(lastGood: LastGood<T>): void {
     this.#wanted = lastGood;
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined;
@@ -109,7 +121,7 @@ export class LastGoodFile {
     while (this.#wanted !== undefined) {
       const { version, snapshot } = this.#wanted;
       this.#wanted = undefined;
-      const body = JSON.stringify({ format, owner: this.#owner, version, snapshot } satisfies Written);
+      const body = JSON.stringify({ format, owner: this.#owner, version, snapshot } satisfies Written<T>);
       try {
         await this.#replace(`${checksum(body)}\n${body}`);
         this.#done(version, undefined);
@@ -140,7 +152,7 @@ export class LastGoodFile {
   }
 }
 
-interface Written extends LastGood {
+interface Written<T> extends LastGood<T> {
   readonly format: string;
   readonly owner: LastGoodOwner;
 }

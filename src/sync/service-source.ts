@@ -5,7 +5,7 @@
  * the time that a start may wait; the routes that the settings name beside it. Once the service has given something, nothing
  * but the service changes it, and it stays for as long as the process lives.
  */
-import type { NodeMessage } from "../api/messages.ts";
+import type { NodeMessage, SnapshotMessage } from "../api/messages.ts";
 import { readSnapshot } from "../api/read-snapshot.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
@@ -17,7 +17,8 @@ import type { SourceStatus } from "../config/source-status.ts";
 import type { Snapshot } from "../model/route.ts";
 import { expiredAfter, nextExpiryMs, shortestTtlMs, withoutExpired } from "./expiry.ts";
 import { judge, type Received } from "./judge.ts";
-import type { LastGood, LastGoodFile } from "./last-good.ts";
+import type { LastGoodFile } from "./last-good.ts";
+import { startDelayMs, usedLastGood } from "./last-good-start.ts";
 import { type OpenWatch, Watch } from "./watch.ts";
 
 export interface ServiceSourcePorts {
@@ -31,18 +32,12 @@ export interface ServiceSourcePorts {
   /** What is in force goes by another version from now on. */
   adopt(version: string): void;
   /** Undefined where nothing is kept. */
-  readonly lastGood: LastGoodFile | undefined;
+  readonly lastGood: LastGoodFile<SnapshotMessage> | undefined;
   /** The routes that the settings name beside the service. */
   fallback(apply: Apply): RouteSource;
   /** How long a start without last good routes waits for the service. */
   readonly waitMs: number;
 }
-
-/**
- * From the moment that calls are served to the stream. What that takes is loaded in a tenth of a second, during which nothing
- * else happens: log lines about our ports are written first.
- */
-const startDelayMs = 20;
 
 /**
  * How exactly the file knows when the service was heard, as a part of the shortest ttl: after a restart a route is over by so much
@@ -62,7 +57,7 @@ export class ServiceSource implements RouteSource {
   readonly #answered = Promise.withResolvers<void>();
   #fallback: RouteSource | undefined = undefined;
   /** What the service gave, in force but for routes whose ttl is over. */
-  #given: { readonly snapshot: Snapshot; readonly message: LastGood["snapshot"] } | undefined = undefined;
+  #given: { readonly snapshot: Snapshot; readonly message: SnapshotMessage } | undefined = undefined;
   #expired: readonly string[] = [];
   /** Why routes whose ttl was over could not be put back. */
   #notPutBack: readonly Problem[] = taken;
@@ -141,25 +136,21 @@ export class ServiceSource implements RouteSource {
   async #useLastGood(): Promise<boolean> {
     const { around, apply, clock, lastGood, status } = this.#ports;
     if (lastGood === undefined) return false;
-    const { path } = lastGood;
-    status.lastGood = { path, version: undefined, failed: undefined };
-    const ignore = (detail: string): false => {
-      status.tell({ kind: "last_good_ignored", path, detail });
+    let held: { readonly snapshot: Snapshot; readonly expired: readonly string[] } | undefined;
+    const found = await usedLastGood(lastGood, status, async ({ contactWallMs, lastGood: { snapshot, version } }) => {
+      const loaded = readSnapshot(version, snapshot, this.#source, around);
+      if (!loaded.ok) return loaded.problems;
+      const silentMs = Math.max(0, clock.wallMs() - contactWallMs);
+      const expired = expiredAfter(loaded.value, silentMs);
+      this.#contactMs = clock.nowMs() - silentMs;
+      held = { snapshot: loaded.value, expired };
+      return await apply({ ...loaded, value: withoutExpired(loaded.value, expired) }, true);
+    });
+    if (found === undefined || held === undefined) {
+      this.#contactMs = clock.nowMs();
       return false;
-    };
-    const found = lastGood.read();
-    if (found.kind !== "good") return found.kind === "none" ? false : ignore(found.detail);
-    const { version, snapshot: message } = found.lastGood;
-    const loaded = readSnapshot(version, message, this.#source, around);
-    if (!loaded.ok) return ignore(problemText(loaded.problems));
-    const silentMs = Math.max(0, clock.wallMs() - found.contactWallMs);
-    const expired = expiredAfter(loaded.value, silentMs);
-    const problems = await apply({ ...loaded, value: withoutExpired(loaded.value, expired) }, true);
-    if (problems.length > 0) return ignore(problemText(problems));
-    this.#contactMs = clock.nowMs() - silentMs;
-    status.lastGood = { path, version, failed: undefined };
-    status.tell({ kind: "last_good_used", path, config: version });
-    this.#holds(loaded.value, message, expired);
+    }
+    this.#holds(held.snapshot, found.lastGood.snapshot, held.expired);
     return true;
   }
 
@@ -227,14 +218,14 @@ export class ServiceSource implements RouteSource {
     return taken;
   }
 
-  #holds(snapshot: Snapshot, message: LastGood["snapshot"], expired: readonly string[]): void {
+  #holds(snapshot: Snapshot, message: SnapshotMessage, expired: readonly string[]): void {
     this.#given = { snapshot, message };
     this.#ports.status.version = snapshot.version;
     this.#tellExpired(expired);
     this.#schedule();
   }
 
-  #keep(snapshot: LastGood["snapshot"]): void {
+  #keep(snapshot: SnapshotMessage): void {
     const version = this.#given?.snapshot.version;
     if (version === undefined) return;
     this.#ports.status.version = version;
@@ -288,6 +279,3 @@ export class ServiceSource implements RouteSource {
     return done;
   }
 }
-
-const problemText = (problems: readonly Problem[]): string =>
-  problems.map(({ path, message }) => `${path}: ${message}`).join("; ");

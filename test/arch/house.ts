@@ -87,10 +87,10 @@ export const homes: Homes = {
   "node:http": {
     homes: [
       "src/admin/",
-      "src/config/sources/http.ts",
       "src/control/http.ts",
       "src/control/http-endpoints.ts",
       "src/demo/",
+      "src/sync/http-source.ts",
     ],
   },
   "node:http2": demo,

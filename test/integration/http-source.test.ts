@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import type { Problem } from "../../src/base/parsed.ts";
 import type { Loaded } from "../../src/config/snapshot.ts";
 import { type SourceEvent, SourceStatus } from "../../src/config/source-status.ts";
-import { HttpSource, type HttpSourceOptions } from "../../src/config/sources/http.ts";
+import { HttpSource, type HttpSourceOptions, loadAnswer } from "../../src/sync/http-source.ts";
 import { Authority } from "../support/certificates.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
@@ -145,6 +145,84 @@ describe("routes from an HTTP server", () => {
     assert.deepEqual(await source.open(), []);
     assert.ok(delivered[0] !== undefined);
     assert.deepEqual(parsedValue(delivered[0]).routes[0]?.table, table);
+  });
+
+  describe("of a config service, with its version in them,", () => {
+    const store = "0123456789ab";
+    const versioned = (weight: number, version: string): string =>
+      JSON.stringify({ version, routes: [JSON.parse(route(weight))], tables: {} });
+
+    it("do not go back in the history of its store, whichever replica answers", async () => {
+      const http = new Http();
+      const { poll, source, status, weights } = await world(http);
+      http.serve = text(versioned(50, `${store}-7-00000007`));
+      await source.open();
+      assert.equal(status.state.service.version, `${store}-7-00000007`);
+      http.serve = text(versioned(10, `${store}-6-00000006`));
+      await poll();
+      await poll();
+      assert.deepEqual(weights(), [50, "refused"]);
+      assert.match(status.rejected[0]?.message ?? "", /no revision of this store below the one in force, .*-7-.*-6-/);
+      http.serve = text(versioned(50, `${store}-8-00000007`));
+      await poll();
+      assert.deepEqual([status.rejected, status.version], [[], `${store}-8-00000007`]);
+      http.serve = text(versioned(60, `${store}-7-00000009`));
+      await poll();
+      http.serve = text(versioned(70, `${store}-9-00000009`));
+      await poll();
+      assert.deepEqual(weights(), [50, "refused", "refused", 70]);
+    });
+
+    for (const [what, body] of [
+      ["the store was put back, and so is another", versioned(20, "fedcba987654-1-00000001")],
+      ["they are a document by now", route(20)],
+      ["somebody has changed them by hand", versioned(20, `${store}-7-00000007`)],
+      ["their version says nothing about an order", versioned(20, "edited")],
+    ] as const) {
+      it(`are followed where ${what}`, async () => {
+        const http = new Http();
+        const { poll, source, weights } = await world(http);
+        http.serve = text(versioned(50, `${store}-7-00000007`));
+        await source.open();
+        http.serve = text(body);
+        await poll();
+        assert.deepEqual(weights(), [50, 20]);
+      });
+    }
+
+    it("go on from those that are in force at the start, and are not put in force twice", async () => {
+      const http = new Http();
+      const { poll, source, status, weights } = await world(http);
+      const body = versioned(50, `${store}-7-00000007`);
+      const texts = [{ name: "x", text: body }];
+      const { version } = parsedValue(loadAnswer("x", texts, { local: "127.0.0.1:8500" }));
+      http.serve = text(versioned(10, `${store}-6-00000006`));
+      source.follow({ version, texts });
+      await until(() => status.rejected.length > 0, "the older ones are refused");
+      http.serve = text(body);
+      await poll();
+      http.serve = text(versioned(60, `${store}-8-00000008`));
+      await poll();
+      assert.deepEqual(weights(), ["refused", 60]);
+    });
+  });
+
+  it("are not there where it says unchanged and nobody asked for a change, which is told and tried again", async () => {
+    const http = new Http();
+    const { clock, source, status, weights } = await world(http);
+    http.serve = (_, response) => void response.writeHead(304).end();
+    const [problem, ...others] = await source.open();
+    assert.match(problem?.message ?? "", /it answers 304, unchanged, to a request that names nothing/);
+    assert.deepEqual([others, status.failures.get("garbage"), status.contactWallMs], [[], 1, undefined]);
+    http.serve = text(route(10));
+    await source.open();
+    http.serve = (_, response) => void response.writeHead(304).end();
+    clock.advance(10_000);
+    await until(() => status.failures.get("garbage") === 2, "the failure is known");
+    http.serve = text(route(30));
+    await until(() => clock.pending === 1, "the next poll is planned");
+    clock.advance(20_000);
+    await until(() => weights().at(-1) === 30, "it answers again");
   });
 
   const bad: readonly (readonly [what: string, serve: Serve, failure: RegExp])[] = [

@@ -1,5 +1,7 @@
 /** A sidecar's side of a config service over real connections, with everything else in a test's hands: time, routes, the disk. */
+
 import { ControlChannel } from "../../src/api/channel.ts";
+import type { SnapshotMessage } from "../../src/api/messages.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Problem } from "../../src/base/parsed.ts";
 import { parseControlClient } from "../../src/config/control-client.ts";
@@ -45,10 +47,12 @@ export class Follower {
     const control = parsedValue(parseControlClient({ CONTENDER_CONTROL: address }));
     this.#channel = new ControlChannel(control, { clock: systemClock, openPem: pemFiles(systemClock) });
     const owner = { service: address, namespace: "", workload: "" };
-    const lastGood: LastGoodFile | undefined =
+    const lastGood: LastGoodFile<SnapshotMessage> | undefined =
       directory === undefined
         ? undefined
-        : new LastGoodFile(directory, owner, (version, failed) => this.status.wrote(directory, version, failed));
+        : new LastGoodFile<SnapshotMessage>(directory, owner, (version, failed) =>
+            this.status.wrote(directory, version, failed),
+          );
     this.source = new ServiceSource({
       clock,
       chance: { next: () => 0 },

@@ -1,23 +1,29 @@
 /**
  * Routes from an HTTP server, polled: what is there is asked for by its ETag, so that an answer without news has no body.
  *
- * An answer counts where it is whole and says 200 or 304. Redirects are not followed: whoever may change where routes come from
- * should have to change the setting. What is cut off, too long or no routes changes nothing.
+ * An answer counts where it is whole and says 200, or 304 to what was asked for by an ETag. Redirects are not followed: whoever may
+ * change where routes come from should have to change the setting. What is cut off, too long or no routes changes nothing.
+ *
+ * A config service's answer has its version in it. Contents say whether something has changed, since anybody may serve such an answer
+ * with contents of their own; the version says which of two came first, so that one of several replicas that lags behind, or a
+ * cache, takes nobody back.
  */
 import type { IncomingMessage, RequestOptions } from "node:http";
-import type { Chance } from "../../base/chance.ts";
-import type { Clock } from "../../base/clock.ts";
-import { type Problem, problemLine } from "../../base/parsed.ts";
-import type { PemPaths } from "../../base/pem.ts";
-import { effectiveRoutes, loadEffective, redactedProblems } from "../effective-routes.ts";
-import { loadTexts } from "../files.ts";
-import type { Surroundings } from "../route-rules.ts";
-import type { Apply, RouteSource } from "../route-source.ts";
-import type { Loaded } from "../snapshot.ts";
-import type { SourceFailure, SourceStatus } from "../source-status.ts";
-import { largestTextBytes } from "../yaml.ts";
-import { readUsablePem } from "./pem-files.ts";
-import { readSecret } from "./secret-file.ts";
+import { parseVersion } from "../api/version.ts";
+import type { Chance } from "../base/chance.ts";
+import type { Clock } from "../base/clock.ts";
+import { type Problem, problemLine } from "../base/parsed.ts";
+import type { PemPaths } from "../base/pem.ts";
+import { effectiveRoutes, loadEffective, redactedProblems } from "../config/effective-routes.ts";
+import { loadTexts } from "../config/files.ts";
+import type { Surroundings } from "../config/route-rules.ts";
+import type { Loaded } from "../config/snapshot.ts";
+import type { SourceFailure, SourceStatus } from "../config/source-status.ts";
+import { readUsablePem } from "../config/sources/pem-files.ts";
+import { readSecret } from "../config/sources/secret-file.ts";
+import { largestTextBytes } from "../config/yaml.ts";
+import type { ApplyTexts, AskedSource, Held, Texts } from "./asked-source.ts";
+import { backwards } from "./judge.ts";
 
 /** What one answer may take: a few hundred KiB at most, from a server that is near. */
 const requestMs = 5_000;
@@ -36,7 +42,7 @@ export interface HttpSourceOptions {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly status: SourceStatus;
-  readonly apply: Apply;
+  readonly apply: ApplyTexts;
 }
 
 interface Answer {
@@ -54,11 +60,13 @@ class Failure extends Error {
   }
 }
 
-export class HttpSource implements RouteSource {
+export class HttpSource implements AskedSource {
   readonly #options: HttpSourceOptions;
   #etag: string | undefined = undefined;
   /** Version of the contents that are in force. */
   #version: string | undefined = undefined;
+  /** As the config service that they are from names them; undefined where they are from elsewhere. */
+  #ordered: string | undefined = undefined;
   /** Of contents that were refused, so that they are told once. */
   #refused: string | undefined = undefined;
   #failures = 0;
@@ -83,6 +91,11 @@ export class HttpSource implements RouteSource {
 
   begin(): void {
     // It has begun: what is asked for costs a start nothing more.
+  }
+
+  follow({ texts, version }: Held): void {
+    this.#inForce(version, orderedBy(texts));
+    this.#polling = this.#poll(false).finally(() => this.#schedule());
   }
 
   async close(): Promise<void> {
@@ -121,29 +134,36 @@ export class HttpSource implements RouteSource {
   }
 
   async #take(text: string, etag: string | undefined, first: boolean): Promise<readonly Problem[]> {
-    const { apply, status } = this.#options;
-    const loaded = this.#load(text);
+    const { apply, name, status } = this.#options;
+    const texts = [{ name, text }];
+    const ordered = orderedBy(texts);
+    const loaded = this.#load(texts, ordered);
     if (loaded.ok && loaded.value.version === this.#version) {
       this.#etag = etag;
+      this.#inForce(this.#version, ordered);
       status.rejected = [];
       return [];
     }
     // Contents that can't be read are refused once; those that could not be put in force are tried again.
     if (!loaded.ok && this.#refused === text) return loaded.problems;
-    const problems = this.#closed ? [] : await apply(loaded, first);
+    const problems = this.#closed ? [] : await apply(loaded, first, texts);
     status.rejected = problems;
     this.#refused = loaded.ok ? undefined : text;
     this.#etag = problems.length === 0 || !loaded.ok ? etag : undefined;
-    if (problems.length === 0 && loaded.ok) this.#version = status.version = loaded.value.version;
+    if (problems.length === 0 && loaded.ok) this.#inForce(loaded.value.version, ordered);
     return problems;
   }
 
-  #load(text: string): Loaded {
+  #inForce(version: string, ordered: string | undefined): void {
+    this.#version = version;
+    this.#ordered = ordered;
+    this.#options.status.version = ordered ?? version;
+  }
+
+  #load(texts: Texts, ordered: string | undefined): Loaded {
     const { around, name } = this.#options;
-    const effective = effectiveRoutes(text);
-    if (effective === undefined) return loadTexts(name, [{ name, text }], around);
-    const blanked = redactedProblems(text);
-    return blanked.length > 0 ? { ok: false, problems: blanked, warnings: [] } : loadEffective(name, effective, around);
+    const back = ordered === undefined ? undefined : backwards(this.#ordered, ordered);
+    return back === undefined ? loadAnswer(name, texts, around) : { ok: false, problems: [back], warnings: [] };
   }
 
   #ask(): Promise<Answer> {
@@ -169,7 +189,11 @@ export class HttpSource implements RouteSource {
     const answered = new Promise<Answer>((resolve, reject) => {
       const fail = (reason: unknown): void =>
         reject(reason instanceof Failure ? reason : new Failure("unreachable", messageOf(reason)));
-      const asked = request(url, options, (answer) => readAnswer(answer, resolve, fail));
+      const asked = request(url, options, (answer) => {
+        if (answer.statusCode !== 304 || this.#etag !== undefined) return readAnswer(answer, resolve, fail);
+        answer.destroy();
+        fail(new Failure("garbage", "it answers 304, unchanged, to a request that names nothing to compare with"));
+      });
       this.#abort = () => asked.destroy(new Error("the sidecar ends"));
       stop = clock.after(requestMs, () =>
         asked.destroy(new Failure("silent", `no whole answer within ${requestMs} ms`)),
@@ -179,6 +203,21 @@ export class HttpSource implements RouteSource {
     });
     return answered.finally(() => stop());
   }
+}
+
+/** Routes of an answer: documents, or what `/config` and a config service show. */
+export function loadAnswer(name: string, texts: Texts, around: Surroundings): Loaded {
+  const text = texts[0]?.text ?? "";
+  const effective = effectiveRoutes(text);
+  if (effective === undefined) return loadTexts(name, texts, around);
+  const blanked = redactedProblems(text);
+  return blanked.length > 0 ? { ok: false, problems: blanked, warnings: [] } : loadEffective(name, effective, around);
+}
+
+/** The version by which a config service orders an answer. */
+function orderedBy(texts: Texts): string | undefined {
+  const { version = "" } = effectiveRoutes(texts[0]?.text ?? "") ?? {};
+  return parseVersion(version) === undefined ? undefined : version;
 }
 
 function readAnswer(answer: IncomingMessage, resolve: (answer: Answer) => void, fail: (reason: unknown) => void): void {
