@@ -135,7 +135,7 @@ export class SidecarProcess {
   #adopt(version: string): void {
     if (this.#snapshot === undefined) return;
     this.#snapshot = Object.freeze({ ...this.#snapshot, version });
-    this.#metrics.setGeneration(this.#snapshot);
+    this.#sidecar.rename(version);
   }
 
   #drain(why: string): void {

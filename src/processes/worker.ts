@@ -96,6 +96,7 @@ class Worker {
     if (message.kind === "connection") this.#adopt(message.id, handle);
     else if (message.kind === "ask") void this.#answer(message.id, message.question);
     else if (message.kind === "breakers") this.#breakers.hear(message.words);
+    else if (message.kind === "rename") this.#rename(message.before, message.version);
     else if (message.kind === "warmups") this.#hearWarmups(message.copies);
     else if (message.kind === "recall") this.#breakers.recall(message.key, message.epoch);
     else if (message.kind === "drain") void this.#drain(message.graceMs);
@@ -115,6 +116,10 @@ class Worker {
     if (handle === undefined) return; // lost on the way, which the primary finds out
     this.#sidecar.adopt(handle, this.#start.settings.unix, () => this.#connectionGone());
     this.#parent.send({ kind: "taken", id });
+  }
+
+  #rename(before: string, version: string): void {
+    if (this.#sidecar.generation?.version === before) this.#sidecar.rename(version);
   }
 
   #hearWarmups(copies: readonly WarmupCopies[]): void {

@@ -218,6 +218,16 @@ export class Sidecar {
   }
 
   /**
+   * What is in force goes by another version: calls that begin from now on are counted and recorded by it, as they would be had it
+   * come with its contents. Nothing else changes: pools, breakers and budgets are known by what they are for.
+   */
+  rename(version: string): void {
+    const plan = this.#generations.current?.plan;
+    if (plan === undefined || plan.snapshot.version === version) return;
+    this.#generations.use({ ...plan, snapshot: Object.freeze({ ...plan.snapshot, version }) });
+  }
+
+  /**
    * Makes the listener speak TLS, before it listens.
    * @returns what is wrong with the files, under `ca`, `cert` or `key`.
    */

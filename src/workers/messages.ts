@@ -110,6 +110,8 @@ export type ToWorker =
   | { readonly kind: "breakers"; readonly words: readonly BreakerWord[] }
   /** Wants a probe back that has not begun. */
   | { readonly kind: "recall"; readonly key: string; readonly epoch: number }
+  /** What is in force by the first of these versions goes by the second from now on. */
+  | { readonly kind: "rename"; readonly before: string; readonly version: string }
   /** Other workers' copies. */
   | { readonly kind: "warmups"; readonly copies: readonly WarmupCopies[] }
   | { readonly kind: "drain"; readonly graceMs: number }

@@ -76,6 +76,7 @@ export class Switchover {
   /** What is in force goes by another version from now on, in those that have it and in those that are yet to begin. */
   adopt(snapshot: Snapshot, before: string): void {
     for (const worker of this.#group.begun) {
+      worker.send({ kind: "rename", before, version: snapshot.version });
       if (this.#versions.get(worker) === before) this.#versions.set(worker, snapshot.version);
     }
     this.#begun = snapshot.version;

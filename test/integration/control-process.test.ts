@@ -4,7 +4,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { askAdmin } from "../../src/admin/client.ts";
 import { contender } from "../support/cli.ts";
 import { ConfigService } from "../support/config-service.ts";
+import { ClientPeer } from "../support/h2-peer.ts";
 import { Owned } from "../support/owned.ts";
+import { framed, tfPredict, tfRequest } from "../support/predict.ts";
 import { quickestStartMs } from "../support/quickest-start.ts";
 import { routeDocument } from "../support/route-document.ts";
 import { SidecarProcess } from "../support/sidecar-process.ts";
@@ -92,6 +94,27 @@ describe("a sidecar process and its config service", function () {
     const said = JSON.parse(out) as { variant: string; shares: object };
     assert.deepEqual([code, said.variant, said.shares], [0, "v2", { v1: 0, v2: 1 }]);
   });
+
+  for (const workers of ["1", "2"]) {
+    it(`records calls by what their routes are called now (CONTENDER_WORKERS=${workers})`, async () => {
+      const service = await giving(25);
+      const sidecar = await start({
+        CONTENDER_CONTROL: service.address,
+        CONTENDER_LOCAL: "127.0.0.1:1",
+        CONTENDER_PREDICTION_LOG: "stdout",
+        CONTENDER_WORKERS: workers,
+      });
+      const stream = await service.stream(0);
+      await stream.request(1);
+      const { version } = answer(6, [weighted(25)]);
+      stream.send({ version, nonce: "named" });
+      assert.deepEqual((await stream.request(2)).problems, []);
+      const client = owned.add(await ClientPeer.connect(sidecar.address));
+      await client.unary(tfPredict, framed(tfRequest()));
+      await until(() => sidecar.event("prediction") !== undefined, "the call is recorded");
+      assert.equal(sidecar.event("prediction")?.generation, version);
+    });
+  }
 
   it("goes on when the service dies, says so, and comes back to it", async () => {
     const service = await giving(25);

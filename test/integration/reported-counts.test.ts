@@ -123,6 +123,33 @@ describe("what is counted for a config service", () => {
     ]);
   });
 
+  it("is a call under the name that what is in force had when it began, where only the name is another", async () => {
+    const held: PeerStream[] = [];
+    const answer = (stream: PeerStream): void => void stream.done().then(() => held.push(stream));
+    const { counts, first, sidecar, client } = await between({ weights: { v42: 1 } }, { v42: await model(0, answer) });
+    const call = async (count: number): Promise<{ done(): Promise<unknown> }> => {
+      const under = client.call(tfPredict, message, keyed("u1"));
+      await until(() => held.length === count, "the call is under way");
+      return under;
+    };
+    const before = await call(1);
+    sidecar.sidecar.rename("renamed");
+    const after = await call(2);
+    for (const stream of held) stream.answer(framed(tfResponse([0.75])));
+    await Promise.all([before.done(), after.done()]);
+    const { series, versions } = counts.read();
+    assert.deepEqual(
+      [versions, series.map((each) => [each.version, callsOf([each]), valuesOf(each.score)])],
+      [
+        [first.version, "renamed"],
+        [
+          [first.version, 1, 1],
+          ["renamed", 1, 1],
+        ],
+      ],
+    );
+  });
+
   it("is one call of the challenger's with its own status, where the champion answered in its place", async () => {
     const v42 = await model(0, (stream) => void stream.done().then(() => stream.refuse(14)));
     const { counts, client } = await between(

@@ -117,6 +117,16 @@ describe("the counts of two workers", function () {
     assert.deepEqual(told(await counts.read()), { [first.version]: [20, 20], [next.version]: [7, 7] });
   });
 
+  it("go by another name of what is in force from when that is told", async () => {
+    const { call, counts, first, switchover } = await started();
+    await call(2);
+    switchover.adopt({ ...first, version: "renamed" }, first.version);
+    // Both have it: what is said to them keeps its order.
+    await counts.read();
+    await call(4);
+    assert.deepEqual(told(await counts.read()), { [first.version]: [2, 2], renamed: [4, 4] });
+  });
+
   it("have all that was counted until the end, also what nobody had asked for", async () => {
     const { call, counts, first, group } = await started();
     await call(4);
