@@ -1,7 +1,8 @@
 /**
  * What a sidecar must be able to do to serve a route rightly. Fields that a sidecar doesn't know are ignored on the wire, and for
  * most that is well: what it ignores was not there before. These are the ones where it is not: a sidecar that ignored them would
- * send users to another model, or their data in plain text. A new feature of that kind gets a name here.
+ * send users to another model, or their data in plain text. A new feature of that kind gets a name here, and so does every new word in
+ * a field of a few words: it is not ignored, but refused, and every other route with it.
  */
 import type { RouteDraft } from "../config/route-draft.ts";
 import { tlsScheme } from "../config/route-rules.ts";
