@@ -80,7 +80,9 @@ describe("a source of route files", () => {
     given: Partial<FileSourceOptions> = {},
   ): Promise<{ source: FileSource; deliveries: Deliveries }> {
     const deliveries = new Deliveries();
-    const options = { path, around: { local: "127.0.0.1:8500" }, clock: systemClock, debounceMs: 20, ...given };
+    const around = { local: "127.0.0.1:8500" };
+    // How long files stand still has tests of its own.
+    const options = { path, around, clock: systemClock, debounceMs: 20, stillMs: 0, ...given };
     const source = await openFileSource(options, deliveries.deliver);
     owned.push(() => source.close());
     return { source, deliveries };

@@ -9,8 +9,9 @@ import type { Parsed } from "../../base/parsed.ts";
 import { type AccessDocument, readAccess } from "../access-document.ts";
 import { PathWatch, type PathWatchOptions } from "./path-watch.ts";
 import { readRouteTexts } from "./route-files.ts";
+import { Stillness, type StillnessOptions } from "./stillness.ts";
 
-export interface AccessFileOptions extends PathWatchOptions {
+export interface AccessFileOptions extends PathWatchOptions, StillnessOptions {
   readonly path: string;
   readonly clock: Clock;
 }
@@ -33,6 +34,8 @@ export async function openAccessFile(
   let again = false;
   let closed = false;
   let reading: Promise<void> | undefined;
+  let cancelLook = (): void => undefined;
+  const stillness = new Stillness(path, clock, options);
 
   /** Undefined where the file holds what it held. */
   const next = async (): Promise<Parsed<AccessDocument> | undefined> => {
@@ -45,20 +48,27 @@ export async function openAccessFile(
   const readNow = async (): Promise<void> => {
     while (again && !closed) {
       again = false;
+      const leftMs = await stillness.leftMs();
+      if (leftMs > 0) {
+        cancelLook();
+        if (!closed) cancelLook = clock.after(leftMs, wake);
+        continue;
+      }
       const document = await next();
       if (document !== undefined && !closed) changed(document);
     }
   };
   /** One read at a time: they would overtake each other. */
-  const wake = (): void => {
+  function wake(): void {
     again = true;
     reading ??= readNow().finally(() => {
       reading = undefined;
     });
-  };
+  }
 
   // Watched first and read then: what changes in between is seen.
   const watch = new PathWatch([path], clock, wake, options);
+  await stillness.leftMs();
   const first = (await next()) ?? { ok: false, problems: [] };
   const settled = async (): Promise<void> => await reading;
   return {
@@ -67,6 +77,7 @@ export async function openAccessFile(
     close: () => {
       closed = true;
       watch.close();
+      cancelLook();
     },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * Routes from a file or a directory, watched.
  *
- * Whatever wakes us (`path-watch.ts`), contents decide: they are read whole, compared, and only then delivered, good or
+ * Whatever wakes us (`path-watch.ts`), contents decide: they are read whole, once nobody is writing them (`stillness.ts`), compared, and only then delivered, good or
  * bad. The receiver keeps what it has when they are bad. Contents that are good and that it does not take all the same are
  * delivered again at each look: what they name, certificates say, may come later than they do.
  */
@@ -12,8 +12,9 @@ import type { Surroundings } from "../route-rules.ts";
 import type { Loaded } from "../snapshot.ts";
 import { PathWatch, type PathWatchOptions } from "./path-watch.ts";
 import { readRouteTexts } from "./route-files.ts";
+import { Stillness, type StillnessOptions } from "./stillness.ts";
 
-export interface FileSourceOptions extends PathWatchOptions {
+export interface FileSourceOptions extends PathWatchOptions, StillnessOptions {
   /** A route file, or a directory of them. */
   readonly path: string;
   readonly around: Surroundings;
@@ -46,6 +47,8 @@ export class FileSource {
   /** Version of the last delivery, undefined where that was a bad one, or was not taken. */
   #version: string | undefined;
   #watch: PathWatch | undefined;
+  readonly #stillness: Stillness;
+  #cancelLook: () => void = () => undefined;
   #reading: Promise<void> | undefined;
   #readAgain = false;
   #closed = false;
@@ -53,6 +56,7 @@ export class FileSource {
   constructor(options: FileSourceOptions, deliver: Deliver) {
     this.#options = options;
     this.#deliver = deliver;
+    this.#stillness = new Stillness(options.path, options.clock, options);
   }
 
   /** What was there when the source was opened. */
@@ -65,6 +69,7 @@ export class FileSource {
   async open(): Promise<void> {
     const { path, clock } = this.#options;
     this.#watch = new PathWatch([path], clock, () => this.#read(), this.#options);
+    await this.#stillness.leftMs();
     const { fingerprint, loaded } = await readPath(this.#options.path, this.#options.around);
     this.#fingerprint = fingerprint;
     this.#version = loaded.ok ? loaded.value.version : undefined;
@@ -75,6 +80,7 @@ export class FileSource {
   async close(): Promise<void> {
     this.#closed = true;
     this.#watch?.close();
+    this.#cancelLook();
     await this.settled();
   }
 
@@ -91,9 +97,19 @@ export class FileSource {
     });
   }
 
+  #lookAgain(afterMs: number): void {
+    this.#cancelLook();
+    if (!this.#closed) this.#cancelLook = this.#options.clock.after(afterMs, () => this.#read());
+  }
+
   async #readAll(): Promise<void> {
     while (this.#readAgain && !this.#closed) {
       this.#readAgain = false;
+      const leftMs = await this.#stillness.leftMs();
+      if (leftMs > 0) {
+        this.#lookAgain(leftMs);
+        continue;
+      }
       const { fingerprint, loaded } = await readPath(this.#options.path, this.#options.around);
       if (this.#closed || fingerprint === this.#fingerprint) continue;
       this.#fingerprint = fingerprint;

@@ -41,7 +41,7 @@ async function generationOf(path: string): Promise<string | undefined> {
 async function readOnce(path: string): Promise<Parsed<readonly RouteText[]>> {
   let names: readonly string[];
   try {
-    names = (await stat(path)).isDirectory() ? await routeFilesOf(path) : [path];
+    names = await routeFileNames(path);
   } catch (reason) {
     return refused(path, reason);
   }
@@ -51,6 +51,11 @@ async function readOnce(path: string): Promise<Parsed<readonly RouteText[]>> {
   const problems = results.flatMap((result) => (result.ok ? [] : result.problems));
   if (problems.length > 0) return { ok: false, problems };
   return { ok: true, value: results.flatMap((result) => (result.ok ? [result.value] : [])) };
+}
+
+/** The files behind a path. @throws the system's error where it is not there */
+export async function routeFileNames(path: string): Promise<readonly string[]> {
+  return (await stat(path)).isDirectory() ? await routeFilesOf(path) : [path];
 }
 
 async function routeFilesOf(directory: string): Promise<string[]> {
