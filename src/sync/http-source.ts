@@ -8,7 +8,7 @@
  * with contents of their own; the version says which of two came first, so that one of several replicas that lags behind, or a
  * cache, takes nobody back.
  */
-import type { IncomingMessage, RequestOptions } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from "node:http";
 import { parseVersion } from "../api/version.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
@@ -222,7 +222,7 @@ function orderedBy(texts: Texts): string | undefined {
 
 function readAnswer(answer: IncomingMessage, resolve: (answer: Answer) => void, fail: (reason: unknown) => void): void {
   const { headers, statusCode = 0 } = answer;
-  const wrong = refusalOf(statusCode, headers["content-encoding"], headers.location);
+  const wrong = refusalOf(statusCode, headers);
   if (wrong !== undefined) {
     answer.destroy();
     fail(wrong);
@@ -247,7 +247,8 @@ function readAnswer(answer: IncomingMessage, resolve: (answer: Answer) => void, 
 
 const cutOff = (): Failure => new Failure("garbage", "the answer was cut off");
 
-function refusalOf(status: number, encoding: string | undefined, location: string | undefined): Failure | undefined {
+function refusalOf(status: number, headers: IncomingHttpHeaders): Failure | undefined {
+  const { location, "content-encoding": encoding, "content-length": length, "transfer-encoding": transfer } = headers;
   if (status === 304) return undefined;
   if (status === 401 || status === 403) return new Failure("forbidden", `it answers ${status}`);
   if (status >= 300 && status < 400) {
@@ -258,6 +259,8 @@ function refusalOf(status: number, encoding: string | undefined, location: strin
   if (encoding !== undefined && encoding !== "identity") {
     return new Failure("garbage", `want no content-encoding, got ${encoding}`);
   }
+  // What ends with its connection may have been cut off anywhere, and half a document may be a good one.
+  if (length === undefined && transfer === undefined) return new Failure("garbage", "want content-length, or chunks");
   return undefined;
 }
 

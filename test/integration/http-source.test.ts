@@ -1,14 +1,12 @@
 /** Routes polled from an HTTP server that does what a test tells it to. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import type { Problem } from "../../src/base/parsed.ts";
 import type { Loaded } from "../../src/config/snapshot.ts";
 import { type SourceEvent, SourceStatus } from "../../src/config/source-status.ts";
 import { HttpSource, type HttpSourceOptions, loadAnswer } from "../../src/sync/http-source.ts";
 import { Authority } from "../support/certificates.ts";
+import { HttpRoutes, type Serve, text } from "../support/http-routes.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
 import { parsedValue } from "../support/parsed.ts";
@@ -26,45 +24,9 @@ const route = (weight: number): string =>
     weights: { v1: 100 - weight, v2: weight },
   });
 
-type Serve = (request: IncomingMessage, response: ServerResponse) => void;
+const serving = (tls?: object): HttpRoutes => new HttpRoutes(text(route(10)), tls);
 
-const text =
-  (body: string, headers: Record<string, string> = {}): Serve =>
-  (_, response) => {
-    response.writeHead(200, headers).end(body);
-  };
-
-class Http {
-  serve: Serve = text(route(10));
-  readonly requests: IncomingMessage[] = [];
-  readonly #server;
-  readonly #scheme: string;
-
-  constructor(tls?: object) {
-    const answer: Serve = (request, response) => {
-      this.requests.push(request);
-      this.serve(request, response);
-    };
-    this.#scheme = tls === undefined ? "http" : "https";
-    this.#server = tls === undefined ? createServer(answer) : createSecureServer(tls, answer);
-  }
-
-  async listen(): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    return this;
-  }
-
-  get url(): string {
-    return `${this.#scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}/routes.yaml`;
-  }
-
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-}
-
-async function world(http: Http, given: Partial<HttpSourceOptions> = {}) {
+async function world(http: HttpRoutes, given: Partial<HttpSourceOptions> = {}) {
   owned.add(await http.listen());
   const clock = new ManualClock();
   const events: SourceEvent[] = [];
@@ -102,7 +64,7 @@ async function world(http: Http, given: Partial<HttpSourceOptions> = {}) {
 
 describe("routes from an HTTP server", () => {
   it("are put in force at the start, and again when they have changed", async () => {
-    const http = new Http();
+    const http = serving();
     const { poll, source, status, weights } = await world(http);
     assert.deepEqual(await source.open(), []);
     http.serve = text(route(20));
@@ -112,7 +74,7 @@ describe("routes from an HTTP server", () => {
   });
 
   it("are asked for by their ETag, and an answer without news changes nothing", async () => {
-    const http = new Http();
+    const http = serving();
     const { poll, source, weights } = await world(http);
     http.serve = (request, response) => {
       if (request.headers["if-none-match"] === '"one"') response.writeHead(304).end();
@@ -129,7 +91,7 @@ describe("routes from an HTTP server", () => {
   });
 
   it("are not put in force again where the server has no ETags and nothing has changed", async () => {
-    const http = new Http();
+    const http = serving();
     const { poll, source, weights } = await world(http);
     await source.open();
     http.serve = text(`${route(10)}\n# a comment`);
@@ -138,7 +100,7 @@ describe("routes from an HTTP server", () => {
   });
 
   it("may be what /config shows, with tables", async () => {
-    const http = new Http();
+    const http = serving();
     const { delivered, source } = await world(http);
     const table = [{ from: 0, to: 65_536, variant: "v2" }];
     http.serve = text(JSON.stringify({ version: "x", routes: [JSON.parse(route(10))], tables: { fraud: table } }));
@@ -153,7 +115,7 @@ describe("routes from an HTTP server", () => {
       JSON.stringify({ version, routes: [JSON.parse(route(weight))], tables: {} });
 
     it("do not go back in the history of its store, whichever replica answers", async () => {
-      const http = new Http();
+      const http = serving();
       const { poll, source, status, weights } = await world(http);
       http.serve = text(versioned(50, `${store}-7-00000007`));
       await source.open();
@@ -180,7 +142,7 @@ describe("routes from an HTTP server", () => {
       ["their version says nothing about an order", versioned(20, "edited")],
     ] as const) {
       it(`are followed where ${what}`, async () => {
-        const http = new Http();
+        const http = serving();
         const { poll, source, weights } = await world(http);
         http.serve = text(versioned(50, `${store}-7-00000007`));
         await source.open();
@@ -191,7 +153,7 @@ describe("routes from an HTTP server", () => {
     }
 
     it("go on from those that are in force at the start, and are not put in force twice", async () => {
-      const http = new Http();
+      const http = serving();
       const { poll, source, status, weights } = await world(http);
       const body = versioned(50, `${store}-7-00000007`);
       const texts = [{ name: "x", text: body }];
@@ -208,7 +170,7 @@ describe("routes from an HTTP server", () => {
   });
 
   it("are not there where it says unchanged and nobody asked for a change, which is told and tried again", async () => {
-    const http = new Http();
+    const http = serving();
     const { clock, source, status, weights } = await world(http);
     http.serve = (_, response) => void response.writeHead(304).end();
     const [problem, ...others] = await source.open();
@@ -248,6 +210,11 @@ describe("routes from an HTTP server", () => {
       /garbage: it answers 302, and redirects are not followed/,
     ],
     ["a compressed body", text(route(20), { "content-encoding": "gzip" }), /garbage: want no content-encoding/],
+    [
+      "no length",
+      ({ socket }) => void socket.end(`HTTP/1.0 200 OK\r\n\r\n${route(20)}`),
+      /garbage: want content-length/,
+    ],
     ["500", (_, response) => void response.writeHead(500).end(route(20)), /unreachable: it answers 500/],
     ["404", (_, response) => void response.writeHead(404).end(route(20)), /garbage: it answers 404/],
     ["401", (_, response) => void response.writeHead(401).end(), /forbidden: it answers 401/],
@@ -255,7 +222,7 @@ describe("routes from an HTTP server", () => {
   ];
   for (const [what, serve, failure] of bad) {
     it(`stay as they were when it answers ${what}, and go on after`, async () => {
-      const http = new Http();
+      const http = serving();
       const { clock, events, source, status, weights } = await world(http);
       await source.open();
       http.serve = serve;
@@ -276,7 +243,7 @@ describe("routes from an HTTP server", () => {
   }
 
   it("stay as they were when it says nothing for five seconds", async () => {
-    const http = new Http();
+    const http = serving();
     const { clock, source, status, weights } = await world(http);
     await source.open();
     http.serve = () => undefined;
@@ -297,7 +264,7 @@ describe("routes from an HTTP server", () => {
   ];
   for (const [what, body, says] of refused) {
     it(`are refused whole with ${what}, told once, and shown`, async () => {
-      const http = new Http();
+      const http = serving();
       const { poll, source, status, weights } = await world(http);
       await source.open();
       http.serve = text(body);
@@ -313,7 +280,7 @@ describe("routes from an HTTP server", () => {
   }
 
   it("that could not be put in force are tried again, ETag or not", async () => {
-    const http = new Http();
+    const http = serving();
     const { poll, source, state, weights } = await world(http);
     await source.open();
     http.serve = (request, response) => {
@@ -329,14 +296,14 @@ describe("routes from an HTTP server", () => {
   });
 
   it("say why there are none at the start", async () => {
-    const http = new Http();
+    const http = serving();
     http.serve = (_, response) => void response.writeHead(503).end();
     const { source } = await world(http);
     assert.deepEqual(await source.open(), [{ path: http.url, message: "it answers 503" }]);
   });
 
   it("are asked for less and less often while it is away, every minute at last", async () => {
-    const http = new Http();
+    const http = serving();
     const { clock, source, status } = await world(http);
     await source.open();
     http.serve = (_, response) => void response.writeHead(503).end();
@@ -351,7 +318,7 @@ describe("routes from an HTTP server", () => {
 
   it("are asked for with the token that the file holds then", async () => {
     const folder = owned.add(new TempFolder());
-    const http = new Http();
+    const http = serving();
     writeFileSync(folder.at("token"), "one");
     const { poll, source } = await world(http, { tokenFile: folder.at("token") });
     await source.open();
@@ -373,7 +340,7 @@ describe("routes from an HTTP server", () => {
     writeFileSync(folder.at("other"), stranger.cert);
     writeFileSync(folder.at("cert"), own.cert);
     writeFileSync(folder.at("key"), own.key);
-    const secure = () => new Http({ ...server, ca: authority.cert, requestCert: true, rejectUnauthorized: true });
+    const secure = () => serving({ ...server, ca: authority.cert, requestCert: true, rejectUnauthorized: true });
     const pem = { ca: folder.at("ca"), cert: folder.at("cert"), key: folder.at("key") };
     assert.deepEqual(await (await world(secure(), { pem })).source.open(), []);
     const unknown = await (await world(secure(), { pem: { ...pem, ca: folder.at("other") } })).source.open();
@@ -388,7 +355,7 @@ describe("routes from an HTTP server", () => {
   });
 
   it("are asked for no more once the source is closed", async () => {
-    const http = new Http();
+    const http = serving();
     const { clock, source } = await world(http);
     await source.open();
     await source.close();
