@@ -5,10 +5,12 @@ import type { Problem } from "../../src/base/parsed.ts";
 import type { Loaded } from "../../src/config/snapshot.ts";
 import { type SourceEvent, SourceStatus } from "../../src/config/source-status.ts";
 import type { RangeRequest } from "../../src/etcd/protos.ts";
+import { loadKeys } from "../../src/sync/etcd-contents.ts";
 import { EtcdSource, type EtcdSourceOptions } from "../../src/sync/etcd-source.ts";
 import { status as codes, event, FakeEtcd, type FakeWatch, failure } from "../support/fake-etcd.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
+import { parsedValue } from "../support/parsed.ts";
 import { routeDocument } from "../support/route-document.ts";
 import { SidecarProcess } from "../support/sidecar-process.ts";
 import { TempFolder } from "../support/temp-folder.ts";
@@ -223,6 +225,19 @@ describe("routes from etcd", () => {
     const locked = await world({ [key]: route(10) }, { user: "me", passwordFile: folder.at("none") });
     assert.match((await locked.source.open())[0]?.message ?? "", /none can't be read/);
     assert.equal(locked.status.failures.get("settings"), 1);
+  });
+
+  it("go on from those that are in force at the start, and are not put in force twice", async () => {
+    const { commit, source, status, weights } = await world({ [key]: route(10) });
+    const texts = [{ name: "state/routes/fraud", text: route(10) }];
+    const around = { local: "127.0.0.1:8500", alone: true };
+    const { version } = parsedValue(loadKeys("etcd:x", texts, { around, prefix: "contender/" }));
+    source.follow({ version, texts });
+    assert.equal(status.state.service.version, version);
+    await until(() => status.connected, "it was asked");
+    await commit({ [key]: route(20) });
+    await until(() => weights().length > 0, "the change is in force");
+    assert.deepEqual(weights(), [20]);
   });
 
   it("are asked for by whom the settings say", async () => {
