@@ -4,6 +4,7 @@
  */
 import type { ServerDuplexStream, ServerUnaryCall } from "@grpc/grpc-js";
 import type { NodeMessage } from "../api/messages.ts";
+import type { AskingCall } from "./authenticate.ts";
 import type { PlannedRoute } from "./planned-change.ts";
 import type { StoredRoute } from "./route-set.ts";
 import type { Labels } from "./selection.ts";
@@ -36,8 +37,13 @@ export type ChangeAction = "apply" | "weights" | "delete" | "undo";
 
 export type ReadAction = "get" | "list" | "history" | "fleet" | "counts";
 
+/** What a call is for, as far as its path tells. */
+export type Admitted = ReadAction | "change" | "watch" | "fetch" | "report" | "share";
+
 /** Every method throws a ContenderError FORBIDDEN for who may not. */
 export interface Callers {
+  /** Before anything of the call is read: whether whoever makes it may do so at all, anywhere. */
+  admit(call: AskingCall, action: Admitted): void;
   sidecar(
     call: AnyCall,
     action: "watch" | "fetch" | "report",

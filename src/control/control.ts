@@ -2,13 +2,14 @@
  * A config service, put together: the registry follows the store, streams are told what it has, people change it, replicas share what
  * they hear. Nothing here listens: `server.ts` does.
  */
-import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { ServerInterceptor, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { type ServiceName, serviceDefinition } from "../api/protos.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
 import { adminService } from "./admin-service.ts";
 import { Administration } from "./administration.ts";
+import { admission } from "./admission.ts";
 import type { Callers } from "./callers.ts";
 import { type ClaimOutcome, Claims } from "./claims.ts";
 import { Counts } from "./counts.ts";
@@ -22,7 +23,6 @@ import { Registry } from "./registry.ts";
 import { type Received, reportService } from "./report-service.ts";
 import type { RouteSet } from "./route-set.ts";
 import type { Store } from "./store.ts";
-import { readWatchRequest } from "./watch-bounds.ts";
 import { WatchService } from "./watch-service.ts";
 
 export interface ControlOptions {
@@ -252,7 +252,12 @@ export class Control {
     return this.registry.routes;
   }
 
-  /** Services to add to a server; it must be open. */
+  /** Through which calls come to the services. */
+  get admission(): ServerInterceptor {
+    return admission(this.#ports.callers);
+  }
+
+  /** Services to add to a server that has the interceptor; it must be open. */
   services(): [ServiceDefinition, UntypedServiceImplementation][] {
     const watching = this.#watching as WatchService;
     const { callers, clock } = this.#ports;
@@ -273,7 +278,7 @@ export class Control {
     const admin = adminService({ registry, administration, fleet, counts, callers, clock });
     return [
       [watchDefinition(), { Watch: watching.watch, Fetch: watching.fetch } as UntypedServiceImplementation],
-      [reportDefinition(), reports as unknown as UntypedServiceImplementation],
+      [definition("ReportService"), reports as unknown as UntypedServiceImplementation],
       [definition("AdminService"), admin as UntypedServiceImplementation],
       [definition("PeerService"), { Share: this.#peers.listen } as unknown as UntypedServiceImplementation],
     ];
@@ -333,17 +338,15 @@ export class Control {
   }
 }
 
-const definition = (name: ServiceName): ServiceDefinition => serviceDefinition(name);
-
-/** With requests that are bytes: they are read when it is known whose they are, kept, and summed up later. */
-function reportDefinition(): ServiceDefinition {
-  const { Report } = definition("ReportService");
-  return { Report: { ...Report, requestDeserialize: (bytes: Buffer) => bytes } } as ServiceDefinition;
+/** With requests that are bytes: `admission.ts` reads them, once it is known whose they are. */
+function definition(name: ServiceName): ServiceDefinition {
+  const methods = Object.entries(serviceDefinition(name));
+  const bytes = { requestDeserialize: (bytes: Buffer) => bytes };
+  return Object.fromEntries(methods.map(([method, each]) => [method, { ...each, ...bytes }])) as ServiceDefinition;
 }
 
-/** With requests that have an end, and with answers that are bytes already: one snapshot is encoded once for thousands of streams. */
+/** With answers that are bytes already: one snapshot is encoded once for thousands of streams. */
 function watchDefinition(): ServiceDefinition {
   const { Watch, ...rest } = definition("ConfigService");
-  const bytes = { requestDeserialize: readWatchRequest, responseSerialize: (encoded: Buffer) => encoded };
-  return { ...rest, Watch: { ...Watch, ...bytes } } as ServiceDefinition;
+  return { ...rest, Watch: { ...Watch, responseSerialize: (encoded: Buffer) => encoded } } as ServiceDefinition;
 }

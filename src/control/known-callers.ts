@@ -7,8 +7,8 @@ import type { Clock } from "../base/clock.ts";
 import { ContenderError } from "../base/errors.ts";
 import type { Access, Evidence } from "./access.ts";
 import type { Audit, AuditSubject } from "./audit.ts";
-import { evidenceOfCall, type PortFacts } from "./authenticate.ts";
-import type { AnyCall, Callers } from "./callers.ts";
+import { type AskingCall, evidenceOfCall, type PortFacts } from "./authenticate.ts";
+import type { Admitted, Callers } from "./callers.ts";
 import type { InstanceOwners } from "./instance-owners.ts";
 import { type Action, decide, type Identity, labelsOf, namespacesOf, sees, type Verdict } from "./permissions.ts";
 import type { PlannedRoute } from "./planned-change.ts";
@@ -24,7 +24,7 @@ export interface KnownCallersPorts {
 }
 
 export function knownCallers({ access, audit, owners, clock, port }: KnownCallersPorts): Callers {
-  const identify = (call: AnyCall, action: Action): { identity: Identity; evidence: Evidence } => {
+  const identify = (call: AskingCall, action: Action): { identity: Identity; evidence: Evidence } => {
     const evidence = evidenceOfCall(call, port, clock.wallMs());
     const found = access.identify(evidence);
     if (found.ok) return { identity: found.value, evidence };
@@ -36,7 +36,17 @@ export function knownCallers({ access, audit, owners, clock, port }: KnownCaller
     audit.denied(identity, peer, subject, verdict.text);
     throw new ContenderError("FORBIDDEN", verdict.text);
   };
+  const admit = (call: AskingCall, action: Admitted): { identity: Identity; evidence: Evidence } => {
+    // Which change it is, and of what, is known once it is planned. Who may change nothing anywhere is not planned for: what is
+    // wrong with a plan tells of routes.
+    const asked = action === "change" ? "weights" : action;
+    const { identity, evidence } = identify(call, asked);
+    const where = action === "change" ? identity.namespaces : [];
+    insist(decide(identity, asked, where), identity, evidence, { action: asked });
+    return { identity, evidence };
+  };
   return {
+    admit,
     sidecar: (call, action, node) => {
       const { identity, evidence } = identify(call, action);
       const labels = labelsOf(identity, node);
@@ -51,12 +61,7 @@ export function knownCallers({ access, audit, owners, clock, port }: KnownCaller
       };
     },
     person: (call, action) => {
-      // Which change it is, and of what, is known once it is planned. Who may change nothing anywhere is not planned for: what is
-      // wrong with a plan tells of routes.
-      const asked = action === "change" ? "weights" : action;
-      const { identity, evidence } = identify(call, asked);
-      const where = action === "change" ? identity.namespaces : [];
-      insist(decide(identity, asked, where), identity, evidence, { action: asked });
+      const { identity, evidence } = admit(call, action);
       return {
         name: identity.name,
         sees: ({ spec }) => sees(identity, spec.namespace),
@@ -80,10 +85,7 @@ export function knownCallers({ access, audit, owners, clock, port }: KnownCaller
         },
       };
     },
-    replica: (call) => {
-      const { identity, evidence } = identify(call, "share");
-      insist(decide(identity, "share", []), identity, evidence, { action: "share" });
-    },
+    replica: (call) => void admit(call, "share"),
   };
 }
 

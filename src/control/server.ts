@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly maxConnectionAgeGraceMs: number;
   /** Largest message that is taken. */
   readonly maxMessageBytes: number;
+  /** Of a request that needs no proof of who asks: to health and reflection. */
+  readonly maxOpenBytes: number;
   /** Calls at a time over one connection; who has more opens another one, as proxies do by themselves. */
   readonly maxStreams: number;
 }
@@ -49,6 +51,8 @@ export const serverDefaults: ServerOptions = {
   maxConnectionAgeGraceMs: 600_000,
   /** A report of 64 versions and a dozen variants is a few hundred kilobytes. */
   maxMessageBytes: 4_194_304,
+  /** A name, of a service or of a file. */
+  maxOpenBytes: 16_384,
   /** A sidecar has two; a mesh may bring many over one connection. */
   maxStreams: 100,
 };
@@ -71,6 +75,7 @@ export class ControlServer {
   constructor(control: Control, clock: Clock, options: ServerOptions = serverDefaults) {
     this.#clock = clock;
     this.#server = new Server({
+      interceptors: [control.admission],
       "grpc.keepalive_time_ms": options.keepaliveMs,
       "grpc.keepalive_timeout_ms": options.keepaliveTimeoutMs,
       "grpc.keepalive_permit_without_calls": 1,
@@ -83,8 +88,11 @@ export class ControlServer {
     });
     const adding = { addService: (...service: Service) => this.#add(...service) };
     for (const service of control.services()) adding.addService(...service);
-    this.#health.addToServer(adding as Server);
-    reflectionOf({ ...loadSync(healthProto), ...definitions() }).addToServer(adding as Server);
+    const open = {
+      addService: (...service: Service) => this.#add(short(service[0], options.maxOpenBytes), service[1]),
+    };
+    this.#health.addToServer(open as Server);
+    reflectionOf({ ...loadSync(healthProto), ...definitions() }).addToServer(open as Server);
   }
 
   /**
@@ -167,6 +175,18 @@ export class ControlServer {
     const over = (): void => void this.#streams.delete(stream);
     for (const event of ["cancelled", "close", "finish"]) stream.on(event, over);
   }
+}
+
+/** A service whose longer requests are not read. */
+function short(definition: ServiceDefinition, mostBytes: number): ServiceDefinition {
+  const methods = Object.entries(definition).map(([name, method]) => {
+    const requestDeserialize = (bytes: Buffer): unknown => {
+      if (bytes.length > mostBytes) throw new Error(`a request of ${bytes.length} bytes, want at most ${mostBytes}`);
+      return method.requestDeserialize(bytes);
+    };
+    return [name, { ...method, requestDeserialize }];
+  });
+  return Object.fromEntries(methods) as ServiceDefinition;
 }
 
 /** A peer that does not finish its handshake is gone after it. */

@@ -3,11 +3,13 @@
  * people, and a message is read in one turn of the event loop, in which nobody else is served: so each has an end.
  */
 import type { NodeMessage, ProblemMessage, WatchRequest } from "../api/messages.ts";
-import { messageType } from "../api/protos.ts";
+import { boundedReader } from "./request-bounds.ts";
 
 export const watchBounds = {
   /** A refusal with a hundred problems has a tenth of it. */
   messageBytes: 524_288,
+  /** Problems and capabilities. */
+  messageParts: 1_024,
   /** Of a name: of the process, namespace, workload, pod, release. Kubernetes' longest have 253. */
   nameLength: 253,
   /** Releases add one now and then. */
@@ -27,11 +29,13 @@ export const watchBounds = {
 /** What a stream brought: a request, or why it is none. */
 export type ReadRequest = WatchRequest | { readonly fault: string };
 
-/** @throws where the bytes are no message. */
+const { messageBytes, messageParts } = watchBounds;
+const read = boundedReader<WatchRequest>("WatchRequest", { bytes: messageBytes, parts: messageParts });
+
 export function readWatchRequest(bytes: Buffer): ReadRequest {
-  const { messageBytes } = watchBounds;
-  if (bytes.length > messageBytes) return { fault: `a message of ${bytes.length} bytes, want at most ${messageBytes}` };
-  const request = messageType<WatchRequest>("WatchRequest").decode(bytes);
+  const message = read(bytes);
+  if ("fault" in message) return message;
+  const { request } = message;
   return { ...request, problems: request.problems.slice(0, watchBounds.problems).map(cutProblem) };
 }
 

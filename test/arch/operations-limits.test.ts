@@ -9,6 +9,7 @@ import { errorTable } from "../../src/base/errors.ts";
 import { connectionBounds } from "../../src/control/connection-bounds.ts";
 import { countsBounds } from "../../src/control/counts.ts";
 import { reportBounds } from "../../src/control/report-bounds.ts";
+import { requestBounds } from "../../src/control/request-bounds.ts";
 import { serverDefaults } from "../../src/control/server.ts";
 import { watchBounds } from "../../src/control/watch-bounds.ts";
 import { backoff } from "../../src/sync/backoff.ts";
@@ -49,9 +50,14 @@ describe("docs/operations.md", () => {
       seconds(handshakes[0] ?? 0),
       count(serverDefaults.maxStreams),
       bytes(serverDefaults.maxMessageBytes),
+      bytes(requestBounds.plain.bytes),
+      count(requestBounds.plain.parts),
+      bytes(requestBounds.documents.bytes),
       bytes(watchBounds.messageBytes),
+      count(watchBounds.messageParts),
       bytes(reportBounds.bytes),
       count(reportBounds.series),
+      bytes(serverDefaults.maxOpenBytes),
       seconds(watchBounds.firstMessageMs),
       count(watchBounds.nameLength),
       count(watchBounds.capabilities),

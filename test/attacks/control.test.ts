@@ -51,9 +51,14 @@ describe("a config service under attack", function () {
     ],
     ["has an endless name", { instance: "i".repeat(1_000) }, /^contender: instance has 1000 char/],
     [
+      "can do a thousand things",
+      { instance: "i", capabilities: Array.from({ length: 1_000 }, () => "x") },
+      /^contender: 1000 capabilities, want at most 256/,
+    ],
+    [
       "can do a hundred thousand things",
       { instance: "i", capabilities: Array.from({ length: 100_000 }, () => "x") },
-      /^contender: 100000 capabilities, want at most 256/,
+      /^contender: a message of 100001 parts, want at most 1024/,
     ],
     ["can do one thing of many words", { instance: "i", capabilities: ["x".repeat(65)] }, /a capability of 65 char/],
     ["has two megabytes to say", { instance: "i", capabilities: ["x".repeat(2e6)] }, /a message of 20000.. bytes/],

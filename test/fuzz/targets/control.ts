@@ -78,12 +78,11 @@ function checkAccess(text: string): void {
 }
 
 function checkWatch(bytes: Buffer): void {
-  const request = attempt(() => readWatchRequest(bytes));
-  if (request === undefined) return;
-  if ("fault" in request) {
-    assert.ok(bytes.length > watchBounds.messageBytes, "only its size is a fault of a message");
-    return;
-  }
+  const request = readWatchRequest(bytes);
+  if ("fault" in request) return;
+  assert.ok(bytes.length <= watchBounds.messageBytes);
+  const said = (request.node?.capabilities.length ?? 0) + request.problems.length;
+  assert.ok(said <= watchBounds.messageParts, "what is too much is not read");
   assert.ok(request.problems.length <= watchBounds.problems);
   const member = new Member(request.version);
   assert.equal(member.answer(request.nonce, request.problems, 0), false, "what was not sent can't be answered");
