@@ -8,7 +8,7 @@ import { decodeRoute } from "./route-document.ts";
 import type { RouteDraft } from "./route-draft.ts";
 import { judgeRoute, type Surroundings } from "./route-rules.ts";
 import { assemble, type Candidate, type Loaded } from "./snapshot.ts";
-import { largestTextBytes, type ParsedDocument, parseDocuments } from "./yaml.ts";
+import { largestTextBytes, type ParsedDocument, readDocuments } from "./yaml.ts";
 
 export interface RouteText {
   /** As problems shall name it. */
@@ -38,8 +38,21 @@ export function loadTexts(source: string, texts: readonly RouteText[], around: S
 
 /** Reads the routes of all `texts`, each judged alone. */
 export function readTexts(source: string, texts: readonly RouteText[], around: Surroundings): WrittenRoutes {
+  const reading = readingTexts(source, texts, around);
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same, a piece at a time: where it yields, whoever reads may stop for a while. */
+export function* readingTexts(
+  source: string,
+  texts: readonly RouteText[],
+  around: Surroundings,
+): Generator<void, WrittenRoutes> {
   const reader = new Texts(around);
-  for (const text of texts) reader.read(text);
+  for (const text of texts) yield* reader.read(text);
   if (reader.candidates.length === 0 && reader.problems.length === 0) {
     reader.problems.push({ path: "", message: "there is no route document", where: texts[0]?.name ?? source });
   }
@@ -56,16 +69,21 @@ class Texts implements WrittenRoutes {
     this.#around = around;
   }
 
-  read({ name, text }: RouteText): void {
+  *read({ name, text }: RouteText): Generator<void> {
     const bytes = Buffer.byteLength(text);
     if (bytes > largestTextBytes) {
       this.problems.push({ path: "", message: `want at most ${largestTextBytes} bytes, got ${bytes}`, where: name });
       return;
     }
-    const documents = parseDocuments(text);
-    documents.forEach((document, index) => {
+    const documents: ParsedDocument[] = [];
+    for (const document of readDocuments(text)) {
+      if (document !== undefined) documents.push(document);
+      yield;
+    }
+    for (const [index, document] of documents.entries()) {
       this.#document(name, document, documents.length > 1 ? [`documents[${index}]`] : []);
-    });
+      yield;
+    }
   }
 
   #document(file: string, document: ParsedDocument, prefix: readonly string[]): void {
@@ -82,8 +100,9 @@ class Texts implements WrittenRoutes {
     const draft = decodeRoute(document.value, shape);
     const judged = draft === undefined ? undefined : judgeRoute(draft, shape, this.#around);
     const faults = [...shape, ...(judged?.faults ?? [])];
-    faults.sort((a, b) => document.lineOf(a.path) - document.lineOf(b.path));
-    for (const { path, message } of faults) this.problems.push(locate(path, message));
+    const lined = faults.map((fault) => ({ ...fault, line: document.lineOf(fault.path) }));
+    lined.sort((a, b) => a.line - b.line);
+    for (const { path, message } of lined) this.problems.push(locate(path, message));
     if (judged === undefined || draft === undefined) return;
     // What is doubtful about a route that must be mended anyway is noise.
     if (faults.length === 0) this.warnings.push(...judged.warnings.map(({ path, message }) => locate(path, message)));

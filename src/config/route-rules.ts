@@ -50,18 +50,26 @@ export const tlsScheme = "tls://";
 /** A name as it stands in a list; one that is none, and was refused as that, as what it is. */
 const listed = (name: string): string => (nameRule.pattern.test(name) ? name : shown(name));
 
+/** Variants that are named where another one is wanted. */
+const mostListed = 20;
+/** Unknown names beside which it is told which there are: to say so takes long, and who has more of them has been told. */
+const mostHelped = 20;
+
 class Rules {
   readonly faults: Fault[] = [];
   readonly #draft: RouteDraft;
   readonly #shape: readonly Fault[];
   readonly #around: Surroundings;
   readonly #names: readonly string[];
+  readonly #named: ReadonlySet<string>;
+  #unknown = 0;
 
   constructor(draft: RouteDraft, shape: readonly Fault[], around: Surroundings) {
     this.#draft = draft;
     this.#shape = shape;
     this.#around = around;
     this.#names = draft.variants.map(([name]) => name);
+    this.#named = new Set(this.#names);
   }
 
   route(): RouteSpec {
@@ -106,10 +114,17 @@ class Rules {
   }
 
   #known(path: Path, name: string): boolean {
-    if (this.#names.includes(name)) return true;
-    const all = this.#names.length === 0 ? "" : `, the variants are ${this.#names.map(listed).join(", ")}`;
-    this.#fail(path, `no variant is named ${shown(name)}${didYouMean(name, this.#names)}${all}`);
+    if (this.#named.has(name)) return true;
+    this.#fail(path, `no variant is named ${shown(name)}${this.#unknown++ < mostHelped ? this.#help(name) : ""}`);
     return false;
+  }
+
+  #help(name: string): string {
+    const names = this.#names.slice(0, routeBounds.variants);
+    if (names.length === 0) return "";
+    const all = names.slice(0, mostListed).map(listed).join(", ");
+    const more = this.#names.length - mostListed;
+    return `${didYouMean(name, names)}, the variants are ${all}${more > 0 ? ` and ${more} more` : ""}`;
   }
 
   #variants(): VariantSpec[] {
@@ -322,8 +337,10 @@ class Rules {
     this.#services();
     for (const list of ["models", "services"] as const) {
       const names = this.#draft.match[list];
+      const seen = new Set<string>();
       names.forEach((name, index) => {
-        if (names.indexOf(name) < index) this.#fail(["spec", "match", list, index], `${shown(name)} is listed twice`);
+        if (seen.size === seen.add(name).size)
+          this.#fail(["spec", "match", list, index], `${shown(name)} is listed twice`);
       });
     }
   }

@@ -80,10 +80,10 @@ function reportOverlaps(candidates: readonly Candidate[], problems: Problem[]): 
 
 /** What both routes would take, in words; undefined where no call is both routes'. */
 export function overlap({ match: a }: RouteSpec, { match: b }: RouteSpec): string | undefined {
-  const whole = a.services.find((service) => dialectOfService(service) === undefined && b.services.includes(service));
+  const services = common(a.services, b.services);
+  const whole = services?.find((service) => dialectOfService(service) === undefined);
   if (whole !== undefined) return `the service ${whole}`;
   if (a.dialect !== undefined && b.dialect !== undefined && a.dialect !== b.dialect) return undefined;
-  const services = common(a.services, b.services);
   const models = common(a.models, b.models);
   if (services === undefined || models === undefined) return undefined;
   if (models.length > 0) return `the model ${JSON.stringify(models[0])}`;
@@ -93,7 +93,9 @@ export function overlap({ match: a }: RouteSpec, { match: b }: RouteSpec): strin
 /** What two lists share; empty where both mean "any"; undefined where they can't meet, or the narrower goes first. */
 function common(a: readonly string[], b: readonly string[]): readonly string[] | undefined {
   if (a.length === 0 && b.length === 0) return [];
-  const shared = a.filter((name) => b.includes(name));
+  if (a.length === 0 || b.length === 0) return undefined;
+  const theirs = new Set(b);
+  const shared = a.filter((name) => theirs.has(name));
   return shared.length > 0 ? shared : undefined;
 }
 

@@ -5,15 +5,19 @@
  * come out as `Map`, which keeps the document's order whatever the keys look like.
  */
 import {
+  Composer,
   type Document,
+  isAlias,
   isMap,
   isNode,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type ParsedNode,
-  parseAllDocuments,
+  Parser,
   visit,
+  type YAMLMap,
 } from "yaml";
 import type { Path } from "./decode.ts";
 
@@ -42,41 +46,89 @@ export const largestTextBytes = 1_048_576;
 /** A route needs few repeats; the limit is what keeps nested aliases from growing without bound. */
 const maxAliasCount = 100;
 
+/** Within each other: a route has eight levels. What is deeper is nothing of ours, and takes time that grows with the square of it. */
+const mostLevels = 100;
+
+/** Of one document; after so many nobody reads on, and each has a place that has to be found. */
+const mostErrors = 100;
+
+/** Pieces of text that are read between two places to stop: about a millisecond. */
+const piecesAtOnce = 1_024;
+
 /** Reads every document of a text; empty ones (comments, a trailing `---`) are left out. */
 export function parseDocuments(text: string): ParsedDocument[] {
+  return [...readDocuments(text)].filter((document) => document !== undefined);
+}
+
+/** The same, piece by piece: undefined where whoever reads may stop for a while. */
+export function* readDocuments(text: string): Generator<ParsedDocument | undefined> {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, {
-    lineCounter: lines,
+  lines.addNewLine(0);
+  const parser = new Parser(lines.addNewLine);
+  const composer = new Composer({
     version: "1.2",
     schema: "core",
     merge: false,
-    uniqueKeys: true,
+    // It compares each key with each other one; `faultsOf` looks them up.
+    uniqueKeys: false,
     prettyErrors: false,
     logLevel: "silent",
   });
-  if (!Array.isArray(documents)) return [];
-  const parsed = documents.map((document, index) => {
-    const own = text.slice(documents[index - 1]?.range[2] ?? 0, document.range[2]);
-    return readDocument(own.replace(/^---\s/, "").replace(/^\.\.\.\s*$/m, ""), document, lines);
-  });
-  return parsed.filter(({ value, errors }) => errors.length > 0 || (value !== null && value !== undefined));
+  let from = 0;
+  const read = (document: Document.Parsed): ParsedDocument | undefined => {
+    const own = text.slice(from, document.range[2]);
+    from = document.range[2];
+    const parsed = readDocument(own.replace(/^---\s/, "").replace(/^\.\.\.\s*$/m, ""), document, lines);
+    const { value, errors } = parsed;
+    return errors.length > 0 || (value !== null && value !== undefined) ? parsed : undefined;
+  };
+  let pieces = 0;
+  for (const piece of new Lexer().lex(text)) {
+    for (const token of parser.next(piece)) for (const document of composed(composer.next(token))) yield read(document);
+    if (parser.stack.length > mostLevels + 1) {
+      yield tooDeep(lines.lineStarts.length);
+      return;
+    }
+    if (++pieces % piecesAtOnce === 0) yield undefined;
+  }
+  for (const token of parser.end()) for (const document of composed(composer.next(token))) yield read(document);
+  for (const document of composed(composer.end())) yield read(document);
+}
+
+/** An error is an object with a trace of calls, which is most of what a text that is nothing but errors costs. Nobody reads those traces. */
+function composed(documents: Iterable<Document.Parsed>): Document.Parsed[] {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return [...documents];
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+function tooDeep(line: number): ParsedDocument {
+  const message = `want at most ${mostLevels} levels within each other`;
+  return { value: null, text: "", lineOf: () => line, errors: [{ line, path: [], message }] };
 }
 
 function readDocument(text: string, document: Document.Parsed, lines: LineCounter): ParsedDocument {
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
-  const errorAt = (offset: number, message: string): ParseError => {
-    return { line: lineAt(offset), path: pathAt(document.contents, offset), message: oneLine(message) };
-  };
-  const errors = [...document.errors, ...document.warnings].map((error) => {
-    const twice = error.code === "DUPLICATE_KEY";
-    return errorAt(error.pos[0], twice ? twiceMessage : error.message);
-  });
-  visit(document, {
-    Alias(_, alias) {
-      if (alias.resolve(document) !== undefined) return;
-      errors.push(errorAt(alias.range?.[0] ?? 0, `there is no anchor for the alias "*${alias.source}" before it`));
-    },
-  });
+  const faults = [
+    ...[...document.errors, ...document.warnings].map(({ pos, message }) => ({ offset: pos[0], message })),
+    ...faultsOf(document),
+  ];
+  const errors = faults.slice(0, mostErrors).map(
+    ({ offset, message }): ParseError => ({
+      line: lineAt(offset),
+      path: pathAt(document.contents, offset),
+      message: oneLine(message),
+    }),
+  );
+  const [more] = faults.slice(mostErrors);
+  if (more !== undefined) {
+    const message = `and ${faults.length - mostErrors} more`;
+    errors.push({ line: lineAt(more.offset), path: [], message });
+  }
   let value: unknown = null;
   if (errors.length === 0) {
     try {
@@ -87,12 +139,42 @@ function readDocument(text: string, document: Document.Parsed, lines: LineCounte
       errors.push({ line: lineAt(firstToken(document)), path: [], message: oneLine(message) });
     }
   }
+  const pairs = new WeakMap<YAMLMap, ReadonlyMap<string, unknown>>();
   return {
     value,
     text,
     errors,
-    lineOf: (path) => lineAt(offsetOf(document.contents, path) ?? firstToken(document)),
+    lineOf: (path) => lineAt(offsetOf(document.contents, path, pairs) ?? firstToken(document)),
   };
+}
+
+/** What the parser lets through: keys that are there twice, and aliases of nothing. */
+function faultsOf(document: Document.Parsed): { readonly offset: number; readonly message: string }[] {
+  const faults: { offset: number; message: string }[] = [];
+  const anchors = new Set<string>();
+  visit(document, {
+    Node(_, node) {
+      if (isAlias(node)) {
+        if (anchors.has(node.source)) return;
+        const message = `there is no anchor for the alias "*${node.source}" before it`;
+        faults.push({ offset: node.range?.[0] ?? 0, message });
+        return;
+      }
+      if (node.anchor !== undefined) anchors.add(node.anchor);
+      if (isMap(node)) for (const offset of twice(node)) faults.push({ offset, message: twiceMessage });
+    },
+  });
+  return faults;
+}
+
+/** Where the keys are that a map has already. */
+function* twice({ items }: YAMLMap): Iterable<number> {
+  const seen = new Set<unknown>();
+  for (const { key } of items) {
+    if (!isScalar(key)) continue;
+    if (seen.has(key.value)) yield key.range?.[0] ?? 0;
+    seen.add(key.value);
+  }
 }
 
 const oneLine = (message: string): string => message.replace(/\s+/g, " ").trim();
@@ -123,13 +205,19 @@ function pathAt(root: ParsedNode | null, offset: number): Path {
 }
 
 /** Where `path` starts in the text: a map's entry at its key, a list's at its value. */
-function offsetOf(root: ParsedNode | null, path: Path): number | undefined {
+function offsetOf(
+  root: ParsedNode | null,
+  path: Path,
+  known: WeakMap<YAMLMap, ReadonlyMap<string, unknown>>,
+): number | undefined {
   let node: unknown = root;
   let offset = root?.range[0];
   for (const step of path) {
     let next: unknown;
     if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+      const pairs = known.get(node) ?? pairsOf(node);
+      known.set(node, pairs);
+      const pair = pairs.get(String(step)) as YAMLMap["items"][number] | undefined;
       if (pair === undefined) break;
       if (isNode(pair.key) && pair.key.range) offset = pair.key.range[0];
       next = pair.value;
@@ -141,4 +229,14 @@ function offsetOf(root: ParsedNode | null, path: Path): number | undefined {
     node = next;
   }
   return offset;
+}
+
+/** By their keys; of a key that is there twice the first. */
+function pairsOf({ items }: YAMLMap): ReadonlyMap<string, unknown> {
+  const pairs = new Map<string, unknown>();
+  for (const pair of items) {
+    const key = isScalar(pair.key) ? String(pair.key.value) : undefined;
+    if (key !== undefined && !pairs.has(key)) pairs.set(key, pair);
+  }
+  return pairs;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseDocuments } from "../../../src/config/yaml.ts";
+import { parseDocuments, readDocuments } from "../../../src/config/yaml.ts";
 
 const value = (text: string) => parseDocuments(text)[0]?.value;
 
@@ -77,5 +77,54 @@ describe("parseDocuments", () => {
     ]) {
       assert.ok(Array.isArray(parseDocuments(text)), JSON.stringify(text));
     }
+  });
+
+  for (const [what, text, line] of [
+    ["brackets", `a:\n  ${"[".repeat(200_000)}`, 2],
+    ["braces", "{a: ".repeat(50_000), 1],
+    ["lists on one line", "- ".repeat(100_000), 1],
+    ["keys that are no scalars", "? ".repeat(100_000), 1],
+    ["indentation", Array.from({ length: 200 }, (_, depth) => `${" ".repeat(depth)}a:\n`).join(""), 101],
+  ] as const) {
+    it(`refuses a document too deep in ${what}, once, before it is read to its end`, () => {
+      const documents = parseDocuments(text);
+      assert.deepEqual(
+        documents.flatMap(({ errors }) => errors),
+        [{ line, path: [], message: "want at most 100 levels within each other" }],
+      );
+    });
+  }
+
+  it("reads what is as deep as anybody writes", () => {
+    assert.deepEqual(parseDocuments(`${"[".repeat(50)}${"]".repeat(50)}`)[0]?.errors, []);
+    assert.deepEqual(parseDocuments(`a: "${"[".repeat(500)}" # ${"{".repeat(500)}\n`)[0]?.errors, []);
+  });
+
+  it("tells a hundred of a thousand errors, and how many more there are", () => {
+    const [document] = parseDocuments("a: 1\n".repeat(1_000));
+    assert.equal(document?.errors.length, 101);
+    assert.deepEqual(document?.errors[0], { line: 2, path: ["a"], message: "this key is there twice" });
+    assert.deepEqual(document?.errors.at(-1), { line: 102, path: [], message: "and 899 more" });
+  });
+
+  it("takes time that grows with the text, and not with its square", function () {
+    this.timeout(30_000);
+    const keys = Array.from({ length: 50_000 }, (_, index) => `k${index}: 1\n`);
+    const [document] = parseDocuments(keys.join(""));
+    const lines = keys.map((_, index) => document?.lineOf([`k${index}`]));
+    assert.deepEqual([lines[0], lines.at(-1)], [1, 50_000]);
+    assert.match(parseDocuments(`- &a x\n${"- *a\n".repeat(50_000)}`)[0]?.errors[0]?.message ?? "", /[Aa]lias/);
+  });
+
+  it("reads a long text in pieces, between which others have their turn", () => {
+    const pieces = [...readDocuments("- a\n".repeat(10_000))];
+    assert.ok(pieces.filter((piece) => piece === undefined).length > 20);
+    assert.equal(pieces.at(-1)?.errors.length, 0);
+  });
+
+  it("leaves the traces of others' errors as they were", () => {
+    const before = Error.stackTraceLimit;
+    parseDocuments("] ] ]");
+    assert.equal(Error.stackTraceLimit, before);
   });
 });
