@@ -7,7 +7,7 @@ import { type Document, isMap, isScalar, type ParsedNode, parseDocument } from "
  * The weights stand on one line afterwards, as people write them. Where the document has none they come behind the champion.
  */
 export function withWeights(text: string, weights: readonly (readonly [variant: string, weight: number])[]): string {
-  const document = parseDocument(text, { version: "1.2", schema: "core", merge: false });
+  const document = parseDocument(text, { version: "1.2", schema: "core", merge: false, uniqueKeys: false });
   const spec = document.get("spec", true);
   const pairs = isMap(spec) ? spec.items : [];
   const weighted = pairs.find(({ key }) => isScalar(key) && key.value === "weights");

@@ -94,9 +94,21 @@ export function overlap({ match: a }: RouteSpec, { match: b }: RouteSpec): strin
 function common(a: readonly string[], b: readonly string[]): readonly string[] | undefined {
   if (a.length === 0 && b.length === 0) return [];
   if (a.length === 0 || b.length === 0) return undefined;
-  const theirs = new Set(b);
-  const shared = a.filter((name) => theirs.has(name));
+  const [few, many] = a.length < b.length ? [a, b] : [b, a];
+  const theirs = setOf(many);
+  const shared = few.filter((name) => theirs.has(name));
   return shared.length > 0 ? shared : undefined;
+}
+
+/** Lists of a route stay as they are, and each route is held against each other one. */
+const sets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+function setOf(list: readonly string[]): ReadonlySet<string> {
+  const known = sets.get(list);
+  if (known !== undefined) return known;
+  const made = new Set(list);
+  sets.set(list, made);
+  return made;
 }
 
 function reportDefaults(candidates: readonly Candidate[], problems: Problem[], warnings: Problem[]): void {

@@ -25,6 +25,7 @@ import type { Author, HistoryRecord, RouteRecord } from "./records.ts";
 import { rangesOf } from "./records.ts";
 import { refusal } from "./refusal.ts";
 import type { Registry } from "./registry.ts";
+import { readDocumentsOf } from "./request-documents.ts";
 import { type RouteSet, type StoredRoute, storedRoute } from "./route-set.ts";
 import { type ListSidecarsRequest, seesSidecar, sidecarList } from "./sidecar-list.ts";
 import { Turns } from "./turns.ts";
@@ -106,7 +107,8 @@ export function adminService(ports: AdminPorts): Record<string, handleUnaryCall<
         if ((intent?.expectedRevision ?? 0) > 0 && texts.length > 1) {
           throw new ContenderError("CONFIG_INVALID", "an expected revision goes with a single document");
         }
-        const done = await change(call, "apply", (set, author) => planApply(set, texts, author));
+        const written = await readDocumentsOf(texts, new Turns(clock), () => call.cancelled);
+        const done = await change(call, "apply", (set, author) => planApply(set, written, author));
         return {
           changes: done.routes.map((route) => changeMessage(route, done)),
           revision: done.revision,

@@ -8,11 +8,12 @@ import { ContenderError } from "../base/errors.ts";
 import { didYouMean } from "../base/nearest.ts";
 import type { Problem } from "../base/parsed.ts";
 import { withWeights } from "../config/edit-document.ts";
-import { type RouteText, readTexts, type WrittenRoute } from "../config/files.ts";
+import { readTexts, type WrittenRoute, type WrittenRoutes } from "../config/files.ts";
 import type { RouteSpec } from "../model/route.ts";
 import { movedSlots, type SlotMove } from "../router/moved-slots.ts";
 import { nextRanges } from "../router/next-table.ts";
 import { type Author, type ChangeKind, type HistoryRecord, type Runs, rangesOf, runsOf } from "./records.ts";
+import { longestDocument, mostDocuments } from "./request-documents.ts";
 import { judgedAt, judgeTogether, type RouteSet, type StoredRoute, storedOf } from "./route-set.ts";
 
 export interface PlannedRoute {
@@ -33,15 +34,8 @@ export type Planned =
   | { readonly ok: true; readonly routes: readonly PlannedRoute[] }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly routes?: readonly PlannedRoute[] };
 
-/** Documents that are applied together; more would not fit into one commit of a store. */
-export const mostDocuments = 50;
-
-/** Of one document: it is kept beside the one before it, in one record. */
-export const longestDocument = 131_072;
-
 /** A route's document that replaces another has to say nothing that it said before: it counts as a whole. */
-export function planApply(set: RouteSet, texts: readonly RouteText[], author: Author): Planned {
-  const { candidates, problems, warnings } = readTexts("request", texts, judgedAt);
+export function planApply(set: RouteSet, { candidates, problems, warnings }: WrittenRoutes, author: Author): Planned {
   if (problems.length > 0) return { ok: false, problems };
   if (candidates.length > mostDocuments) {
     const message = `want at most ${mostDocuments} documents at once, got ${candidates.length}`;
@@ -66,7 +60,8 @@ export function planWeights(
   author: Author,
 ): Planned {
   const route = routeNamed(set, name);
-  const twice = weights.filter(([variant], index) => weights.findIndex(([other]) => other === variant) < index);
+  const seen = new Set<string>();
+  const twice = weights.filter(([variant]) => seen.size === seen.add(variant).size);
   if (twice.length > 0) {
     const problems = twice.map(([variant]) => ({ path: `weights.${variant}`, message: "this name is there twice" }));
     return { ok: false, problems };

@@ -10,6 +10,7 @@ import { connectionBounds } from "../../src/control/connection-bounds.ts";
 import { countsBounds } from "../../src/control/counts.ts";
 import { reportBounds } from "../../src/control/report-bounds.ts";
 import { requestBounds } from "../../src/control/request-bounds.ts";
+import { longestDocument, mostDocuments } from "../../src/control/request-documents.ts";
 import { serverDefaults } from "../../src/control/server.ts";
 import { watchBounds } from "../../src/control/watch-bounds.ts";
 import { backoff } from "../../src/sync/backoff.ts";
@@ -58,6 +59,9 @@ describe("docs/operations.md", () => {
       bytes(reportBounds.bytes),
       count(reportBounds.series),
       bytes(serverDefaults.maxOpenBytes),
+      count(mostDocuments),
+      bytes(longestDocument),
+      count(constantOf("src/control/request-documents.ts", "mostMarkers")),
       seconds(watchBounds.firstMessageMs),
       count(watchBounds.nameLength),
       count(watchBounds.capabilities),
