@@ -1,10 +1,27 @@
-/** What control code throws, as a gRPC status: the code that callers act on, the text for people, the problems for programs. */
+/**
+ * What control code throws, as a gRPC status: the code that callers act on, the text for people, the problems for programs.
+ *
+ * All of that travels in headers, which have an end that each client sets for itself; beyond it, the client gets a reset stream and
+ * no reason. 8 KiB is the least of the defaults that there are: grpc-java's `DEFAULT_MAX_HEADER_LIST_SIZE`, and what grpc-go goes
+ * to (https://github.com/grpc/grpc-go/pull/9019).
+ */
 import { Metadata, status } from "@grpc/grpc-js";
 import { messageType } from "../api/protos.ts";
 import { ContenderError, type ErrorCode } from "../base/errors.ts";
-import type { Problem } from "../base/parsed.ts";
+import { type Problem, problemLine } from "../base/parsed.ts";
 import { Limited } from "./limited.ts";
 import { UnknownCaller } from "./unknown-caller.ts";
+
+export const refusalBounds = {
+  /** That are told; how many more there are is told, too. */
+  problems: 100,
+  /** Of the text, as it is written: most signs are one byte, spaces and brackets three. */
+  textBytes: 3_072,
+  /** Of the encoded problems, a third more in a header. */
+  problemBytes: 3_072,
+  /** Of a single problem that is longer than all may be: of its place, and of what is wrong. */
+  problemText: 384,
+} as const;
 
 export interface Refusal {
   readonly code: number;
@@ -38,13 +55,65 @@ export function refusal(reason: unknown): Refusal {
   const error = ContenderError.from(reason);
   const metadata = new Metadata();
   const { problems = [] } = error as { problems?: readonly Problem[] };
-  // Headers have an end: what does not fit is in the text, as far as that goes.
-  if (problems.length > 0)
-    metadata.set(problemsKey, messageType<object>("Problems").encode({ problems: problems.slice(0, 20) }));
+  const told =
+    problems.length > 0 ? tell(error.message, problems) : { text: `contender: ${error.message}`, bytes: undefined };
+  if (told.bytes !== undefined) metadata.set(problemsKey, told.bytes);
   if (error instanceof Limited) metadata.set(pushbackKey, String(error.retryMs));
   return {
     code: error instanceof UnknownCaller ? status.UNAUTHENTICATED : (codes[error.code] ?? status.INTERNAL),
-    details: `contender: ${error.message}`.slice(0, 4_096),
+    details: cut(told.text, refusalBounds.textBytes),
     metadata,
   };
+}
+
+/** The first problems, as many as fit into the text and beside it, and how many more there are. */
+function tell(message: string, problems: readonly Problem[]): { text: string; bytes: Buffer } {
+  const type = messageType<object>("Problems");
+  // Behind its first line the message is the problems again.
+  const [head = ""] = message.split("\n", 1);
+  const most = Math.min(problems.length, refusalBounds.problems);
+  const shown: Problem[] = [];
+  let text = `contender: ${head}`;
+  let bytes = 0;
+  const room = refusalBounds.textBytes - writtenBytes(moreOf(problems.length));
+  for (const problem of problems.slice(0, most).map(shortened)) {
+    const longer = `${text}\n${problemLine(problem)}`;
+    bytes += type.encode({ problems: [problem] }).length;
+    if (shown.length > 0 && (writtenBytes(longer) > room || bytes > refusalBounds.problemBytes)) break;
+    shown.push(problem);
+    text = longer;
+  }
+  const more = problems.length - shown.length;
+  return { text: more > 0 ? `${text}${moreOf(more)}` : text, bytes: type.encode({ problems: shown }) };
+}
+
+const moreOf = (count: number): string => `\nand ${count} more`;
+
+/** One that would fill the headers by itself, with as much of it as says where it is and what is wrong. */
+function shortened(problem: Problem): Problem {
+  if (writtenBytes(problemLine(problem)) <= refusalBounds.textBytes / 2) return problem;
+  const { path, message, where } = problem;
+  const most = refusalBounds.problemText;
+  return {
+    path: cut(path, most),
+    message: cut(message, most),
+    ...(where !== undefined && { where: cut(where, most) }),
+  };
+}
+
+/** As grpc-js writes a status text. It throws at half a surrogate pair. */
+const writtenBytes = (text: string): number => encodeURI(text.toWellFormed()).length;
+
+/** A text of so many bytes at most, as it is written. */
+function cut(text: string, mostBytes: number): string {
+  const whole = text.length > mostBytes ? `${text.slice(0, mostBytes - 1)}…`.toWellFormed() : text.toWellFormed();
+  if (writtenBytes(whole) <= mostBytes) return whole;
+  let bytes = writtenBytes("…");
+  let end = 0;
+  for (const sign of whole) {
+    bytes += writtenBytes(sign);
+    if (bytes > mostBytes) break;
+    end += sign.length;
+  }
+  return `${whole.slice(0, end)}…`;
 }

@@ -8,6 +8,7 @@ import { resolveAdminOptions } from "../../src/admin/options.ts";
 import { errorTable } from "../../src/base/errors.ts";
 import { connectionBounds } from "../../src/control/connection-bounds.ts";
 import { countsBounds } from "../../src/control/counts.ts";
+import { refusalBounds } from "../../src/control/refusal.ts";
 import { reportBounds } from "../../src/control/report-bounds.ts";
 import { requestBounds } from "../../src/control/request-bounds.ts";
 import { longestDocument, mostDocuments } from "../../src/control/request-documents.ts";
@@ -62,6 +63,9 @@ describe("docs/operations.md", () => {
       count(mostDocuments),
       bytes(longestDocument),
       count(constantOf("src/control/request-documents.ts", "mostMarkers")),
+      // Of HTTP/2's header lists; test/unit/control/refusal.test.ts holds refusals to it.
+      bytes(8_192),
+      count(refusalBounds.problems),
       seconds(watchBounds.firstMessageMs),
       count(watchBounds.nameLength),
       count(watchBounds.capabilities),

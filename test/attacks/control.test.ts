@@ -109,6 +109,16 @@ describe("a config service under attack", function () {
     assert.equal(control.control.fleet.get("mute")?.state, "pending");
   });
 
+  it("answers whoever asks for a name that is too long to quote, wherever a sign of it is cut", async () => {
+    await scene();
+    for (let more = 0; more < 2; more++) {
+      const name = `${"x".repeat(900 + more)}${"😀".repeat(4_000)}`;
+      const reason = await control.call("AdminService", "GetRoute", { name }).catch(({ code }) => code);
+      assert.equal(reason, status.NOT_FOUND);
+    }
+    await setWeights(20);
+  });
+
   it("refuses a report of a million series, and says why", async () => {
     await scene();
     const series = Array.from({ length: 1_000_000 }, () => ({}));
