@@ -18,6 +18,7 @@ import { Ending } from "./ending.ts";
 import { Fleet } from "./fleet.ts";
 import { History } from "./history.ts";
 import { Leadership, type LeadershipState, type SelfReplica } from "./leadership.ts";
+import { type LeftOut, OwnSeries } from "./own-series.ts";
 import { Peers, type PeersPorts } from "./peers.ts";
 import { Registry } from "./registry.ts";
 import { type Received, reportService } from "./report-service.ts";
@@ -62,7 +63,14 @@ export type ControlEvent =
     }
   | { readonly kind: "lease_failed"; readonly why: string }
   | { readonly kind: "replica_failed"; readonly replica: string; readonly why: string }
-  | { readonly kind: "counts_failed"; readonly why: string };
+  | { readonly kind: "counts_failed"; readonly why: string }
+  | {
+      readonly kind: "counts_left_out";
+      readonly who: string;
+      readonly instance: string;
+      readonly route: string;
+      readonly more: number;
+    };
 
 export interface ControlPorts {
   readonly store: Store;
@@ -83,6 +91,7 @@ export interface ControlFigures {
   nacks: number;
   readonly reports: Record<Received, number>;
   readonly claims: Record<ClaimOutcome, number>;
+  readonly leftOut: Record<LeftOut, number>;
 }
 
 export class Control {
@@ -93,6 +102,7 @@ export class Control {
     nacks: 0,
     reports: { new: 0, old: 0, forgotten: 0, full: 0, limited: 0 },
     claims: { restored: 0, waits: 0, refused: 0 },
+    leftOut: { foreign: 0, unknown: 0 },
   };
   readonly registry: Registry;
   readonly fleet: Fleet;
@@ -263,11 +273,21 @@ export class Control {
     const { callers, clock } = this.#ports;
     const { registry, fleet, counts } = this;
     const administration = this.#administration;
+    const own = new OwnSeries({
+      clock,
+      routes: () => registry.routes,
+      before: (id) => counts.get(id),
+      counted: (why, series) => {
+        this.figures.leftOut[why] += series;
+      },
+      told: (event) => this.#ports.onEvent({ kind: "counts_left_out", ...event }),
+    });
     const reports = reportService({
       clock,
       callers,
       counts,
       fleet,
+      own,
       intervalMs: this.#options.reportIntervalMs,
       share: (report) => this.#peers.share(report),
       counted: (taken) => {

@@ -12,6 +12,7 @@ import type { AnyCall, Callers, SidecarCaller } from "./callers.ts";
 import { type Counts, type ReadReport, readReport, type Taken } from "./counts.ts";
 import type { Fleet } from "./fleet.ts";
 import { Limited } from "./limited.ts";
+import type { OwnSeries } from "./own-series.ts";
 import { Rate } from "./rate.ts";
 import { refusal } from "./refusal.ts";
 import { reportBounds, reportFault, reportHead } from "./report-bounds.ts";
@@ -25,6 +26,7 @@ export interface ReportPorts {
   readonly callers: Callers;
   readonly counts: Counts;
   readonly fleet: Fleet;
+  readonly own: OwnSeries;
   /** How often sidecars are asked to report. */
   readonly intervalMs: number;
   /** Resolves when every other replica that can be reached has the report. */
@@ -33,7 +35,7 @@ export interface ReportPorts {
 }
 
 export function reportService(ports: ReportPorts) {
-  const { clock, callers, counts, fleet, intervalMs } = ports;
+  const { clock, callers, counts, fleet, own, intervalMs } = ports;
   const { timesAsOften, burst } = reportBounds;
   const nextReport = durationMessage(intervalMs);
   const rate = new Rate(clock, { everyMs: intervalMs / timesAsOften, burst });
@@ -51,10 +53,10 @@ export function reportService(ports: ReportPorts) {
       const text = `a report every ${intervalMs} ms is asked for, and ${timesAsOften} in that time are taken in; this one comes too soon`;
       throw new Limited(text, waitMs);
     }
-    const read = readOf(bytes, instance);
     const { identity, labels } = caller;
     // Where nobody proves anything, all are the same one.
     const owner = identity === "" ? "" : JSON.stringify([identity, labels]);
+    const read = own.of(readOf(bytes, instance), caller, owner);
     const taken = counts.take(read, owner);
     ports.counted(taken);
     fleet.heard(instance);

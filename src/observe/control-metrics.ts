@@ -37,6 +37,11 @@ export const controlCatalogue = {
     labels: ["outcome"],
     help: "Sidecars that said that they have a later revision of the store than there is, by what became of it.",
   },
+  contender_control_series_left_out_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "Series of reports that were not summed up, each time that they came, by why.",
+  },
   contender_control_leader: { type: "gauge", labels: [], help: "1 where this replica leads." },
   contender_control_replicas: {
     type: "gauge",

@@ -33,6 +33,7 @@ const warned: ReadonlySet<ControlEvent["kind"]> = new Set<ControlEvent["kind"]>(
   "lease_failed",
   "replica_failed",
   "counts_failed",
+  "counts_left_out",
 ]);
 
 /**
@@ -186,6 +187,8 @@ class ControlProcess {
         Object.entries(figures.reports).map(([result, count]) => [[result], count] as const),
       contender_control_store_claims_total: () =>
         Object.entries(figures.claims).map(([outcome, count]) => [[outcome], count] as const),
+      contender_control_series_left_out_total: () =>
+        Object.entries(figures.leftOut).map(([reason, count]) => [[reason], count] as const),
       contender_control_leader: () => [[[], control.leadership.leads ? 1 : 0]],
       contender_control_replicas: () => [[[], control.leadership.replicas.length]],
     });
