@@ -179,7 +179,7 @@ describe("a config service under attack", function () {
   });
 
   it("ends the stream of a sidecar that takes no messages", async () => {
-    await scene({ heartbeatMs: 50 });
+    await scene({ heartbeatMs: 10 });
     const session = own.add(connectHttp2(`http://${control.address}`, { settings: { initialWindowSize: 0 } }));
     session.on("error", () => undefined);
     const stream = session.request({
