@@ -13,6 +13,13 @@ export interface AdminAnswer {
 /** A configuration of a thousand routes takes a few megabytes; more is no sidecar's answer. */
 const largestBodyBytes = 64 * 1024 * 1024;
 
+/** A port that speaks TLS ends a connection that begins with plain text, or answers in bytes that are no HTTP. */
+function perhapsTls(reason: unknown, where: string): string {
+  const code = (reason as { code?: unknown } | null)?.code;
+  if (code !== "ECONNRESET" && !String(code).startsWith("HPE_")) return "";
+  return ` Where TLS is spoken, as a config service's HTTP port may, ask by https: curl --cacert PATH https://${where}`;
+}
+
 /** @throws ContenderError UPSTREAM_UNREACHABLE where nobody answers within `timeoutMs` of silence. */
 export function askAdmin(
   address: Address,
@@ -23,7 +30,7 @@ export function askAdmin(
   const place = address.kind === "unix" ? { socketPath: address.path } : { host: address.host, port: address.port };
   return new Promise((resolve, reject) => {
     const fail = (reason: unknown): void => {
-      const text = `${formatAddress(address)} does not answer: ${reason instanceof Error ? reason.message : String(reason)}. Does a sidecar run, with its admin port there?`;
+      const text = `${formatAddress(address)} does not answer: ${reason instanceof Error ? reason.message : String(reason)}. Does a sidecar run, with its admin port there?${perhapsTls(reason, `${formatAddress(address)}${path}`)}`;
       reject(new ContenderError("UPSTREAM_UNREACHABLE", text, { cause: reason }));
     };
     const asked = request({ ...place, method, path, timeout: timeoutMs, agent: false }, (answer) => {

@@ -40,16 +40,17 @@ export async function askService<T>(
     return await ask(service);
   } catch (reason) {
     if (!(reason instanceof ContenderError)) throw reason;
+    const named = withText(reason, textOf(reason).replace("route history NAME", `route history ${route}`));
     const proves = client.tokenFile !== undefined || client.tls?.cert !== undefined;
     const assumed = namesService(command, io) ? undefined : service.where;
-    const hint = hintFor(reason, {
+    const hint = hintFor(named, {
       route,
       assumed,
       proves,
       past: command.getOptionValue("at") !== undefined,
       ofRoute: command.getOptionValue("to") !== undefined,
     });
-    throw hint === undefined ? reason : withHint(reason, hint);
+    throw hint === undefined ? named : withHint(named, hint);
   } finally {
     service.close();
   }
@@ -57,9 +58,12 @@ export async function askService<T>(
 
 /** The same error, with a line below that says what to do. */
 export function withHint(error: ContenderError, hint: string): ContenderError {
-  const text = error.message.slice(`[${error.code}] `.length);
-  return new ContenderError(error.code, `${text}\n${hint}`, { cause: error });
+  return withText(error, `${textOf(error)}\n${hint}`);
 }
+
+const textOf = ({ code, message }: ContenderError): string => message.slice(`[${code}] `.length);
+const withText = (error: ContenderError, text: string): ContenderError =>
+  new ContenderError(error.code, text, { cause: error });
 
 interface Asking {
   readonly route: string;
@@ -79,7 +83,7 @@ function hintFor(
 ): string | undefined {
   switch (code) {
     case "CONTROL_UNREACHABLE":
-      if (assumed === undefined) return undefined;
+      if (assumed === undefined || message.includes(`${control.env}=`)) return undefined;
       return `${control.env} is not set, so ${assumed} was asked: set ${control.env}=HOST:PORT (tls://HOST:PORT with TLS), or give --control`;
     case "CONFLICT":
       return `look again: contender route get ${route} and contender route history ${route} show what is there now`;
@@ -90,7 +94,9 @@ function hintFor(
       return "contender route list shows which there are";
     case "FORBIDDEN":
       if (proves) return undefined;
-      return `nothing says who asks: set ${controlTokenFile.env}, or ${controlCert.env} and ${controlKey.env}`;
+      return `to say who asks, set ${controlTokenFile.env}, or ${controlCert.env} and ${controlKey.env}`;
+    case "STORE_UNAVAILABLE":
+      return "the config service answers, and its store does not: sidecars go on with what they have, and nothing can be changed until it is back";
     default:
       return undefined;
   }

@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { askAdmin } from "../../../src/admin/client.ts";
 import type { Address } from "../../../src/base/address.ts";
 import { ContenderError } from "../../../src/base/errors.ts";
+import { Authority } from "../../support/certificates.ts";
 
 describe("askAdmin", () => {
   const servers: Server[] = [];
@@ -65,6 +67,20 @@ describe("askAdmin", () => {
     server.close();
     await once(server, "close");
     await assert.rejects(askAdmin(address, "GET", "/", 1_000), unreachable(/does not answer: .*ECONNREFUSED/));
+  });
+
+  it("tells of a port that speaks TLS how it is asked", async () => {
+    const { cert, key } = await (await Authority.create()).sign({ dns: ["localhost"] });
+    const server = createSecureServer({ cert, key });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const asked = askAdmin({ kind: "tcp", host: "127.0.0.1", port }, "GET", "/readyz", 1_000);
+    await assert.rejects(
+      asked,
+      unreachable(new RegExp(`ask by https: curl --cacert PATH https://127\\.0\\.0\\.1:${port}/readyz$`)),
+    );
+    server.close();
   });
 
   it("gives up on one that listens and says nothing", async () => {

@@ -386,9 +386,24 @@ CONTENDER_CONTROL is not set, so 127.0.0.1:7410 was asked: set CONTENDER_CONTROL
     );
   });
 
-  it("leave that out where the service was named", async () => {
+  it("leave that out where the service was named, or the error says what to write", async () => {
     const { err } = await asked(["route", "list"], refusing("CONTROL_UNREACHABLE", "127.0.0.1:7410: refused"));
     assert.equal(err, "contender: [CONTROL_UNREACHABLE] 127.0.0.1:7410: refused\n");
+    const text = "127.0.0.1:7410 speaks TLS: write CONTENDER_CONTROL=tls://127.0.0.1:7410";
+    const plain = await asked(["route", "list"], refusing("CONTROL_UNREACHABLE", text), { env: {} });
+    assert.equal(plain.err, `contender: [CONTROL_UNREACHABLE] ${text}\n`);
+  });
+
+  it("name the route whose history shows whether a change was made", async () => {
+    const text = "silent\nwhether the change was made is not known: contender route history NAME shows it";
+    const { err } = await asked(["route", "weights", "fraud", "v41=1"], refusing("CONTROL_UNREACHABLE", text));
+    assert.match(err, /contender route history fraud shows it\n$/);
+  });
+
+  it("say what goes on where the store is away", async () => {
+    const { code, err } = await asked(["route", "list"], refusing("STORE_UNAVAILABLE", "etcd does not answer"));
+    assert.equal(code, 69);
+    assert.match(err, /etcd does not answer\n.*sidecars go on with what they have/);
   });
 
   it("say where to look again after a conflict", async () => {
@@ -402,7 +417,7 @@ CONTENDER_CONTROL is not set, so 127.0.0.1:7410 was asked: set CONTENDER_CONTROL
     const refused = refusing("FORBIDDEN", "want the role operate");
     const { code, err } = await asked(["route", "list"], refused);
     assert.equal(code, 77);
-    assert.match(err, /\nnothing says who asks: set CONTENDER_CONTROL_TOKEN_FILE, or CONTENDER_CONTROL_CERT and/);
+    assert.match(err, /\nto say who asks, set CONTENDER_CONTROL_TOKEN_FILE, or CONTENDER_CONTROL_CERT and/);
     const known = await asked(["route", "list", "--control-token-file", "token"], refused);
     assert.equal(known.err, "contender: [FORBIDDEN] want the role operate\n");
   });
