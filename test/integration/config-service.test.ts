@@ -7,6 +7,7 @@ import { parseSettings } from "../../src/config/settings.ts";
 import { compileAssigner } from "../../src/router/route-assigner.ts";
 import { ConfigService, type WatchStream } from "../support/config-service.ts";
 import { Follower, type FollowerOptions } from "../support/followed-service.ts";
+import { freeAddress } from "../support/h2-peer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
 import { parsedValue } from "../support/parsed.ts";
@@ -211,15 +212,8 @@ describe("a sidecar and its config service", () => {
 });
 
 describe("a sidecar that starts", () => {
-  /** An address where nobody listens. */
-  async function away(): Promise<string> {
-    const service = await ConfigService.open();
-    service.close();
-    return service.address;
-  }
-
   it("waits for the service as long as it is told, and not longer", async () => {
-    const sidecar = follower({ address: await away(), fallback });
+    const sidecar = follower({ address: await freeAddress(), fallback });
     let open = true;
     const opened = sidecar.source.open().finally(() => {
       open = false;
@@ -234,7 +228,7 @@ describe("a sidecar that starts", () => {
   });
 
   it("says what is wrong with what is beside the service only where it has nothing else", async () => {
-    const sidecar = follower({ address: await away() });
+    const sidecar = follower({ address: await freeAddress() });
     const opened = sidecar.source.open();
     await turns();
     sidecar.clock.advance(2_000);

@@ -12,6 +12,7 @@ import { type ControlClient, parseControlClient } from "../../src/config/control
 import { pemFiles } from "../../src/config/sources/pem-files.ts";
 import { Authority } from "../support/certificates.ts";
 import { ConfigService } from "../support/config-service.ts";
+import { freeAddress } from "../support/h2-peer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
 import { parsedValue } from "../support/parsed.ts";
@@ -168,16 +169,11 @@ describe("a channel to several replicas", () => {
     service.fetch = () => ({ version: name });
     return service;
   };
-  const nobody = async (): Promise<string> => {
-    const service = await ConfigService.open();
-    service.close();
-    return service.address;
-  };
   const asking = (...addresses: readonly string[]) => channel(client({ CONTENDER_CONTROL: addresses.join(",") }));
 
   it("asks whichever can be reached, by number or by name, wherever it stands in the list", async () => {
     const { port } = await replica("v");
-    const [one, two] = [await nobody(), await nobody()];
+    const [one, two] = [await freeAddress(), await freeAddress()];
     for (const here of [`127.0.0.1:${port}`, `localhost:${port}`]) {
       for (const list of [
         [here, one, two],
@@ -213,7 +209,7 @@ describe("a channel to several replicas", () => {
   });
 
   it("says of each of those that were asked that it can't be reached", async () => {
-    const [one, two] = [await nobody(), await nobody()];
+    const [one, two] = [await freeAddress(), await freeAddress()];
     const { message } = await failure(asking(one, two).call(fetch, {}));
     const each = [one, two].map((at) => `${at} does not answer: nothing listens there. Does contender control run?`);
     assert.equal(message, `[CONTROL_UNREACHABLE] ${each.join("; ")}`);

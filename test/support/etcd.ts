@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
+import { freeAddress } from "./h2-peer.ts";
 import type { Closable } from "./owned.ts";
 import { TempFolder } from "./temp-folder.ts";
 
@@ -229,11 +229,9 @@ export class Etcd implements Closable {
   }
 }
 
-/** Ports that were free a moment ago, all different. */
+/** All different. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(Number((await freeAddress()).split(":")[1]));
+  return [...ports];
 }

@@ -3,6 +3,7 @@
  * GOAWAYs at will. They speak by our own codec; what has to be shown by another implementation is shown with grpc-js.
  */
 
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { systemClock } from "../../src/base/clock.ts";
@@ -314,15 +315,23 @@ export class ServerPeer {
   }
 }
 
-/** An address of this machine at which nobody listens. */
+/**
+ * An address of this machine at which nobody listens, and at which nobody will who asks for any port: those that the system hands out
+ * are higher. One of its own, let go again, is soon another test's.
+ */
 export async function freeAddress(): Promise<string> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return `127.0.0.1:${port}`;
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    const server = createServer();
+    const free = new Promise<boolean>((resolve) => {
+      server.once("listening", () => resolve(true)).once("error", () => resolve(false));
+    });
+    server.listen(port, "127.0.0.1");
+    if (!(await free)) continue;
+    server.close();
+    await once(server, "close");
+    return `127.0.0.1:${port}`;
+  }
 }
 
 export function connectTo(address: string): Socket {
