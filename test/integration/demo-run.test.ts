@@ -182,7 +182,7 @@ applied by the one sidecar`,
     await assertGone(screen);
   });
 
-  it("shows a change that is made from another terminal, by what it tells of itself", async () => {
+  it("shows a change that is made from another terminal, and ends on Ctrl-C with neither process nor file left behind", async () => {
     let other: Promise<unknown> | undefined;
     const { code, out, screen } = await run(
       { ...small, once: false, nextWeights: undefined },
@@ -226,25 +226,16 @@ applied by the one sidecar`,
     for (const moves of [tfs?.moves, oip?.moves]) {
       assert.deepEqual([moves?.moved, moves?.movedOtherwise, moves?.stayedOtherwise], [moves?.mustMove, 0, 0]);
     }
-  });
-
-  it("ends with its report on Ctrl-C, and leaves neither process nor file behind", async () => {
-    const { code, out, screen } = await run(
-      { ...small, once: false, json: false },
-      { interruptAt: /calls, 0 errors/, columns: 120 },
-    );
-    assert.equal(code, 0, screen);
-    assert.match(out, /credit-tfs \(TensorFlow Serving\)\n {2}variant +role/);
-    assert.match(out, /v2 +challenger/);
     await assertGone(screen);
   });
 
-  it("ends as well on Ctrl-C while weights are being changed", async () => {
+  it("ends with its report on Ctrl-C while weights are being changed, too", async () => {
     const { code, out, screen } = await run(
       { ...small, once: false, json: false },
-      { interruptAt: /\$ contender route weights/ },
+      { interruptAt: /\$ contender route weights/, columns: 120 },
     );
     assert.equal(code, 0, screen);
+    assert.match(out, /credit-tfs \(TensorFlow Serving\)\n {2}variant +role/);
     assert.match(out, /v2 +challenger/);
     await assertGone(screen);
   });
