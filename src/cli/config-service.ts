@@ -96,7 +96,7 @@ function hintFor(
       if (proves) return undefined;
       return `to say who asks, set ${controlTokenFile.env}, or ${controlCert.env} and ${controlKey.env}`;
     case "STORE_UNAVAILABLE":
-      return "the config service answers, and its store does not: sidecars go on with what they have, and nothing can be changed until it is back";
+      return "sidecars go on with what they have, and nothing can be changed until the store is well";
     default:
       return undefined;
   }
