@@ -16,7 +16,6 @@
  */
 import { ContenderError } from "../../base/errors.ts";
 import type { Entry } from "../store.ts";
-import type { Turns } from "../turns.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { decodeFrames, encodeFrame, type Frame } from "./frame.ts";
 import { type Effect, State } from "./state.ts";
@@ -36,14 +35,17 @@ export interface Recovered {
   readonly state: State;
 }
 
-/** @throws ContenderError STORE_DAMAGED; whatever the disk throws. */
-export async function recover(disk: Disk, turns?: Turns): Promise<Recovered> {
+/**
+ * @param between is waited for after each of the records that a file begins with: others have their turn, the lock's count among them
+ * @throws ContenderError STORE_DAMAGED; whatever the disk or `between` throws.
+ */
+export async function recover(disk: Disk, between = async (): Promise<void> => undefined): Promise<Recovered> {
   const generation = Math.max(0, ...(await disk.list()).map((name) => Number(pattern.exec(name)?.[1] ?? 0)));
   if (generation === 0) return { generation, state: new State(0, []) };
   const name = nameOf(generation);
   const bytes = await disk.read(name);
   // A former holder that was stopped amid a switch has finished it only now: there is a later one.
-  if (bytes === undefined) return recover(disk, turns);
+  if (bytes === undefined) return recover(disk, between);
   const damaged = (offset: number, why: string) =>
     new ContenderError(
       "STORE_DAMAGED",
@@ -67,12 +69,11 @@ export async function recover(disk: Disk, turns?: Turns): Promise<Recovered> {
     }
     const frame = next.value;
     if (read < expected) {
+      if (read > 0) await between();
       const entries = entriesOf(frame, damaged);
       read += entries.length;
       if (read > expected) throw damaged(frame.offset, `${read} entries of a snapshot of ${expected}`);
       entries.forEach(add);
-      // The lock counts up meanwhile, and probes are answered.
-      if (turns?.over === true) await turns.next();
       continue;
     }
     for (const commit of commitsOf(frame, damaged)) {

@@ -5,7 +5,6 @@
  */
 import type { Chance } from "../../base/chance.ts";
 import { ContenderError } from "../../base/errors.ts";
-import { Turns } from "../turns.ts";
 import { openDirectory } from "./directory.ts";
 import { type Disk, whyFailed } from "./disk.ts";
 import { type Processes, systemProcesses } from "./holder.ts";
@@ -52,7 +51,7 @@ export async function openOn(
     const token = tokenOf(chance);
     const lock = await Lock.acquire(disk, { clock, processes, token }, options.lock);
     try {
-      const [journal, state] = await begin(disk, token, new Turns(clock));
+      const [journal, state] = await begin(disk, token, lock);
       return new EmbeddedStore(disk, lock, journal, state, clock, options);
     } catch (reason) {
       await lock.release();
@@ -64,9 +63,10 @@ export async function openOn(
 /** Attempts at the next file: a former holder that wakes up amid it takes one number, and then sees that it is none. */
 const attempts = 3;
 
-async function begin(disk: Disk, token: string, turns: Turns): Promise<[Journal, State]> {
+async function begin(disk: Disk, token: string, lock: Lock): Promise<[Journal, State]> {
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const recovered = await recover(disk, turns);
+    // A reading that takes long looks whether the directory is still ours; and what waits for the disk lets others have their turn.
+    const recovered = await recover(disk, () => lock.check());
     const state = new State(recovered.state.revision + 1, recovered.state.lasting());
     const journal = new Journal(disk, token, recovered);
     try {

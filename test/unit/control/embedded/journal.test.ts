@@ -121,6 +121,19 @@ describe("the journal of an embedded store", () => {
     }
   });
 
+  it("lets others have their turn between the records that it begins with, and is not read on where they object", async () => {
+    let turns = 0;
+    await recover(journalOf(head, ...parts), async () => {
+      turns++;
+    });
+    assert.equal(turns, parts.length - 1);
+    const objection = new Error("the directory is another's");
+    await assert.rejects(
+      recover(journalOf(head, ...parts), () => Promise.reject(objection)),
+      objection,
+    );
+  });
+
   it("begins with records of a bounded length, however much there is", async () => {
     const disk = new PowerDisk();
     let store = await openAlone(disk, { journalBytes: 1 });
