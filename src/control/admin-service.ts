@@ -7,11 +7,13 @@ import { redactProse } from "../base/redact.ts";
 import { everyNamespace } from "../config/access-document.ts";
 import type { RouteSpec } from "../model/route.ts";
 import { movedSlots } from "../router/moved-slots.ts";
-import { type Administration, type Done, type Intent, neverNamed, visibleRoute } from "./administration.ts";
-import type { AnyCall, Callers, PersonCaller } from "./callers.ts";
-import type { Counts } from "./counts.ts";
-import type { Fleet, SidecarInfo } from "./fleet.ts";
-import { leftOut } from "./left-out.ts";
+import type { AnyCall, Callers, PersonCaller } from "./access/callers.ts";
+import type { Counts } from "./counts/counts.ts";
+import type { Fleet, SidecarInfo } from "./fleet/fleet.ts";
+import { type ListSidecarsRequest, seesSidecar, sidecarList } from "./fleet/sidecar-list.ts";
+import { refusal } from "./ports/refusal.ts";
+import { type Administration, type Done, type Intent, neverNamed, visibleRoute } from "./routes/administration.ts";
+import { leftOut } from "./routes/left-out.ts";
 import {
   type Planned,
   type PlannedRoute,
@@ -20,16 +22,14 @@ import {
   planUndo,
   planWeights,
   sharesOf,
-} from "./planned-change.ts";
-import type { Author, HistoryRecord, RouteRecord } from "./records.ts";
-import { rangesOf } from "./records.ts";
-import { refusal } from "./refusal.ts";
-import type { Registry } from "./registry.ts";
-import { readDocumentsOf } from "./request-documents.ts";
-import { type RouteSet, type StoredRoute, storedRoute } from "./route-set.ts";
-import { type ListSidecarsRequest, seesSidecar, sidecarList } from "./sidecar-list.ts";
+} from "./routes/planned-change.ts";
+import type { Author, HistoryRecord, RouteRecord } from "./routes/records.ts";
+import { rangesOf } from "./routes/records.ts";
+import type { Registry } from "./routes/registry.ts";
+import { readDocumentsOf } from "./routes/request-documents.ts";
+import { type RouteSet, type StoredRoute, storedRoute } from "./routes/route-set.ts";
+import { withheldFrom } from "./routes/withheld-from.ts";
 import { Turns } from "./turns.ts";
-import { withheldFrom } from "./withheld-from.ts";
 
 export interface AdminPorts {
   readonly registry: Registry;

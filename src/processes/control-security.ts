@@ -7,15 +7,15 @@ import type { PemTexts } from "../base/pem.ts";
 import type { ControlSettings } from "../config/control-settings.ts";
 import { controlSettingsTable } from "../config/control-settings-table.ts";
 import { pemFiles } from "../config/sources/pem-files.ts";
-import { Access } from "../control/access.ts";
-import { type Audit, audit } from "../control/audit.ts";
-import { type AskingRequest, evidenceOfRequest, type PortFacts } from "../control/authenticate.ts";
-import type { Callers, SidecarCaller } from "../control/callers.ts";
-import { InstanceOwners } from "../control/instance-owners.ts";
-import { knownCallers, sightOf } from "../control/known-callers.ts";
-import { type Action, decide, type Identity, labelsOf } from "../control/permissions.ts";
-import type { Labels } from "../control/selection.ts";
-import type { TlsOptions } from "../control/tls-options.ts";
+import { Access } from "../control/access/access.ts";
+import { type Audit, audit } from "../control/access/audit.ts";
+import { type AskingRequest, evidenceOfRequest, type PortFacts } from "../control/access/authenticate.ts";
+import type { Callers, SidecarCaller } from "../control/access/callers.ts";
+import { InstanceOwners } from "../control/access/instance-owners.ts";
+import { knownCallers, sightOf } from "../control/access/known-callers.ts";
+import { type Action, decide, type Identity, labelsOf } from "../control/access/permissions.ts";
+import type { TlsOptions } from "../control/ports/tls-options.ts";
+import type { Labels } from "../control/routes/selection.ts";
 import { makeContext } from "../transport/tls-context.ts";
 
 export interface ControlSecurity {

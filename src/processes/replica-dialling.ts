@@ -12,8 +12,8 @@ import type { ControlSettings } from "../config/control-settings.ts";
 import { controlSettingsTable } from "../config/control-settings-table.ts";
 import { pemFiles } from "../config/sources/pem-files.ts";
 import { readSecret } from "../config/sources/secret-file.ts";
-import type { ShareResponse } from "../control/peer-link.ts";
-import type { PeersPorts } from "../control/peers.ts";
+import type { ShareResponse } from "../control/replicas/peer-link.ts";
+import type { PeersPorts } from "../control/replicas/peers.ts";
 
 export type ReplicaFiles = Pick<ControlSettings, "tlsCert" | "tlsKey" | "tlsClientCa" | "replicaTokenFile">;
 

@@ -57,7 +57,7 @@ const sockets = [
   "src/transport/",
   "src/admin/",
   "src/api/handshake.ts",
-  "src/control/server.ts",
+  "src/control/ports/server.ts",
   "src/init/",
   "src/demo/",
 ];
@@ -87,18 +87,18 @@ export const homes: Homes = {
   "node:http": {
     homes: [
       "src/admin/",
-      "src/control/http.ts",
-      "src/control/http-endpoints.ts",
+      "src/control/ports/http.ts",
+      "src/control/ports/http-endpoints.ts",
       "src/demo/",
       "src/sync/http-source.ts",
     ],
   },
   "node:http2": demo,
-  "node:https": { homes: ["src/control/http.ts"] },
+  "node:https": { homes: ["src/control/ports/http.ts"] },
   "node:module": { homes: [] },
   // Addresses are only told apart by the free names; what opens a socket stays at home.
   "node:net": { homes: sockets, free: ["BlockList", "SocketAddress", "isIP", "isIPv4", "isIPv6"] },
-  "node:tls": { homes: [...sockets, "src/control/tls-options.ts"] },
+  "node:tls": { homes: [...sockets, "src/control/ports/tls-options.ts"] },
   "node:vm": { homes: [] },
   "node:worker_threads": { homes: [] },
 };

@@ -63,10 +63,10 @@ describe("docs/operations.md", () => {
   });
 
   it("has every path of the config service's HTTP port, and no other", () => {
-    const paths = [...source("src/control/http-endpoints.ts").matchAll(/^ {4,6}\[?"(\/[a-z0-9/]*)"/gm)].map(
+    const paths = [...source("src/control/ports/http-endpoints.ts").matchAll(/^ {4,6}\[?"(\/[a-z0-9/]*)"/gm)].map(
       ([, path]) => path,
     );
-    const inline = [...source("src/control/http-endpoints.ts").matchAll(/\["(\/[a-z0-9/]*)", \{/g)].map(
+    const inline = [...source("src/control/ports/http-endpoints.ts").matchAll(/\["(\/[a-z0-9/]*)", \{/g)].map(
       ([, path]) => path,
     );
     const documented = rowsOf("The config service").flatMap(

@@ -6,14 +6,14 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { resolveAdminOptions } from "../../src/admin/options.ts";
 import { errorTable } from "../../src/base/errors.ts";
-import { connectionBounds } from "../../src/control/connection-bounds.ts";
-import { countsBounds } from "../../src/control/counts.ts";
-import { refusalBounds } from "../../src/control/refusal.ts";
-import { reportBounds } from "../../src/control/report-bounds.ts";
-import { requestBounds } from "../../src/control/request-bounds.ts";
-import { longestDocument, mostDocuments } from "../../src/control/request-documents.ts";
-import { serverDefaults } from "../../src/control/server.ts";
-import { watchBounds } from "../../src/control/watch-bounds.ts";
+import { countsBounds } from "../../src/control/counts/counts.ts";
+import { reportBounds } from "../../src/control/counts/report-bounds.ts";
+import { connectionBounds } from "../../src/control/ports/connection-bounds.ts";
+import { refusalBounds } from "../../src/control/ports/refusal.ts";
+import { requestBounds } from "../../src/control/ports/request-bounds.ts";
+import { serverDefaults } from "../../src/control/ports/server.ts";
+import { longestDocument, mostDocuments } from "../../src/control/routes/request-documents.ts";
+import { watchBounds } from "../../src/control/watch/watch-bounds.ts";
 import { backoff } from "../../src/sync/backoff.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
@@ -41,14 +41,14 @@ describe("docs/operations.md", () => {
     assert.equal(plenty.perAddress / plenty.connections, 3 / 4);
     assert.match(list, /three quarters of\s+them from one address/);
     const handshakes = [
-      constantOf("src/control/server.ts", "handshakeTimeout"),
-      constantOf("src/control/http.ts", "handshakeTimeoutMs"),
+      constantOf("src/control/ports/server.ts", "handshakeTimeout"),
+      constantOf("src/control/ports/http.ts", "handshakeTimeoutMs"),
     ];
     assert.equal(new Set(handshakes).size, 1);
     assert.deepEqual(list.match(/\d[\d,]*(?: (?:s|MiB|KiB)\b)?/g), [
       count(plenty.connections),
       count(descriptors - connectionBounds(descriptors).connections),
-      count(constantOf("src/control/http.ts", "maxConnections")),
+      count(constantOf("src/control/ports/http.ts", "maxConnections")),
       seconds(handshakes[0] ?? 0),
       count(serverDefaults.maxStreams),
       bytes(serverDefaults.maxMessageBytes),
@@ -62,7 +62,7 @@ describe("docs/operations.md", () => {
       bytes(serverDefaults.maxOpenBytes),
       count(mostDocuments),
       bytes(longestDocument),
-      count(constantOf("src/control/request-documents.ts", "mostMarkers")),
+      count(constantOf("src/control/routes/request-documents.ts", "mostMarkers")),
       // Of HTTP/2's header lists; test/unit/control/refusal.test.ts holds refusals to it.
       bytes(8_192),
       count(refusalBounds.problems),
@@ -97,11 +97,11 @@ describe("docs/operations.md", () => {
     ["how long a name is in an access line", () => `asks for one. At most ${longest()} characters. |`],
     [
       "how often a store that can't be read is tried",
-      () => `could not be read; that is tried every ${everySoOften("src/control/registry.ts")}.`,
+      () => `could not be read; that is tried every ${everySoOften("src/control/routes/registry.ts")}.`,
     ],
     [
       "how often a replica that can't be reached is tried",
-      () => `ended the stream to it; it is tried every ${everySoOften("src/control/peer-link.ts")}.`,
+      () => `ended the stream to it; it is tried every ${everySoOften("src/control/replicas/peer-link.ts")}.`,
     ],
     ["how often a sidecar may report", () => `Reports of a sidecar: ${word(reportBounds.timesAsOften)} times as often`],
     ["how many reports come at once", () => `asks for, ${word(reportBounds.burst)} at once.`],

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect as connectPlain } from "node:net";
 import { connect } from "node:tls";
 import { Client, type ServiceError } from "@grpc/grpc-js";
-import { evidenceOfCall } from "../../src/control/authenticate.ts";
+import { evidenceOfCall } from "../../src/control/access/authenticate.ts";
 import { Authority, type KeyPair } from "../support/certificates.ts";
 import { openCallers, startControl, type TestControl, unary } from "../support/control.ts";
 import { Owned } from "../support/owned.ts";

@@ -5,7 +5,7 @@ import { connect as connectHttp2, constants } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { Client, credentials, status } from "@grpc/grpc-js";
-import { watchBounds } from "../../src/control/watch-bounds.ts";
+import { watchBounds } from "../../src/control/watch/watch-bounds.ts";
 import { applyFraud, startControl, type TestControl, type TestWatch } from "../support/control.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";

@@ -1,7 +1,7 @@
 /** The document of who may do what, watched on a real file system. */
 import assert from "node:assert/strict";
 import { rm, writeFile } from "node:fs/promises";
-import { Access, type ControlLog, type Evidence } from "../../src/control/access.ts";
+import { Access, type ControlLog, type Evidence } from "../../src/control/access/access.ts";
 import { ConfigMap } from "../support/config-map.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";

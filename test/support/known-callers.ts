@@ -2,11 +2,11 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import type { Clock } from "../../src/base/clock.ts";
-import { Access, type ControlLog } from "../../src/control/access.ts";
-import { audit } from "../../src/control/audit.ts";
-import type { Callers } from "../../src/control/callers.ts";
-import { InstanceOwners } from "../../src/control/instance-owners.ts";
-import { knownCallers } from "../../src/control/known-callers.ts";
+import { Access, type ControlLog } from "../../src/control/access/access.ts";
+import { audit } from "../../src/control/access/audit.ts";
+import type { Callers } from "../../src/control/access/callers.ts";
+import { InstanceOwners } from "../../src/control/access/instance-owners.ts";
+import { knownCallers } from "../../src/control/access/known-callers.ts";
 import type { Owned } from "./owned.ts";
 import { parsedValue } from "./parsed.ts";
 import { TempFolder } from "./temp-folder.ts";

@@ -2,8 +2,8 @@
 import type { ReportRequest } from "../../src/api/messages.ts";
 import { messageType } from "../../src/api/protos.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import { Counts, type CountsBounds, type ReadReport, readReport } from "../../src/control/counts.ts";
-import { Sums } from "../../src/control/sums.ts";
+import { Counts, type CountsBounds, type ReadReport, readReport } from "../../src/control/counts/counts.ts";
+import { Sums } from "../../src/control/counts/sums.ts";
 import { Turns } from "../../src/control/turns.ts";
 
 export const encodeReport = (report: object): Buffer => messageType<object>("ReportRequest").encode(report);

@@ -1,5 +1,5 @@
 /** Routes in force, from documents, as a store would give them. */
-import { type RouteSet, type StoredRoute, storedRoute } from "../../src/control/route-set.ts";
+import { type RouteSet, type StoredRoute, storedRoute } from "../../src/control/routes/route-set.ts";
 import { routeDocument } from "./route-document.ts";
 
 /** What a route of two variants says, beside what a test is about. */

@@ -10,11 +10,11 @@ import type { ReportRequest } from "../../../src/api/messages.ts";
 import { messageType, method } from "../../../src/api/protos.ts";
 import { problemLine } from "../../../src/base/parsed.ts";
 import { type AccessIdentity, readAccess } from "../../../src/config/access-document.ts";
-import { identify } from "../../../src/control/access.ts";
-import { Member } from "../../../src/control/member.ts";
-import { partsOf, reportFault, reportHead } from "../../../src/control/report-bounds.ts";
-import { Sums } from "../../../src/control/sums.ts";
-import { nodeFault, readWatchRequest, watchBounds } from "../../../src/control/watch-bounds.ts";
+import { identify } from "../../../src/control/access/access.ts";
+import { partsOf, reportFault, reportHead } from "../../../src/control/counts/report-bounds.ts";
+import { Sums } from "../../../src/control/counts/sums.ts";
+import { Member } from "../../../src/control/watch/member.ts";
+import { nodeFault, readWatchRequest, watchBounds } from "../../../src/control/watch/watch-bounds.ts";
 import { countsAlone } from "../../support/reports.ts";
 import type { ByteTarget } from "../target.ts";
 

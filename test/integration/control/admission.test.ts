@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { Client, type ClientDuplexStream, credentials, Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { messageType, type ServiceName, serviceDefinition } from "../../../src/api/protos.ts";
-import { admission } from "../../../src/control/admission.ts";
-import type { Callers } from "../../../src/control/callers.ts";
-import { requestBounds } from "../../../src/control/request-bounds.ts";
-import { serverDefaults } from "../../../src/control/server.ts";
-import { UnknownCaller } from "../../../src/control/unknown-caller.ts";
-import { watchBounds } from "../../../src/control/watch-bounds.ts";
+import { admission } from "../../../src/control/access/admission.ts";
+import type { Callers } from "../../../src/control/access/callers.ts";
+import { UnknownCaller } from "../../../src/control/access/unknown-caller.ts";
+import { requestBounds } from "../../../src/control/ports/request-bounds.ts";
+import { serverDefaults } from "../../../src/control/ports/server.ts";
+import { watchBounds } from "../../../src/control/watch/watch-bounds.ts";
 import { openCallers, startControl, type TestControl } from "../../support/control.ts";
 import { Owned } from "../../support/owned.ts";
 import { TempFolder } from "../../support/temp-folder.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Client, credentials } from "@grpc/grpc-js";
 import { systemClock } from "../../../src/base/clock.ts";
-import { ControlServer, serverDefaults } from "../../../src/control/server.ts";
+import { ControlServer, serverDefaults } from "../../../src/control/ports/server.ts";
 import { startControl, TestWatch } from "../../support/control.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 import { until } from "../../support/until.ts";

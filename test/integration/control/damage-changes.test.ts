@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readHead, readId } from "../../../src/control/records.ts";
+import { readHead, readId } from "../../../src/control/routes/records.ts";
 import type { Store } from "../../../src/control/store.ts";
 import { applyFraud, openStore, startControl, type TestControl } from "../../support/control.ts";
 import { TempFolder } from "../../support/temp-folder.ts";

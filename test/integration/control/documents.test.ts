@@ -1,7 +1,7 @@
 /** Documents that somebody applies take time to read, and everybody else is served meanwhile. */
 import assert from "node:assert/strict";
 import { systemClock } from "../../../src/base/clock.ts";
-import { longestDocument, mostDocuments, readDocumentsOf } from "../../../src/control/request-documents.ts";
+import { longestDocument, mostDocuments, readDocumentsOf } from "../../../src/control/routes/request-documents.ts";
 import { Turns } from "../../../src/control/turns.ts";
 import { startControl, type TestControl } from "../../support/control.ts";
 import { Owned } from "../../support/owned.ts";

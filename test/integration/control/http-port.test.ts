@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../../src/base/clock.ts";
-import { ControlHttp, json } from "../../../src/control/http.ts";
+import { ControlHttp, json } from "../../../src/control/ports/http.ts";
 import { Owned } from "../../support/owned.ts";
 
 const owned = new Owned();

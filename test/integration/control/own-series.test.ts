@@ -1,6 +1,6 @@
 /** Whose counts are summed up for which routes, where sidecars prove what they are. */
 import assert from "node:assert/strict";
-import type { Callers } from "../../../src/control/callers.ts";
+import type { Callers } from "../../../src/control/access/callers.ts";
 import { openCallers, startControl, type TestControl } from "../../support/control.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { Owned } from "../../support/owned.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../../src/base/clock.ts";
-import { EndedCounts, processId } from "../../../src/control/ended-counts.ts";
+import { EndedCounts, processId } from "../../../src/control/counts/ended-counts.ts";
+import { Sums } from "../../../src/control/counts/sums.ts";
 import type { Store } from "../../../src/control/store.ts";
-import { Sums } from "../../../src/control/sums.ts";
 import {
   acquainted,
   applyFraud,

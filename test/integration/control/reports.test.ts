@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { messageType } from "../../../src/api/protos.ts";
-import type { Callers } from "../../../src/control/callers.ts";
+import type { Callers } from "../../../src/control/access/callers.ts";
 import { openCallers, startControl, type TestControl } from "../../support/control.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { reportMessage, requestsOf } from "../../support/reports.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import { systemClock } from "../../../src/base/clock.ts";
-import { written } from "../../../src/control/counts.ts";
+import { written } from "../../../src/control/counts/counts.ts";
 import { Turns } from "../../../src/control/turns.ts";
 import { countsAlone } from "../../support/reports.ts";
 
