@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { setTimeout } from "node:timers/promises";
 import type { WatchResponse } from "../../../src/api/messages.ts";
 import { parseVersion } from "../../../src/api/version.ts";
 import { healthOf } from "../../../src/init/health.ts";
@@ -194,7 +193,8 @@ describe("a config service", () => {
       waitAtMost: { seconds: 60, nanos: 0 },
     });
     const next = await watch.snapshot();
-    await setTimeout(100);
+    // Calls of one connection are begun in their order: with this one's answer the wait is under way.
+    await control.call("AdminService", "ListRoutes", {});
     watch.ack(next);
     assert.deepEqual(
       (await waiting).sidecars.map((sidecar) => [sidecar.revision, sidecar.state]),

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
-import { setTimeout } from "node:timers/promises";
 import { Client, credentials } from "@grpc/grpc-js";
 import { method as rpc } from "../../../src/api/protos.ts";
 import { parseVersion } from "../../../src/api/version.ts";
 import { ContenderError } from "../../../src/base/errors.ts";
+import type { AnyCall, Callers } from "../../../src/control/access/callers.ts";
 import type { Store } from "../../../src/control/store.ts";
-import { applyFraud, openStore, startControl, type TestControl } from "../../support/control.ts";
+import { applyFraud, openCallers, openStore, startControl, type TestControl } from "../../support/control.ts";
 import { fraudText } from "../../support/route-document.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
 import { until } from "../../support/until.ts";
@@ -141,19 +141,28 @@ describe("a store that somebody else has written to", () => {
         return await store.commit(commit);
       },
     });
-    control = await startControl("", { store: slow });
+    const asked: AnyCall[] = [];
+    const callers: Callers = {
+      ...openCallers,
+      person: (call, action) => {
+        asked.push(call);
+        return openCallers.person(call, action);
+      },
+    };
+    control = await startControl("", { store: slow, callers });
     const stalled = Promise.withResolvers<void>();
     held = stalled.promise;
     const first = apply(20);
+    await until(() => asked.length === 1, "it has asked");
     const { path: method, requestSerialize, responseDeserialize } = rpc<object, object>("AdminService", "ApplyRoutes");
     const client = new Client(control.address, credentials.createInsecure());
     const request = { texts: [{ name: "x", text: fraudText(30) }] };
     const second = new Promise((resolve) => {
       const call = client.makeUnaryRequest(method, requestSerialize, responseDeserialize, request, resolve);
-      void setTimeout(100).then(() => call.cancel());
+      void until(() => asked.length === 2, "both have asked").then(() => call.cancel());
     });
     assert.equal(((await second) as { code: number }).code, 1);
-    await setTimeout(100);
+    await until(() => asked[1]?.cancelled === true, "it is known that nobody waits");
     stalled.resolve();
     await first;
     await apply(20);
@@ -164,10 +173,7 @@ describe("a store that somebody else has written to", () => {
 
   it("keeps changes that are made at the same moment, one after the other", async () => {
     const done = await Promise.all([11, 12, 13, 14, 15].map((v42) => apply(v42)));
-    assert.deepEqual(
-      done.map(({ revision }) => revision),
-      [2, 3, 4, 5, 6],
-    );
+    assert.deepEqual(done.map(({ revision }) => revision).sort(), [2, 3, 4, 5, 6]);
   });
 
   it("keeps as many changes of routes that are changed together", async () => {

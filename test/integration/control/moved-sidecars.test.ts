@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { setTimeout } from "node:timers/promises";
 import type { Store } from "../../../src/control/store.ts";
 import { applyFraud, openStore, startReplicas, type TestControl } from "../../support/control.ts";
 import { TempFolder } from "../../support/temp-folder.ts";
@@ -21,6 +20,20 @@ describe("a sidecar that goes from one replica to another before its old stream 
     folder.close();
   });
 
+  /** Replicas tell what is new in its order: with something later, what came before it is known to both. */
+  const toldAll = async (): Promise<void> => {
+    for (const [here, there] of [
+      [one, two],
+      [two, one],
+    ] as const) {
+      const later = here.watch({ instance: `later-${++laters}` });
+      await until(() => there.control.fleet.get(`later-${laters}`) !== undefined, "what is later is known");
+      later.end();
+    }
+  };
+  let laters = 0;
+  const leftOne = () => until(() => ![...one.control.fleet.own()].includes("a"), "the first one has seen it go");
+
   const states = () => [one.control.fleet.get("a")?.state, two.control.fleet.get("a")?.state];
 
   it("is there for both of them, also once the old stream has ended", async () => {
@@ -30,9 +43,9 @@ describe("a sidecar that goes from one replica to another before its old stream 
     await until(() => states().join() === "current,current", "both know it");
     const fresh = two.watch({ instance: "a" }, old.received[0]?.version);
     await until(() => two.control.fleet.get("a")?.state === "current", "the other one has it");
-    await setTimeout(20);
     old.end();
-    await setTimeout(300);
+    await leftOne();
+    await toldAll();
     assert.deepEqual(states(), ["current", "current"]);
     fresh.end();
     await until(() => states().join() === "gone,gone", "both know that it is gone");
@@ -45,10 +58,11 @@ describe("a sidecar that goes from one replica to another before its old stream 
     await until(() => states().join() === "current,current", "both know it");
     await applyFraud(one, 20);
     fresh.ack(await fresh.snapshot());
-    await setTimeout(100);
+    await toldAll();
     old.end();
+    await leftOne();
     await until(() => states().join() === "current,current", "it is back in both");
-    await setTimeout(300);
+    await toldAll();
     assert.deepEqual(states(), ["current", "current"]);
     assert.equal(one.control.fleet.get("a")?.version, two.control.fleet.get("a")?.version);
     fresh.end();
