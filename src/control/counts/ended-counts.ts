@@ -10,7 +10,7 @@
  * Of those who are in later batches it is known who they are, by a hash. The oldest batches go into one sum, and who was in it is
  * known no more; by then they have been over for as long as it took so many others to end.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { durationMs, type ReportRequest } from "../../api/messages.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ContenderError } from "../../base/errors.ts";
@@ -36,7 +36,7 @@ export interface EndedPorts {
 /** A process: an instance that starts anew under the same name is another one. By a hash: names have 253 characters, and are remembered long. */
 export function processId({ instance, startedAt }: Pick<ReportRequest, "instance" | "startedAt">): string {
   const name = `${instance}@${durationMs(startedAt) ?? 0}`;
-  return createHash("sha256").update(name).digest().subarray(0, 12).toString("base64url");
+  return hash("sha256", name, "buffer").subarray(0, 12).toString("base64url");
 }
 const idLength = 16;
 
