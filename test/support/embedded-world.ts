@@ -26,9 +26,9 @@ export const loneProcess: Processes = { self: async () => self, startOf: async (
 
 let opened = 0;
 
-export function openAlone(disk: PowerDisk, options: OpenOptions = {}): Promise<EmbeddedStore> {
+export function openAlone(disk: PowerDisk, options: OpenOptions = {}, clock = stoppedClock): Promise<EmbeddedStore> {
   const chance = { next: mixer(++opened) };
-  return openOn(disk, loneProcess, { clock: stoppedClock, chance }, { lock: { settleMs: 0 }, ...options });
+  return openOn(disk, loneProcess, { clock, chance }, { lock: { settleMs: 0 }, ...options });
 }
 
 /** What one commit after another makes of nothing: the contents after each, the first before any. */

@@ -39,6 +39,8 @@ export interface EmbeddedPorts {
 
 /** Most characters of one group, unless a single commit has more: it is one record, and is in memory as a whole. */
 const groupCharacters = 8_388_608;
+/** A full disk takes a tenth of the time at most, until it has room. */
+const restTimes = 10;
 
 interface Waiting {
   readonly characters: number;
@@ -68,6 +70,8 @@ export class EmbeddedStore implements Store {
   readonly #ending = new Set<LeaseToken>();
   #cancelRetry: (() => void) | undefined;
   readonly #waiting: Waiting[] = [];
+  /** The last try to begin a journal, where it came to nothing. */
+  #failed: { readonly reason: unknown; readonly restsUntilMs: number } | undefined = undefined;
   #writing: Promise<void> | undefined;
   /** Why nothing is done any more. */
   #ended: ContenderError | undefined;
@@ -231,8 +235,20 @@ export class EmbeddedStore implements Store {
     }
   }
 
+  /** A try that fails writes up to all there is: the next comes when ten times that time is over, however often it is asked for. */
   async #beginAnew(): Promise<void> {
-    if (await this.#journal.begin(this.#state)) return;
+    const beganMs = this.#clock.nowMs();
+    if (this.#failed !== undefined && beganMs < this.#failed.restsUntilMs) throw this.#failed.reason;
+    try {
+      if (await this.#journal.begin(this.#state)) {
+        this.#failed = undefined;
+        return;
+      }
+    } catch (reason) {
+      const endedMs = this.#clock.nowMs();
+      this.#failed = { reason, restsUntilMs: endedMs + (endedMs - beganMs) * restTimes };
+      throw reason;
+    }
     await this.#lock.check();
     throw new Error("the name of the next journal is taken");
   }

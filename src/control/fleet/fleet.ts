@@ -48,8 +48,8 @@ export interface FleetPorts {
 
 /** How long a sidecar that is gone is shown, and its place among the first is kept for it: a pod restarts within it. */
 export const goneMs = { shown: 3_600_000, placeKept: 60_000 } as const;
-/** Clocks of two machines differ by less, where anybody looks after them. */
-const skewMs = 5_000;
+/** A machine that dies is noticed by keepalive, after 80 s; and clocks of two machines differ, where nobody looks after them. */
+const unnoticedMs = 90_000;
 /** Of those that are gone. */
 const mostGone = 20_000;
 /** Within it every sidecar that is there comes back to a service that has started anew: see `sync/backoff.ts`. */
@@ -264,7 +264,7 @@ export class Fleet {
   #isReplaced({ instance, startedAtMs, lastSeenMs, ...sidecar }: SidecarInfo): boolean {
     for (const other of this.#places.get(podOf(sidecar) ?? "") ?? []) {
       const began = this.#sidecars.get(other)?.startedAtMs ?? 0;
-      if (other !== instance && began > startedAtMs && began >= lastSeenMs - skewMs) return true;
+      if (other !== instance && began > startedAtMs && began >= lastSeenMs - unnoticedMs) return true;
     }
     return false;
   }

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { recover } from "../../../../src/control/embedded/journal.ts";
-import { contentsOf, openAlone, Script } from "../../../support/embedded-world.ts";
+import { contentsOf, openAlone, Script, stoppedClock } from "../../../support/embedded-world.ts";
 import { mixer } from "../../../support/mixer.ts";
 import { type Fate, PowerDisk } from "../../../support/power-disk.ts";
 import { committed, put } from "../../../support/store-contract.ts";
@@ -168,6 +168,31 @@ describe("the embedded store, on a disk that refuses", () => {
       ["b", "1"],
     ];
     assert.deepEqual(await contentsOf(await openAlone(disk.restarted(mixer(3)), options)), both);
+  });
+
+  it("does not write all there is again and again where there is no room for it", async () => {
+    const before = new PowerDisk();
+    await committed(await openAlone(before, options), [put("a", "1")]);
+    let nowMs = 0;
+    const disk = before.restarted(mixer(1));
+    let tries = 0;
+    disk.fateOf = (operation) => {
+      if (!/^append/.test(operation)) return "done";
+      tries++;
+      nowMs += 200;
+      return "refused";
+    };
+    const store = await openAlone(disk, options, { ...stoppedClock, nowMs: () => nowMs });
+    const refused = () => assert.rejects(store.commit({ when: [], changes: [put("a", "2")] }), /EIO: refused/);
+    await refused();
+    const first = tries;
+    await refused();
+    nowMs += 1_999;
+    await refused();
+    assert.equal(tries, first);
+    nowMs += 1;
+    await refused();
+    assert.ok(tries > first);
   });
 
   it("says what helps where the disk is full", async () => {

@@ -82,6 +82,18 @@ describe("the fleet", () => {
     assert.deepEqual(instances(fleet).sort(), ["other", "second"]);
   });
 
+  it("shows of a pod whose machine has died the new process alone, though the old one's end is noticed after it", () => {
+    const { clock, fleet, sidecar } = setUp();
+    const labels = { namespace: "ml", workload: "fraud", pod: "fraud-0" };
+    const old = sidecar("old", { labels, startedAtMs: clock.wallMs() });
+    fleet.note(old);
+    clock.advance(3_600_000);
+    fleet.note(sidecar("new", { labels, startedAtMs: clock.wallMs() }));
+    clock.advance(80_000);
+    fleet.note({ ...old, state: "gone", lastSeenMs: clock.wallMs() });
+    assert.deepEqual(instances(fleet), ["new"]);
+  });
+
   it("takes no pod for another whose names make the same text together", () => {
     const { clock, fleet, sidecar } = setUp();
     const labels = (namespace: string, workload: string) => ({ namespace, workload, pod: "p" });
@@ -99,7 +111,7 @@ describe("the fleet", () => {
     fleet.note(first);
     clock.advance(1_000);
     fleet.note(sidecar("second", { labels, startedAtMs: clock.wallMs() }));
-    clock.advance(60_000);
+    clock.advance(100_000);
     fleet.note({ ...first, state: "gone", lastSeenMs: clock.wallMs() });
     assert.deepEqual(instances(fleet), ["first", "second"]);
   });
