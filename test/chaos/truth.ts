@@ -1,13 +1,14 @@
 /**
  * Which variant a user has under a version: worked out from the tables that the service tells of its history, route by route.
  *
- * Of a store that was put back, a revision may have been twice: then each of its tables is one that a sidecar may have.
+ * A store that was put back may have the id that it had before, with other changes under the same revisions. So what is told of a route is
+ * kept by lines: who is told of another change under a revision is told of another line. A sidecar may have what any of them has.
  */
 import assert from "node:assert/strict";
 import { parseVersion } from "../../src/api/version.ts";
 import { keyFromText } from "../../src/base/hash.ts";
 import { loadTexts } from "../../src/config/files.ts";
-import type { RouteState } from "../../src/model/administration.ts";
+import type { HistoryEntry, RouteState } from "../../src/model/administration.ts";
 import { explain } from "../../src/router/explain.ts";
 import { compileAssigner } from "../../src/router/route-assigner.ts";
 import type { Replica } from "./replica.ts";
@@ -15,6 +16,8 @@ import type { Replica } from "./replica.ts";
 /** What a route was from one revision on. */
 interface Entry {
   readonly revision: number;
+  /** When the change was made: two of one revision differ in it. */
+  readonly atMs: number;
   readonly variants: readonly string[];
   readonly shares: Readonly<Record<string, number>>;
 }
@@ -23,9 +26,8 @@ const historyLimit = 60;
 
 export class Truth {
   readonly #users: number;
-  /** By store and route. */
-  readonly #entries = new Map<string, Entry[]>();
-  readonly #known = new Set<string>();
+  /** By store and route, and in each line by revision. */
+  readonly #lines = new Map<string, Map<number, Entry>[]>();
   readonly #byVersion = new Map<string, readonly Entry[]>();
 
   constructor(users: number) {
@@ -35,20 +37,32 @@ export class Truth {
   /** Takes in what a replica knows of these routes. */
   async learn(replica: Replica, routes: readonly string[]): Promise<void> {
     for (const route of routes) {
-      const before = parseVersion(await replica.version(route))?.store ?? "";
+      const store = parseVersion(await replica.version(route))?.store ?? "";
       const history = await replica.admin.history(route, historyLimit);
+      const line = this.#lineOf(`${store} ${route}`, history);
       for (const { revision, author } of history) {
-        const key = `${before} ${route} ${revision} ${author.atMs}`;
-        if (this.#known.has(key)) continue;
+        if (line.has(revision)) continue;
         const state = await replica.admin.get(route, author.atMs);
         if (state.revision !== revision) continue; // two changes within a millisecond: the next look has it
-        this.#add(`${before} ${route}`, state);
-        this.#known.add(key);
+        line.set(revision, this.#entryOf(state, author.atMs));
+        this.#byVersion.clear();
       }
     }
   }
 
-  #add(key: string, state: RouteState): void {
+  #lineOf(key: string, history: readonly HistoryEntry[]): Map<number, Entry> {
+    const lines = this.#lines.get(key) ?? [];
+    this.#lines.set(key, lines);
+    const agrees = (line: ReadonlyMap<number, Entry>): boolean =>
+      history.every(({ revision, author }) => (line.get(revision)?.atMs ?? author.atMs) === author.atMs);
+    const known = lines.find(agrees);
+    if (known !== undefined) return known;
+    const line = new Map<number, Entry>();
+    lines.push(line);
+    return line;
+  }
+
+  #entryOf(state: RouteState, atMs: number): Entry {
     const { name, document, table, revision } = state;
     const loaded = loadTexts("history", [{ name, text: document }], { local: "127.0.0.1:1", alone: false });
     assert.ok(loaded.ok, JSON.stringify(loaded));
@@ -67,10 +81,7 @@ export class Truth {
       (_, user) => explain(assigner.value, keyFromText(`user-${user}`)).variant ?? "",
     );
     const shares = Object.fromEntries(state.weights.map(({ variant, share }) => [variant, share]));
-    const entries = this.#entries.get(key) ?? [];
-    this.#entries.set(key, entries);
-    entries.push({ revision, variants, shares });
-    this.#byVersion.clear();
+    return { revision, atMs, variants, shares };
   }
 
   /** What the route may be under a version; empty where nobody ever told of it. */
@@ -79,9 +90,11 @@ export class Truth {
     const known = this.#byVersion.get(key);
     if (known !== undefined) return known;
     const { store, revision } = parseVersion(version) ?? { store: "", revision: 0 };
-    const past = (this.#entries.get(`${store} ${route}`) ?? []).filter((entry) => entry.revision <= revision);
-    const newest = Math.max(...past.map((entry) => entry.revision));
-    const found = past.filter((entry) => entry.revision === newest);
+    const found = (this.#lines.get(`${store} ${route}`) ?? []).flatMap((line) => {
+      const past = [...line.values()].filter((entry) => entry.revision <= revision);
+      const newest = Math.max(...past.map((entry) => entry.revision));
+      return past.filter((entry) => entry.revision === newest);
+    });
     this.#byVersion.set(key, found);
     return found;
   }
@@ -90,7 +103,7 @@ export class Truth {
   between(first: string, last: string, route: string): readonly Entry[] {
     const [a, b] = [parseVersion(first), parseVersion(last)];
     if (a === undefined || b === undefined || a.store !== b.store) return [];
-    const entries = this.#entries.get(`${a.store} ${route}`) ?? [];
+    const entries = (this.#lines.get(`${a.store} ${route}`) ?? []).flatMap((line) => [...line.values()]);
     return entries.filter(({ revision }) => revision > a.revision && revision < b.revision);
   }
 }
