@@ -55,7 +55,7 @@ export class EtcdSource implements AskedSource {
   #watch: EtcdWatch | undefined = undefined;
   /** Version of the contents in force. */
   #version: string | undefined = undefined;
-  /** Contents that were refused, so that they are told once. */
+  /** Why contents were refused, so that they are told once for as long as they are there. */
   #refused: string | undefined = undefined;
   #reading: Promise<unknown> | undefined = undefined;
   #readAgain = false;
@@ -191,6 +191,7 @@ export class EtcdSource implements AskedSource {
     }));
     const loaded = loadKeys(name, texts, { around, prefix });
     if (loaded.ok && loaded.value.version === this.#version) {
+      this.#refused = undefined;
       status.rejected = [];
       return [];
     }

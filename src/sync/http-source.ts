@@ -67,7 +67,7 @@ export class HttpSource implements AskedSource {
   #version: string | undefined = undefined;
   /** As the config service that they are from names them; undefined where they are from elsewhere. */
   #ordered: string | undefined = undefined;
-  /** Of contents that were refused, so that they are told once. */
+  /** Of contents that were refused, so that they are told once for as long as they are there. */
   #refused: string | undefined = undefined;
   #failures = 0;
   #cancelPoll: () => void = () => undefined;
@@ -141,6 +141,7 @@ export class HttpSource implements AskedSource {
     if (loaded.ok && loaded.value.version === this.#version) {
       this.#etag = etag;
       this.#inForce(this.#version, ordered);
+      this.#refused = undefined;
       status.rejected = [];
       return [];
     }

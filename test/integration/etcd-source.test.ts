@@ -174,6 +174,20 @@ describe("routes from etcd", () => {
     });
   }
 
+  it("are told again where they were refused before, and those in force came between", async () => {
+    const { commit, source, status, weights } = await world({ [key]: route(10) });
+    await source.open();
+    for (const [weight, refused] of [
+      [-1, 1],
+      [10, 0],
+      [-1, 1],
+    ] as const) {
+      await commit({ [key]: route(weight) });
+      await until(() => status.rejected.length === refused, `a weight of ${weight} was looked at`);
+    }
+    assert.deepEqual(weights(), [10, "refused", "refused"]);
+  });
+
   it("that could not be put in force are tried again at the next look", async () => {
     const { clock, commit, source, state, status, weights } = await world({ [key]: route(10) });
     await source.open();

@@ -279,6 +279,18 @@ describe("routes from an HTTP server", () => {
     });
   }
 
+  it("are told again where they were refused before, and good ones came between", async () => {
+    const http = serving();
+    const { poll, source, status, weights } = await world(http);
+    await source.open();
+    for (const body of [route(-5), route(10), route(-5)]) {
+      http.serve = text(body);
+      await poll();
+    }
+    assert.deepEqual(weights(), [10, "refused", "refused"]);
+    assert.equal(status.state.service.rejected?.length, 1);
+  });
+
   it("that could not be put in force are tried again, ETag or not", async () => {
     const http = serving();
     const { poll, source, state, weights } = await world(http);
