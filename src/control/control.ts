@@ -4,6 +4,7 @@
  */
 import type { ServerInterceptor, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { type ServiceName, serviceDefinition } from "../api/protos.ts";
+import type { Version } from "../api/version.ts";
 import type { Chance } from "../base/chance.ts";
 import type { Clock } from "../base/clock.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
@@ -23,7 +24,7 @@ import { History } from "./routes/history.ts";
 import { Registry } from "./routes/registry.ts";
 import type { RouteSet } from "./routes/route-set.ts";
 import type { Store } from "./store.ts";
-import { type ClaimOutcome, Claims } from "./watch/claims.ts";
+import { type Claimant, type ClaimOutcome, Claims } from "./watch/claims.ts";
 import { WatchService } from "./watch/watch-service.ts";
 
 export interface ControlOptions {
@@ -246,6 +247,14 @@ export class Control {
       this.#uninformed.add(look);
       look();
     });
+  }
+
+  /** A sidecar without a stream has these versions: of a store that was put back, one may be later than there is. */
+  polled(had: readonly Version[], by: Claimant): void {
+    const { id, revision } = this.routes;
+    const ahead = had.filter((each) => each.store === id && each.revision > revision);
+    const [first] = ahead.sort((one, other) => other.revision - one.revision);
+    if (first !== undefined) this.#claims.said(first, by);
   }
 
   /** Who may do what has changed. */

@@ -24,7 +24,7 @@ export interface ControlSecurity {
   /** Undefined in plain text. */
   readonly tls: TlsOptions | undefined;
   /** Who asks by HTTP; throws a ContenderError FORBIDDEN for who may not. */
-  sidecar(request: AskingRequest, asked: Labels): Pick<SidecarCaller, "labels" | "sees">;
+  sidecar(request: AskingRequest, asked: Labels): SidecarCaller;
   reader(request: AskingRequest): void;
   close(): void;
 }
@@ -83,7 +83,8 @@ export async function openSecurity(
       const labels = labelsOf(identity, asked);
       allow(identity, "fetch", [labels.namespace]);
       const { namespace, workload, pod } = labels;
-      return { labels: { namespace, workload, pod }, sees: sightOf(identity) };
+      const name = identity.how === "loopback" ? "" : identity.name;
+      return { identity: name, labels: { namespace, workload, pod }, sees: sightOf(identity) };
     },
     reader(request) {
       allow(identified(access, record, request, port, "fleet"), "fleet", []);

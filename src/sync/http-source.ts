@@ -6,7 +6,8 @@
  *
  * A config service's answer has its version in it. Contents say whether something has changed, since anybody may serve such an answer
  * with contents of their own; the version says which of two came first, so that one of several replicas that lags behind, or a
- * cache, takes nobody back.
+ * cache, takes nobody back. What is in force is named in every question, also where something else was refused since: by it the
+ * service learns that its store was put back, and gives it a new id.
  */
 import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from "node:http";
 import { parseVersion } from "../api/version.ts";
@@ -46,6 +47,7 @@ export interface HttpSourceOptions {
 }
 
 interface Answer {
+  /** Of the two that were asked by, 304 says which one it is. */
   readonly etag: string | undefined;
   /** Undefined where nothing has changed. */
   readonly text: string | undefined;
@@ -62,13 +64,14 @@ class Failure extends Error {
 
 export class HttpSource implements AskedSource {
   readonly #options: HttpSourceOptions;
+  /** Of what is in force. */
   #etag: string | undefined = undefined;
   /** Version of the contents that are in force. */
   #version: string | undefined = undefined;
   /** As the config service that they are from names them; undefined where they are from elsewhere. */
   #ordered: string | undefined = undefined;
   /** Of contents that were refused, so that they are told once for as long as they are there. */
-  #refused: string | undefined = undefined;
+  #refused: { readonly text: string; readonly etag: string | undefined } | undefined = undefined;
   #failures = 0;
   #cancelPoll: () => void = () => undefined;
   #abort: (() => void) | undefined = undefined;
@@ -94,7 +97,7 @@ export class HttpSource implements AskedSource {
   }
 
   follow({ texts, version }: Held): void {
-    this.#inForce(version, orderedBy(texts));
+    this.#inForce(version, orderedBy(texts), undefined);
     this.#polling = this.#poll(false).finally(() => this.#schedule());
   }
 
@@ -130,7 +133,23 @@ export class HttpSource implements AskedSource {
     }
     this.#failures = 0;
     status.contact();
-    return answer.text === undefined ? [] : await this.#take(answer.text, answer.etag, first);
+    if (answer.text !== undefined) return await this.#take(answer.text, answer.etag, first);
+    this.#unchanged(answer.etag);
+    return [];
+  }
+
+  /** What is in force is there, or what was refused still is. */
+  #unchanged(etag: string | undefined): void {
+    const refused = this.#refused;
+    if (refused?.etag === undefined || (etag !== undefined && strong(etag) === strong(this.#asEtag ?? ""))) {
+      this.#refused = undefined;
+      this.#options.status.rejected = [];
+    } else if (etag === undefined && this.#asEtag !== undefined) this.#refused = { ...refused, etag: undefined };
+  }
+
+  /** A config service names contents by their version: so those are named that came from disk. */
+  get #asEtag(): string | undefined {
+    return this.#etag ?? (this.#ordered === undefined ? undefined : `"${this.#ordered}"`);
   }
 
   async #take(text: string, etag: string | undefined, first: boolean): Promise<readonly Problem[]> {
@@ -139,23 +158,23 @@ export class HttpSource implements AskedSource {
     const ordered = orderedBy(texts);
     const loaded = this.#load(texts, ordered);
     if (loaded.ok && loaded.value.version === this.#version) {
-      this.#etag = etag;
-      this.#inForce(this.#version, ordered);
+      this.#inForce(this.#version, ordered, etag);
       this.#refused = undefined;
       status.rejected = [];
       return [];
     }
     // Contents that can't be read are refused once; those that could not be put in force are tried again.
-    if (!loaded.ok && this.#refused === text) return loaded.problems;
+    const known = this.#refused;
+    this.#refused = loaded.ok ? undefined : { text, etag };
+    if (!loaded.ok && known?.text === text) return loaded.problems;
     const problems = this.#closed ? [] : await apply(loaded, first, texts);
     status.rejected = problems;
-    this.#refused = loaded.ok ? undefined : text;
-    this.#etag = problems.length === 0 || !loaded.ok ? etag : undefined;
-    if (problems.length === 0 && loaded.ok) this.#inForce(loaded.value.version, ordered);
+    if (problems.length === 0 && loaded.ok) this.#inForce(loaded.value.version, ordered, etag);
     return problems;
   }
 
-  #inForce(version: string, ordered: string | undefined): void {
+  #inForce(version: string, ordered: string | undefined, etag: string | undefined): void {
+    this.#etag = etag;
     this.#version = version;
     this.#ordered = ordered;
     this.#options.status.version = ordered ?? version;
@@ -174,12 +193,13 @@ export class HttpSource implements AskedSource {
     if (texts?.ok === false) throw new Failure("settings", texts.problems.map(problemLine).join("; "));
     const token = tokenFile === undefined ? undefined : readSecret(tokenFile);
     if (token?.ok === false) throw new Failure("settings", token.message);
+    const known = [this.#refused?.etag, this.#asEtag].filter((etag) => etag !== undefined);
     const options: RequestOptions & PemPaths = {
       agent: false,
       headers: {
         accept: "application/yaml, application/json, text/plain, */*",
         "accept-encoding": "identity",
-        ...(this.#etag === undefined ? {} : { "if-none-match": this.#etag }),
+        ...(known.length === 0 ? {} : { "if-none-match": known.join(", ") }),
         ...(token === undefined ? {} : { authorization: `Bearer ${token.value}` }),
       },
       ...texts?.value,
@@ -191,7 +211,7 @@ export class HttpSource implements AskedSource {
       const fail = (reason: unknown): void =>
         reject(reason instanceof Failure ? reason : new Failure("unreachable", messageOf(reason)));
       const asked = request(url, options, (answer) => {
-        if (answer.statusCode !== 304 || this.#etag !== undefined) return readAnswer(answer, resolve, fail);
+        if (answer.statusCode !== 304 || known.length > 0) return readAnswer(answer, resolve, fail);
         answer.destroy();
         fail(new Failure("garbage", "it answers 304, unchanged, to a request that names nothing to compare with"));
       });
@@ -245,6 +265,9 @@ function readAnswer(answer: IncomingMessage, resolve: (answer: Answer) => void, 
     }
   });
 }
+
+/** A proxy that packs an answer makes its ETag a weak one. */
+const strong = (etag: string): string => etag.replace(/^W\//, "");
 
 const cutOff = (): Failure => new Failure("garbage", "the answer was cut off");
 

@@ -152,6 +152,57 @@ describe("routes from an HTTP server", () => {
       });
     }
 
+    /** As a config service answers: 304 to whoever has it. */
+    const tagged =
+      (weight: number, version: string): Serve =>
+      (request, response) => {
+        const etag = `"${version}"`;
+        if (request.headers["if-none-match"]?.includes(etag)) response.writeHead(304, { etag }).end();
+        else response.writeHead(200, { etag }).end(versioned(weight, version));
+      };
+    const [older, newer] = [`${store}-6-00000006`, `${store}-7-00000007`];
+
+    it("are named in each question, also where others were refused since", async () => {
+      const http = serving();
+      const { poll, source, status, weights } = await world(http);
+      http.serve = tagged(50, newer);
+      await source.open();
+      for (const serve of [tagged(10, older), tagged(10, older), tagged(50, newer), tagged(10, older)]) {
+        http.serve = serve;
+        await poll();
+      }
+      assert.deepEqual(
+        http.requests.map(({ headers }) => headers["if-none-match"]),
+        [undefined, `"${newer}"`, `"${older}", "${newer}"`, `"${older}", "${newer}"`, `"${newer}"`],
+      );
+      // Those in force came between, so the same refusal is news again.
+      assert.deepEqual([weights(), status.rejected.length], [[50, "refused", "refused"], 1]);
+    });
+
+    it("are asked for by one name where an answer to two does not say which is there", async () => {
+      const http = serving();
+      const { poll, source, status } = await world(http);
+      http.serve = tagged(50, newer);
+      await source.open();
+      http.serve = tagged(10, older);
+      await poll();
+      http.serve = (_, response) => void response.writeHead(304).end();
+      await poll();
+      assert.equal(status.rejected.length, 1);
+      await poll();
+      assert.equal(http.requests.at(-1)?.headers["if-none-match"], `"${newer}"`);
+      assert.deepEqual(status.rejected, []);
+    });
+
+    it("are named from the first question on where they were kept on disk", async () => {
+      const http = serving();
+      const { clock, source, status, weights } = await world(http);
+      http.serve = tagged(50, newer);
+      source.follow({ version: "kept", texts: [{ name: http.url, text: versioned(50, newer) }] });
+      await until(() => status.connected && clock.nextDueMs === 10_000, "it was asked");
+      assert.deepEqual([http.requests[0]?.headers["if-none-match"], weights()], [`"${newer}"`, []]);
+    });
+
     it("go on from those that are in force at the start, and are not put in force twice", async () => {
       const http = serving();
       const { poll, source, status, weights } = await world(http);

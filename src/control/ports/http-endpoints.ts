@@ -1,14 +1,22 @@
-/** What the HTTP port answers. */
+/**
+ * What the HTTP port answers.
+ *
+ * Sidecars that poll say by `If-None-Match` what they have, as those on a stream say it at its start: so a service with no streams
+ * learns too that its store was put back.
+ */
 
 import type { IncomingMessage } from "node:http";
 import { ownCapabilities } from "../../api/capabilities.ts";
+import { parseVersion, type Version } from "../../api/version.ts";
 import type { SidecarCaller } from "../access/callers.ts";
 import type { Control } from "../control.ts";
 import { RouteDocuments } from "../routes/route-documents.ts";
 import type { RouteSet } from "../routes/route-set.ts";
 import type { Labels } from "../routes/selection.ts";
 import { viewerOf } from "../watch/choices.ts";
+import type { Claimant } from "../watch/claims.ts";
 import { Views } from "../watch/views.ts";
+import { watchBounds } from "../watch/watch-bounds.ts";
 import { type HttpEndpoint, json, plain } from "./http.ts";
 
 export interface HttpPorts {
@@ -16,7 +24,7 @@ export interface HttpPorts {
   readonly contentType: string;
   metrics(): Promise<string>;
   /** What counts of the labels that are asked for; throws a ContenderError FORBIDDEN for who may not ask. */
-  sidecar(request: IncomingMessage, asked: Labels): Pick<SidecarCaller, "labels" | "sees">;
+  sidecar(request: IncomingMessage, asked: Labels): SidecarCaller;
   /** Throws a ContenderError FORBIDDEN for who may not look. */
   reader(request: IncomingMessage): void;
   /** Why nobody should be sent here; undefined where they may. */
@@ -57,7 +65,9 @@ export function httpEndpoints(ports: HttpPorts): ReadonlyMap<string, HttpEndpoin
         answer(request, query) {
           const label = (name: string): string | undefined => query.get(name) ?? undefined;
           const asked = { namespace: label("namespace"), workload: label("workload"), pod: label("pod") };
-          const { labels, sees } = ports.sidecar(request, asked);
+          const { identity, labels, sees } = ports.sidecar(request, asked);
+          // A person has seen nothing: they ask what a sidecar gets.
+          if (sees === undefined) control.polled(namedVersions(request), claimant(request, identity, labels));
           const set = control.routes;
           if (views?.set !== set) views = { set, views: new Views(set) };
           const instance = labels.pod ?? "";
@@ -69,4 +79,14 @@ export function httpEndpoints(ports: HttpPorts): ReadonlyMap<string, HttpEndpoin
       },
     ],
   ]);
+}
+
+function namedVersions({ headers }: IncomingMessage): Version[] {
+  const etags = headers["if-none-match"]?.split(",") ?? [];
+  return etags.flatMap((etag) => parseVersion(etag.replace(/^\s*(?:W\/)?"|"\s*$/g, "")) ?? []);
+}
+
+/** By its pod, where it says one, or by where it is. */
+function claimant({ socket }: IncomingMessage, identity: string, { pod }: Labels): Claimant {
+  return { instance: (pod ?? socket.remoteAddress ?? "").slice(0, watchBounds.nameLength), identity };
 }

@@ -10,7 +10,7 @@ describe("the HTTP port of a config service", () => {
       control: {} as Control,
       contentType: "",
       metrics: async () => "",
-      sidecar: () => ({ labels: { namespace: undefined, workload: undefined, pod: undefined } }),
+      sidecar: () => ({ identity: "", labels: { namespace: undefined, workload: undefined, pod: undefined } }),
       reader: () => undefined,
       unready: () => why,
     });
@@ -36,14 +36,15 @@ describe("the HTTP port of a config service", () => {
       },
     });
     const endpoints = httpEndpoints({
-      control: { routes: { ...routeSet({}), routes: [watched] } } as unknown as Control,
+      control: { routes: { ...routeSet({}), routes: [watched] }, polled: () => undefined } as unknown as Control,
       contentType: "",
       metrics: async () => "",
-      sidecar: () => ({ labels: { namespace: undefined, workload: undefined, pod: undefined } }),
+      sidecar: () => ({ identity: "", labels: { namespace: undefined, workload: undefined, pod: undefined } }),
       reader: () => undefined,
       unready: () => undefined,
     });
-    const answer = await endpoints.get("/v1/routes")?.answer({} as IncomingMessage, new URLSearchParams());
+    const request = { headers: {}, socket: {} } as IncomingMessage;
+    const answer = await endpoints.get("/v1/routes")?.answer(request, new URLSearchParams());
     assert.match(answer?.etag ?? "", /^0123456789ab-1-[0-9a-f]{8}$/);
     assert.equal(read.times, 0);
     const { body } = answer as { body: () => string };
