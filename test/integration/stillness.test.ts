@@ -1,6 +1,6 @@
 /** Files that are written in several steps, with pauses, and such as are replaced in one: on a real file system, since that is what differs. */
 import assert from "node:assert/strict";
-import { appendFile, mkdir, rename, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, open, rename, symlink, unlink, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Parsed } from "../../src/base/parsed.ts";
 import type { AccessDocument } from "../../src/config/access-document.ts";
@@ -30,10 +30,11 @@ spec:
 `;
 const halves = (weight: number) => [route("fraud", weight), route("offers", weight)] as const;
 
-/** Replaces a file at once. */
-async function put(path: string, text: string): Promise<void> {
+/** Replaces a file at once, by one that was written then. */
+async function put(path: string, text: string, writtenMs: number): Promise<void> {
   const aside = join(dirname(path), `.${basename(path)}.new`);
   await writeFile(aside, text);
+  await utimes(aside, writtenMs / 1_000, writtenMs / 1_000);
   await rename(aside, path);
 }
 
@@ -62,6 +63,26 @@ describe("a file that is written in its place", () => {
     const path = owned.add(new TempFolder()).at("routes.yaml");
     await writeFile(path, halves(10).join(""));
     const { delivered, pass } = await watching(path);
+    const [first, second] = halves(20);
+    await writeFile(path, first);
+    await pass(10_000);
+    await pass(999);
+    await appendFile(path, second);
+    await pass(1);
+    await pass(999);
+    assert.deepEqual(delivered, []);
+    await pass(1);
+    assert.deepEqual(delivered, ["fraud=20 offers=20"]);
+  });
+
+  it("is read so too where the old one was removed, and it is another file", async () => {
+    const path = owned.add(new TempFolder()).at("routes.yaml");
+    await writeFile(path, halves(10).join(""));
+    const { delivered, pass } = await watching(path);
+    // While somebody has it open, its inode is not given to the new one.
+    const old = await open(path);
+    owned.add({ close: () => old.close() });
+    await unlink(path);
     const [first, second] = halves(20);
     await writeFile(path, first);
     await pass(10_000);
@@ -118,12 +139,24 @@ describe("what is replaced in one step", () => {
   it("is read at once: a file that is renamed over another", async () => {
     const path = owned.add(new TempFolder()).at("routes.yaml");
     await writeFile(path, halves(10).join(""));
-    const { delivered, pass } = await watching(path);
+    const { clock, delivered, pass } = await watching(path);
     for (const weight of [20, 30]) {
-      await put(path, halves(weight).join(""));
+      await put(path, halves(weight).join(""), clock.wallMs() + 9_000);
       await pass(10_000);
     }
     assert.deepEqual(delivered, ["fraud=20 offers=20", "fraud=30 offers=30"]);
+  });
+
+  it("is read after a second at most where it was written just before: a file that is renamed over another", async () => {
+    const path = owned.add(new TempFolder()).at("routes.yaml");
+    await writeFile(path, halves(10).join(""));
+    const { clock, delivered, pass } = await watching(path);
+    await put(path, halves(20).join(""), clock.wallMs() + 9_002);
+    await pass(10_000);
+    await pass(999);
+    assert.deepEqual(delivered, []);
+    await pass(1);
+    assert.deepEqual(delivered, ["fraud=20 offers=20"]);
   });
 
   it("is read at once: a ConfigMap, and a key that is new in it", async () => {

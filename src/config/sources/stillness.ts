@@ -3,8 +3,10 @@
  * `cat >>`), leaves half a document between two of them, and half may be a good one: some of the routes, some of the rights. So what
  * was written in place is read once its size and time have stood still for a while.
  *
- * What was replaced has no halves, and waits for nothing: a file that was renamed over another is another file (inode), and a link that
- * is new was put there when all behind it was, as a ConfigMap's are.
+ * What was replaced has no halves, and waits for nothing: a link that is new was put there when all behind it was, as a ConfigMap's
+ * are, and so was a file that was renamed over another. That one is another file (inode), as is one that is written where the old one was
+ * removed (`tar`, `cp --remove-destination`). Only its age tells them apart: another file waits too, until it was not written to for as
+ * long. So who renames what they have just written waits a second at most.
  */
 import { lstat, stat } from "node:fs/promises";
 import type { Clock } from "../../base/clock.ts";
@@ -48,7 +50,7 @@ export class Stillness {
     const files = await seenAt(this.#path);
     const nowMs = this.#clock.nowMs();
     const before = this.#moving;
-    if (this.#read !== undefined && writtenInPlace(files, this.#read)) {
+    if (this.#read !== undefined && this.#written(files, this.#read)) {
       const sinceMs = before !== undefined && same(files, before.files) ? before.sinceMs : nowMs;
       const firstMs = before?.firstMs ?? nowMs;
       this.#moving = { files, sinceMs, firstMs };
@@ -58,6 +60,19 @@ export class Stillness {
     this.#read = files;
     this.#moving = undefined;
     return 0;
+  }
+
+  /** Whether some of them may be half of what they are to be. */
+  #written(files: Files, before: Files): boolean {
+    // By two clocks, which may differ where files are on another machine: what is from the future is young.
+    const youngMs = this.#clock.wallMs() - this.#stillMs;
+    for (const [name, seen] of files) {
+      const known = before.get(name);
+      if (seen.link && known?.inode !== seen.inode) continue;
+      if (known?.inode === seen.inode ? !alike(seen, known) : known === undefined || seen.mtimeMs > youngMs)
+        return true;
+    }
+    return false;
   }
 }
 
@@ -77,15 +92,9 @@ async function seen(name: string): Promise<Seen | undefined> {
   }
 }
 
-function writtenInPlace(files: Files, before: Files): boolean {
-  for (const [name, { inode, link, mtimeMs, size }] of files) {
-    const known = before.get(name);
-    if (known === undefined ? !link : known.inode === inode && (known.mtimeMs !== mtimeMs || known.size !== size))
-      return true;
-  }
-  return false;
+function same(files: Files, others: Files): boolean {
+  return files.size === others.size && [...files].every(([name, seen]) => alike(seen, others.get(name)));
 }
 
-function same(files: Files, others: Files): boolean {
-  return files.size === others.size && !writtenInPlace(files, others);
-}
+const alike = (one: Seen, other: Seen | undefined): boolean =>
+  one.inode === other?.inode && one.mtimeMs === other.mtimeMs && one.size === other.size;
