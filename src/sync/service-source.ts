@@ -249,7 +249,10 @@ export class ServiceSource implements RouteSource {
     if (expired.join() !== this.#expired.join()) {
       const value = withoutExpired(snapshot, expired);
       const problems = await apply({ ok: true, value, warnings: [] }, false);
+      const back = this.#expired.some((name) => !expired.includes(name));
       if (problems.length === 0) this.#tellExpired(expired);
+      // The service takes for served what was, once: that it is not has to be said anew.
+      else if (back) this.#watch.recant();
       this.#tellNotPutBack(problems);
     }
     this.#schedule();

@@ -59,6 +59,8 @@ const longestText = 1_024;
 interface Current {
   stream: WatchStream | undefined;
   lived: boolean;
+  /** The service was told of it that something is in force. */
+  believed: boolean;
   silenceMs: number;
   cancelSilence: () => void;
 }
@@ -68,6 +70,8 @@ export class Watch {
   readonly #backoff: Backoff;
   #current: Current | undefined = undefined;
   #cancelPause: () => void = () => undefined;
+  /** The next stream begins with nothing in force. */
+  #recants = false;
   #closed = false;
 
   constructor(ports: WatchPorts) {
@@ -80,12 +84,28 @@ export class Watch {
     const current: Current = {
       stream: undefined,
       lived: false,
+      believed: false,
       silenceMs: silenceByDefaultMs,
       cancelSilence: () => undefined,
     };
     this.#current = current;
     this.#listenFor(current, firstAnswerMs);
     void this.#open(current);
+  }
+
+  /**
+   * What the service was told to be in force is not any more. An answer is to what was sent last, so nothing but a stream's first message
+   * says that: another stream is opened, after the pause of one that lived, and the service sends everything, to be refused with
+   * the reasons. A service that was told nothing has nothing to unlearn: so each stream ends by this once at most, and the next one never.
+   *
+   * A stream after that begins with the version again, by which the service learns that its store was put back.
+   */
+  recant(): void {
+    const current = this.#current;
+    if (current?.lived !== true || !current.believed) return;
+    this.#recants = true;
+    current.stream?.cancel();
+    this.#ended(current, "normal");
   }
 
   close(): void {
@@ -109,7 +129,10 @@ export class Watch {
         return;
       }
       current.stream = stream;
-      stream.send({ node, version: version() ?? "" });
+      const told = this.#recants ? "" : (version() ?? "");
+      this.#recants = false;
+      current.believed = told !== "";
+      stream.send({ node, version: told });
     } catch (reason) {
       const detail = reason instanceof Error ? reason.message : String(reason);
       this.#ended(current, { reason: "settings", detail });
@@ -140,6 +163,7 @@ export class Watch {
     if (this.#current !== current) return;
     const { nonce } = received.message;
     const told = problems.slice(0, mostProblems).map(problemMessage);
+    if (problems.length === 0) current.believed = true;
     current.stream?.send(problems.length === 0 ? { nonce } : { nonce, problems: told });
   }
 

@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { ConfigService, type WatchStream } from "../support/config-service.ts";
+import { startControl } from "../support/control.ts";
 import { Follower, type FollowerOptions } from "../support/followed-service.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Owned } from "../support/owned.ts";
+import { routeDocument } from "../support/route-document.ts";
 import { answer, type RouteOptions, sentRoute } from "../support/snapshots.ts";
 import { TempFolder } from "../support/temp-folder.ts";
 import { turns, until } from "../support/until.ts";
@@ -90,17 +92,28 @@ describe("a route with a ttl", () => {
 
     /** Silent for too long, and with a file gone meanwhile. */
     async function expired() {
-      const { sidecar, stream } = await following();
+      const { service, sidecar, stream } = await following();
       sidecar.clock.advance(60_000);
       await until(() => sidecar.weight === 0, "the champion has all");
       sidecar.problems = [problem];
-      return { sidecar, stream };
+      return { service, sidecar, stream };
+    }
+
+    /** And heard again, by a service that takes it for served until another stream says otherwise. */
+    async function recanted() {
+      const { service, sidecar, stream } = await expired();
+      stream.send({ version, nonce: "", heartbeat });
+      await stream.closed();
+      sidecar.clock.advance(0);
+      const next = await service.stream(1);
+      assert.equal((await next.request(0)).version, "");
+      return { service, sidecar, stream: next };
     }
 
     it("is not acknowledged by another name, nor by its own", async () => {
-      const { sidecar, stream } = await expired();
+      const { sidecar, stream } = await recanted();
       stream.send({ version: renamed, nonce: "a", heartbeat });
-      const paths = (await stream.request(2)).problems.map(({ path }) => path);
+      const paths = (await stream.request(1)).problems.map(({ path }) => path);
       assert.deepEqual([paths, sidecar.inForce?.version], [[problem.path], `${version}+expired`]);
       const { service, expired: over } = sidecar.status.state;
       assert.deepEqual(
@@ -108,24 +121,70 @@ describe("a route with a ttl", () => {
         [version, [problem.path], ["fraud"]],
       );
       stream.send({ ...answer(5, [mortal(10)]), nonce: "b" });
-      assert.equal((await stream.request(3)).problems.length, 1);
+      assert.equal((await stream.request(2)).problems.length, 1);
       sidecar.problems = [];
       stream.send({ version: renamed, nonce: "c", heartbeat });
-      assert.deepEqual((await stream.request(4)).problems, []);
+      assert.deepEqual((await stream.request(3)).problems, []);
       assert.deepEqual([sidecar.weight, sidecar.inForce?.version], [10, renamed]);
       assert.deepEqual([sidecar.status.version, sidecar.status.expired, sidecar.status.rejected], [renamed, [], []]);
     });
 
-    it("is told with the reason, and tried again at each word of the service", async () => {
-      const { sidecar, stream } = await expired();
-      await beat(sidecar, stream, version);
-      await until(() => sidecar.status.rejected.length === 1, "it is told");
+    it("is shown with the reason, and tried again at each word of the service", async () => {
+      const { sidecar, stream } = await recanted();
+      await until(() => sidecar.status.rejected.length === 1, "it is shown");
       assert.equal(sidecar.weight, 0);
       sidecar.problems = [];
       sidecar.clock.advance(1);
       await beat(sidecar, stream, version);
       await until(() => sidecar.weight === 10, "it is itself again");
       assert.deepEqual(sidecar.status.rejected, []);
+    });
+
+    it("takes another stream to say so, once for each that said that it is in force", async () => {
+      const { service, sidecar, stream } = await recanted();
+      const tried = (): number => sidecar.applied.length;
+      for (let i = 0; i < 3; i++) {
+        const before = tried();
+        sidecar.clock.advance(1);
+        await beat(sidecar, stream, version);
+        await until(() => tried() > before, "it is tried again");
+      }
+      assert.deepEqual([service.streams.length, stream.ended], [2, false]);
+      stream.end();
+      await until(() => !sidecar.status.connected, "the stream is over");
+      sidecar.clock.advance(0);
+      const third = await service.stream(2);
+      assert.equal((await third.request(0)).version, version);
+      third.send({ version, nonce: "", heartbeat });
+      await third.closed();
+      sidecar.clock.advance(0);
+      assert.equal((await (await service.stream(3)).request(0)).version, "");
+    });
+
+    it("is no longer counted as served by the config service, which is told why", async () => {
+      const control = await startControl(owned.add(new TempFolder()).path, { heartbeatMs: 50 });
+      owned.add(control);
+      const text = routeDocument("fraud", {
+        match: { models: ["fraud"] },
+        ttl: "1m",
+        variants: { v1: { address: "10.0.0.1:1" }, v2: { address: "10.0.0.2:1" } },
+        champion: "v1",
+        weights: { v1: 90, v2: 10 },
+      });
+      await control.call("AdminService", "ApplyRoutes", { texts: [{ name: "x", text }] });
+      const sidecar = owned.add(new Follower({ address: control.address }));
+      await sidecar.source.open();
+      sidecar.source.begin();
+      const shown = () => control.control.fleet.list()[0];
+      await until(() => shown()?.state === "current", "it is in force");
+      // From the moment on that the champion has all: the service is heard again at any time.
+      Object.defineProperty(sidecar, "problems", { get: () => (sidecar.weight === 0 ? [problem] : []) });
+      sidecar.clock.advance(60_000);
+      await until(() => {
+        sidecar.clock.advance(100);
+        return shown()?.state === "rejected";
+      }, "it is refused");
+      assert.deepEqual([shown()?.problems.map(({ path }) => path), shown()?.version], [[problem.path], ""]);
     });
   });
 

@@ -77,6 +77,38 @@ describe("a sidecar's stream to the config service", () => {
     assert.deepEqual(stream(0).sent, [{ node, version: "v" }]);
   });
 
+  it("is opened anew, with nothing in force, where what it said or acknowledged is not any more", async () => {
+    const { clock, state, stream, streams, status, watch } = world();
+    watch.start();
+    await turns(1);
+    const said = (index: number) => stream(index).sent[0]?.version;
+    stream(0).listener.received(heartbeat);
+    watch.recant();
+    assert.deepEqual([said(0), stream(0).cancelled], ["", false]);
+    stream(0).listener.received(received(good));
+    await turns(1);
+    state.version = good.version;
+    watch.recant();
+    watch.recant();
+    assert.equal(stream(0).cancelled, true);
+    clock.advance(999);
+    assert.equal(streams.length, 1);
+    clock.advance(1);
+    await turns(1);
+    assert.equal(said(1), "");
+    stream(1).listener.ended(gone);
+    clock.advance(10_000);
+    await turns(1);
+    // Nothing was heard of this one yet.
+    watch.recant();
+    assert.deepEqual([said(2), stream(2).cancelled, streams.length], [good.version, false, 3]);
+    stream(2).listener.received(heartbeat);
+    watch.recant();
+    assert.deepEqual([stream(2).cancelled, status.connected, status.failures.get("garbage")], [true, false, undefined]);
+    watch.close();
+    assert.equal(clock.pending, 0);
+  });
+
   it("acknowledges routes once they are in force, and not before", async () => {
     const { state, stream, watch } = world();
     const gate = Promise.withResolvers<void>();
