@@ -78,6 +78,27 @@ describe("a config service whose store was put back", () => {
     assert.deepEqual(restored(), [control.routes.id]);
   });
 
+  it("is asked how far it has come by the word of who polls and has more of it, and by no other", async () => {
+    const store = new RestorableStore();
+    const { control, restored } = await open(store);
+    await control.registry.commit(1, [], control.registry.guard);
+    const { id, revision } = control.routes;
+    const asked = { times: 0 };
+    const get = store.get.bind(store);
+    store.get = (...which) => {
+      asked.times++;
+      return get(...which);
+    };
+    const by = { instance: "i", identity: "" };
+    const version = (store: string, revision: number) => ({ store, revision, digest: "00000000" });
+    control.polled([], by);
+    control.polled([version(id, revision), version("fedcba987654", 9)], by);
+    assert.equal(asked.times, 0);
+    control.polled([version(id, revision), version(id, revision + 1)], by);
+    await until(() => control.routes.id !== id, "it is another store");
+    assert.deepEqual([restored(), asked.times > 0], [[control.routes.id], true]);
+  });
+
   it("says nothing of it where all that is new is a change", async () => {
     const { control, restored } = await open(new RestorableStore());
     await control.registry.commit(1, [], control.registry.guard);
