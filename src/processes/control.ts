@@ -133,13 +133,13 @@ class ControlProcess {
     const why = await ended;
     log.info({ event: "draining", why });
     control.leave();
-    await grpc.close(gracePeriodMs);
+    const clean = await grpc.close(gracePeriodMs);
     await control.close();
     await web.close();
     security.close();
     await store.close();
-    log.info({ event: "stopped", clean: true });
-    return 0;
+    log.info({ event: "stopped", clean });
+    return clean ? 0 : 1;
   }
 
   /** What it counted and which sidecars there are it knows by halves before the others have told it. */

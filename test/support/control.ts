@@ -41,6 +41,7 @@ const said = (text: string): string | undefined => (text === "" ? undefined : te
 export interface TestControl {
   readonly address: string;
   readonly control: Control;
+  readonly server: ControlServer;
   readonly events: ControlEvent[];
   /** One unary call. @throws the gRPC error. */
   call<Response = Record<string, unknown>>(service: ServiceName, name: string, request: object): Promise<Response>;
@@ -63,6 +64,8 @@ export interface TestControlOptions extends Partial<ControlOptions> {
   readonly ready?: boolean;
   /** Of the service, not of its store. */
   readonly clock?: Clock;
+  /** By which its gRPC port ends. */
+  readonly serverClock?: Clock;
   /** How long calls under way may take when it is closed. */
   readonly graceMs?: number;
 }
@@ -99,6 +102,7 @@ export async function startControl(path: string, given: TestControlOptions = {})
     connections,
     tls,
     clock = systemClock,
+    serverClock = systemClock,
     graceMs = 1_000,
     ready = true,
     ...options
@@ -120,7 +124,7 @@ export async function startControl(path: string, given: TestControlOptions = {})
     { ...controlOptions, ...options },
   );
   await control.open();
-  const server = new ControlServer(control, systemClock);
+  const server = new ControlServer(control, serverClock);
   const address = await server.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }, tls, connections);
   self.address = address;
   await control.join();
@@ -130,6 +134,7 @@ export async function startControl(path: string, given: TestControlOptions = {})
   return {
     address,
     control,
+    server,
     events,
     call: (service, method, request) => unary(client, service, method, request),
     bytes(path, request) {

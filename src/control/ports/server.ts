@@ -4,7 +4,7 @@
  * The listener is our own, and hands its connections on: the library's has a queue of 511 for connections that are not accepted yet, and
  * when ten thousand sidecars come back at once, the kernel drops what does not fit, to be sent again after 1, 3 and 7 s.
  */
-import { createServer, type Server as Listener } from "node:net";
+import { createServer, type Server as Listener, type Socket } from "node:net";
 import { createServer as createSecureServer, type Server as SecureListener } from "node:tls";
 import {
   Server,
@@ -22,6 +22,7 @@ import { type Address, formatAddress } from "../../base/address.ts";
 import { cannotListen } from "../../base/cannot-listen.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Control } from "../control.ts";
+import { CallsUnderWay, type UnaryAnswer } from "./calls-under-way.ts";
 import { bound, connectionBounds } from "./connection-bounds.ts";
 import { ending, refusal } from "./refusal.ts";
 import type { TlsOptions } from "./tls-options.ts";
@@ -60,6 +61,9 @@ export const serverDefaults: ServerOptions = {
 type Service = ReturnType<Control["services"]>[number];
 type Stream = ServerDuplexStream<object, object> | ServerWritableStream<object, object>;
 
+/** How long connections have to take what was written when every call is over: their peers close them at once, or don't at all. */
+const flushMs = 500;
+
 /** Connections that the kernel holds until they are accepted; it takes the least of this and net.core.somaxconn. */
 const backlog = 16_384;
 
@@ -69,13 +73,19 @@ export class ControlServer {
   readonly #clock: Clock;
   /** Open streams, whoever's they are. */
   readonly #streams = new Set<Stream>();
+  readonly #calls = new CallsUnderWay();
+  readonly #sockets = new Set<Socket>();
+  /** Resolves when the end has begun and no connection is left. */
+  readonly #empty = Promise.withResolvers<void>();
+  /** Resolves where the end is cut short. */
+  readonly #forced = Promise.withResolvers<false>();
   #listener: Listener | undefined = undefined;
   #closing = false;
 
   constructor(control: Control, clock: Clock, options: ServerOptions = serverDefaults) {
     this.#clock = clock;
     this.#server = new Server({
-      interceptors: [control.admission],
+      interceptors: [this.#calls.interceptor, control.admission],
       "grpc.keepalive_time_ms": options.keepaliveMs,
       "grpc.keepalive_timeout_ms": options.keepaliveTimeoutMs,
       "grpc.keepalive_permit_without_calls": 1,
@@ -105,7 +115,11 @@ export class ControlServer {
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     const listener = tls === undefined ? createServer({ noDelay: true }) : secureListener(tls);
     bound(listener, bounds);
-    listener.on(tls === undefined ? "connection" : "secureConnection", (socket) => injector.injectConnection(socket));
+    listener.on(tls === undefined ? "connection" : "secureConnection", (socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#gone(socket));
+      injector.injectConnection(socket);
+    });
     this.#listener = listener;
     return new Promise((resolve, reject) => {
       const refused = (reason: Error): void => reject(cannotListen("CONTENDER_CONTROL_LISTEN", address, reason));
@@ -135,32 +149,62 @@ export class ControlServer {
 
   /** Cuts a `close` short. */
   force(): void {
-    this.#server.forceShutdown();
+    this.#forced.resolve(false);
   }
 
-  /** Stops accepting, and sends every stream elsewhere; calls under way finish, and what is open still after a while is cut. */
-  close(graceMs: number): Promise<void> {
+  /**
+   * Stops accepting, and sends every stream elsewhere. Calls under way finish, and new ones are refused; what is open still after a while
+   * is cut.
+   * @returns whether all calls have come to their end
+   */
+  async close(graceMs: number): Promise<boolean> {
     this.#closing = true;
     this.#health.setStatus("", "NOT_SERVING");
     this.#listener?.close();
-    return new Promise((resolve) => {
-      const cancel = this.#clock.after(graceMs, () => this.#server.forceShutdown());
-      this.#server.tryShutdown(() => {
-        cancel();
-        resolve();
-      });
-      // Each connection has its GOAWAY by now: who comes back does so by another one.
-      for (const stream of this.#streams) stream.emit("error", refusal(ending()));
-    });
+    const cancel = this.#clock.after(graceMs, () => this.#forced.resolve(false));
+    // Each connection has its GOAWAY by it; of connections that were handed to it it waits for none.
+    this.#server.tryShutdown(() => undefined);
+    // Who comes back does so by another one.
+    for (const stream of this.#streams) stream.emit("error", refusal(ending()));
+    const clean = await Promise.race([this.#calls.close().then(() => true), this.#forced.promise]);
+    cancel();
+    this.#look();
+    if (clean) await this.#flushed();
+    // The library knows only those connections that it has accepted itself.
+    for (const socket of this.#sockets) socket.destroy();
+    return clean;
   }
 
-  /** A service whose streams are known while they are open: a sidecar's, a replica's, a probe's ends by itself never. */
+  /** When every connection is closed, or has had the time. */
+  async #flushed(): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const cancel = this.#clock.after(flushMs, late.resolve);
+    await Promise.race([this.#empty.promise, late.promise, this.#forced.promise]);
+    cancel();
+  }
+
+  #gone(socket: Socket): void {
+    this.#sockets.delete(socket);
+    this.#look();
+  }
+
+  #look(): void {
+    if (this.#closing && this.#sockets.size === 0) this.#empty.resolve();
+  }
+
+  /**
+   * A service whose calls are known while they are under way, and its streams while they are open: a sidecar's, a replica's, a probe's
+   * ends by itself never.
+   */
   #add(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
     const known: UntypedServiceImplementation = { ...implementation };
-    for (const [name, { responseStream, originalName = name }] of Object.entries(definition)) {
+    for (const [name, { requestStream, responseStream, originalName = name }] of Object.entries(definition)) {
       const key = implementation[name] === undefined ? originalName : name;
-      const answer = implementation[key] as ((stream: Stream) => void) | undefined;
-      if (!responseStream || answer === undefined) continue;
+      const handler = implementation[key];
+      if (handler === undefined) continue;
+      if (!(requestStream || responseStream)) known[key] = this.#calls.unary(handler as UnaryAnswer);
+      if (!responseStream) continue;
+      const answer = handler as (stream: Stream) => void;
       known[key] = (stream: Stream): void => {
         this.#open(stream);
         answer(stream);
