@@ -65,6 +65,11 @@ export class ControlHttp {
   #endpoints: ReadonlyMap<string, HttpEndpoint> = beginning;
   readonly #clock: Clock;
   readonly #failed: (path: string, reason: unknown) => void;
+  readonly #sockets = new Set<IncomingMessage["socket"]>();
+  /** Requests that are being answered. */
+  #underWay = 0;
+  /** Nothing is under way any more. */
+  #idle: () => void = () => undefined;
 
   constructor(clock: Clock, failed: (path: string, reason: unknown) => void, tls?: TlsOptions) {
     this.#clock = clock;
@@ -76,7 +81,10 @@ export class ControlHttp {
       connectionsCheckingInterval: limits.headersTimeoutMs,
       keepAliveTimeout: limits.keepAliveMs,
     };
-    const receive = (request: IncomingMessage, response: ServerResponse): void => void this.#receive(request, response);
+    const receive = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#begun(response);
+      void this.#receive(request, response);
+    };
     this.#server =
       tls === undefined
         ? createPlain(options, receive)
@@ -90,6 +98,11 @@ export class ControlHttp {
             },
             receive,
           );
+    // Also those that have not asked yet, and TLS handshakes: node:http tells neither from a request under way.
+    this.#server.on("connection", (socket: IncomingMessage["socket"]) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
     const { connections } = connectionBounds();
     const most = Math.min(limits.maxConnections, connections);
     bound(this.#server, { connections: most, perAddress: shareOf(most) });
@@ -119,13 +132,27 @@ export class ControlHttp {
     (this.#server as Partial<SecureServer>).setSecureContext?.(tls);
   }
 
+  /** Requests under way are answered, for a while; whoever has asked for nothing is not waited for. */
   close(): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.#clock.after(limits.closeMs, () => this.#server.closeAllConnections());
+      const cut = (): void => {
+        for (const socket of this.#sockets) socket.destroy();
+      };
+      const cancel = this.#clock.after(limits.closeMs, cut);
       this.#server.close(() => {
         cancel();
         resolve();
       });
+      this.#idle = cut;
+      if (this.#underWay === 0) cut();
+    });
+  }
+
+  /** Until its answer is out, or its connection gone. */
+  #begun(response: ServerResponse): void {
+    this.#underWay++;
+    response.once("close", () => {
+      if (--this.#underWay === 0) this.#idle();
     });
   }
 
