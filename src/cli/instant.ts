@@ -22,7 +22,14 @@ export function readInstant(text: string, nowMs: number): Reading<number> {
   return read(ms);
 }
 
-/** `2026-03-01T12:00:00Z`: whole seconds, UTC. */
+/** Years of four digits, which every reader of ISO 8601 takes. */
+const calendar = { fromMs: Date.parse("0001-01-01T00:00:00Z"), toMs: Date.parse("9999-12-31T23:59:59Z") } as const;
+
+/**
+ * `2026-03-01T12:00:00Z`: whole seconds, UTC. Times come from others, who may say anything: what is beyond the calendar stands as its
+ * first or last second, since a whole list is not to fail for it.
+ */
 export function formatInstant(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const within = Math.min(Math.max(ms || 0, calendar.fromMs), calendar.toMs);
+  return `${new Date(within).toISOString().slice(0, 19)}Z`;
 }

@@ -74,6 +74,9 @@ describe("docs/operations.md", () => {
       count(watchBounds.unread),
       count(watchBounds.problems),
       count(watchBounds.problemLength),
+      bytes(watchBounds.problemBytes),
+      "1970",
+      "9999",
       count(countsBounds.instances),
       bytes(countsBounds.bytes),
     ]);

@@ -4,14 +4,13 @@
  *
  * How many are remembered is bounded, and so is what one identity can make us forget: beyond its share its own oldest go.
  */
+import { watchBounds } from "../watch/watch-bounds.ts";
 import type { Identity, Verdict } from "./permissions.ts";
 
 export interface InstanceOwnersOptions {
   /** Instances that are remembered. Default 131,072: a fleet of 100,000 and those that ended lately. */
   readonly most?: number;
 }
-
-const longestInstance = 128;
 
 export class InstanceOwners {
   readonly #most: number;
@@ -31,6 +30,7 @@ export class InstanceOwners {
   claim(instance: string, identity: Identity): Verdict {
     // Where nobody proves anything, everybody is the same one.
     if (identity.how === "loopback") return { ok: true };
+    const { nameLength: longestInstance } = watchBounds;
     if (instance === "" || instance.length > longestInstance) {
       return denied(`want an instance of 1 to ${longestInstance} characters, got ${instance.length}`);
     }
