@@ -376,6 +376,7 @@ function definition(name: ServiceName): ServiceDefinition {
 
 /** With answers that are bytes already: one snapshot is encoded once for thousands of streams. */
 function watchDefinition(): ServiceDefinition {
-  const { Watch, ...rest } = definition("ConfigService");
-  return { ...rest, Watch: { ...Watch, responseSerialize: (encoded: Buffer) => encoded } } as ServiceDefinition;
+  const { Watch, Fetch } = definition("ConfigService");
+  const bytes = { responseSerialize: (encoded: Buffer) => encoded };
+  return { Watch: { ...Watch, ...bytes }, Fetch: { ...Fetch, ...bytes } } as ServiceDefinition;
 }

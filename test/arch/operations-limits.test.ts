@@ -14,6 +14,7 @@ import { requestBounds } from "../../src/control/ports/request-bounds.ts";
 import { serverDefaults } from "../../src/control/ports/server.ts";
 import { longestDocument, mostDocuments } from "../../src/control/routes/request-documents.ts";
 import { watchBounds } from "../../src/control/watch/watch-bounds.ts";
+import { fetchRate } from "../../src/control/watch/watch-service.ts";
 import { backoff } from "../../src/sync/backoff.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
@@ -77,6 +78,13 @@ describe("docs/operations.md", () => {
       bytes(watchBounds.problemBytes),
       "1970",
       "9999",
+      bytes(reportBounds.identityBytes),
+      bytes(reportBounds.identityBurstBytes),
+      bytes(reportBounds.leastBytes),
+      // A fleet, by which the two are chosen.
+      "10,000",
+      count(fetchRate.perSecond),
+      count(fetchRate.burst),
       count(countsBounds.instances),
       bytes(countsBounds.bytes),
     ]);

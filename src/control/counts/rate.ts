@@ -7,9 +7,9 @@
 import type { Clock } from "../../base/clock.ts";
 
 export interface RateOptions {
-  /** One in so many milliseconds, for as long as one likes. */
+  /** One in so many milliseconds, for as long as one likes. A fraction, where what is counted are bytes. */
   readonly everyMs: number;
-  /** So many at once. */
+  /** So many at once; whoever asks for more than that never gets it. */
   readonly burst: number;
   /** Who is remembered. Default 262,144: beyond it those that asked longest ago may begin anew. */
   readonly most?: number;
@@ -30,15 +30,18 @@ export class Rate {
     return this.#usedUntilMs.size;
   }
 
-  /** @returns 0 where it may, which counts; else the milliseconds until it may. */
-  ask(who: string): number {
+  /**
+   * @param count how much it asks for
+   * @returns 0 where it may, which counts; else the milliseconds until it may
+   */
+  ask(who: string, count = 1): number {
     const { everyMs, burst, most } = this.#options;
     const nowMs = this.#clock.nowMs();
     const usedMs = Math.max(0, (this.#usedUntilMs.get(who) ?? 0) - nowMs);
-    const waitMs = usedMs - (burst - 1) * everyMs;
+    const waitMs = usedMs - (burst - count) * everyMs;
     if (waitMs > 0) return waitMs;
     this.#usedUntilMs.delete(who);
-    this.#usedUntilMs.set(who, nowMs + usedMs + everyMs);
+    this.#usedUntilMs.set(who, nowMs + usedMs + count * everyMs);
     // Two for one that comes: so those that ask no more are gone soon, and nobody waits for it.
     let looks = 2;
     for (const [name, untilMs] of this.#usedUntilMs) {

@@ -36,9 +36,15 @@ export interface ReportPorts {
 
 export function reportService(ports: ReportPorts) {
   const { clock, callers, counts, fleet, own, intervalMs } = ports;
-  const { timesAsOften, burst } = reportBounds;
+  const { timesAsOften, burst, identityBytes, identityBurstBytes, leastBytes } = reportBounds;
   const nextReport = durationMessage(intervalMs);
   const rate = new Rate(clock, { everyMs: intervalMs / timesAsOften, burst });
+  const bytesRate = new Rate(clock, { everyMs: 1_000 / identityBytes, burst: identityBurstBytes });
+  const limited = (text: string, waitMs: number): void => {
+    if (waitMs <= 0) return;
+    ports.counted("limited");
+    throw new Limited(text, waitMs);
+  };
   const take = async (call: ServerUnaryCall<Buffer, ReportResponse>): Promise<ReportResponse> => {
     const { request: bytes } = call;
     const head = reportHead(bytes);
@@ -47,11 +53,12 @@ export function reportService(ports: ReportPorts) {
     if (instance === "" || instance.length > watchBounds.nameLength)
       throw new ContenderError("CONFIG_INVALID", "want the instance that the counts are of, by a name as in Watch");
     const caller = callers.sidecar(call as unknown as AnyCall, "report", { ...head, pod: "" });
-    const waitMs = rate.ask(reporterOf(caller, instance));
-    if (waitMs > 0) {
-      ports.counted("limited");
-      const text = `a report every ${intervalMs} ms is asked for, and ${timesAsOften} in that time are taken in; this one comes too soon`;
-      throw new Limited(text, waitMs);
+    const often = `a report every ${intervalMs} ms is asked for, and ${timesAsOften} in that time are taken in; this one comes too soon`;
+    limited(often, rate.ask(reporterOf(caller, instance)));
+    // Where one identity has many names, each new one would have a rate of its own. Where nobody proves anything it has all of them.
+    if (caller.identity !== "" && caller.labels.pod === undefined) {
+      const much = `${identityBytes} bytes of reports a second are taken in of one identity, and this one is too much`;
+      limited(much, bytesRate.ask(caller.identity, Math.max(bytes.length, leastBytes)));
     }
     const { identity, labels } = caller;
     // Where nobody proves anything, all are the same one.
@@ -63,6 +70,7 @@ export function reportService(ports: ReportPorts) {
     if (taken === "full")
       throw new Limited("there is no room for more reports now; the next has what this one has", intervalMs);
     if (taken === "new") await ports.share(read);
+    // One that is forgotten is acknowledged, too: refused, its process would send it again for as long as it lives.
     return { nextReport };
   };
   return {

@@ -14,8 +14,8 @@ export interface ViewMessages {
   readonly name: Buffer;
 }
 
-/** Field 3, length-delimited: protobuf takes fields in any order, so it may stand behind what is encoded otherwise. */
-const snapshotTag = 0x1a;
+/** Fields 3 and 2, length-delimited: protobuf takes fields in any order, so they may stand behind what is encoded otherwise. */
+const snapshotTags = { watch: 0x1a, fetch: 0x12 } as const;
 
 export class WatchMessages {
   readonly #rhythm: { readonly heartbeat: DurationMessage };
@@ -32,7 +32,7 @@ export class WatchMessages {
     if (known !== undefined) return known;
     const { version, bytes } = view;
     const name = this.#type.encode({ version, nonce: version, ...this.#rhythm });
-    const whole = Buffer.concat([name, Buffer.from([snapshotTag]), varint(bytes.length), bytes]);
+    const whole = withSnapshot(name, snapshotTags.watch, bytes);
     const messages = { whole, name };
     this.#ofViews.set(view, messages);
     return messages;
@@ -45,6 +45,14 @@ export class WatchMessages {
     return this.#heartbeat.bytes;
   }
 }
+
+/** A `FetchResponse`. */
+export function fetched({ version, bytes }: View): Buffer {
+  return withSnapshot(messageType<object>("FetchResponse").encode({ version }), snapshotTags.fetch, bytes);
+}
+
+const withSnapshot = (head: Buffer, tag: number, bytes: Buffer): Buffer =>
+  Buffer.concat([head, Buffer.from([tag]), varint(bytes.length), bytes]);
 
 function varint(value: number): Buffer {
   const bytes: number[] = [];

@@ -6,11 +6,12 @@
  */
 import { type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
 import { durationMs, type FetchRequest, type NodeMessage, type WatchRequest } from "../../api/messages.ts";
-import { messageType } from "../../api/protos.ts";
 import { parseVersion } from "../../api/version.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ContenderError } from "../../base/errors.ts";
 import type { AnyCall, Callers, SidecarCaller } from "../access/callers.ts";
+import { Limited } from "../counts/limited.ts";
+import { Rate } from "../counts/rate.ts";
 import type { Fleet, SidecarInfo, SidecarState } from "../fleet/fleet.ts";
 import { refusal } from "../ports/refusal.ts";
 import type { RouteSet } from "../routes/route-set.ts";
@@ -20,7 +21,7 @@ import { Heartbeats } from "./heartbeats.ts";
 import { Member } from "./member.ts";
 import { type View, Views } from "./views.ts";
 import { describedFault, nodeFault, type ReadRequest, watchBounds } from "./watch-bounds.ts";
-import { WatchMessages } from "./watch-messages.ts";
+import { fetched, WatchMessages } from "./watch-messages.ts";
 
 export interface WatchPorts {
   readonly clock: Clock;
@@ -57,6 +58,9 @@ interface Watcher {
 const turnMs = 4;
 const longestRestMs = 1_000;
 
+/** Of one identity. What is asked for but once is chosen and encoded anew: ten milliseconds where there are hundreds of routes. */
+export const fetchRate = { perSecond: 10, burst: 100 } as const;
+
 export class WatchService {
   readonly #ports: WatchPorts;
   /** By instance: a sidecar that comes back before its old stream is seen to be dead takes its place. */
@@ -74,6 +78,7 @@ export class WatchService {
   #cancelWalk: () => void = () => undefined;
   readonly #messages: WatchMessages;
   readonly #heartbeats: Heartbeats<Watcher>;
+  readonly #fetches: Rate;
   #closed = false;
 
   constructor(ports: WatchPorts, set: RouteSet) {
@@ -81,6 +86,7 @@ export class WatchService {
     this.#set = set;
     this.#views = new Views(set);
     this.#messages = new WatchMessages(ports.heartbeatMs);
+    this.#fetches = new Rate(ports.clock, { everyMs: 1_000 / fetchRate.perSecond, burst: fetchRate.burst });
     this.#heartbeats = new Heartbeats(ports.clock, ports.heartbeatMs, (watcher) => this.#beat(watcher));
   }
 
@@ -148,17 +154,20 @@ export class WatchService {
     stream.on("finish", () => watcher && this.#left(watcher));
   };
 
-  readonly fetch = (call: ServerUnaryCall<FetchRequest, object>, answer: sendUnaryData<object>): void => {
+  readonly fetch = (call: ServerUnaryCall<FetchRequest, Buffer>, answer: sendUnaryData<Buffer>): void => {
     try {
       const { node } = call.request;
       const asked = node ?? emptyNode;
       const fault = describedFault(asked);
       if (fault !== undefined) throw new ContenderError("CONFIG_INVALID", fault);
-      const { labels, sees } = this.#ports.callers.sidecar(call as AnyCall, "fetch", asked);
+      const { identity, labels, sees } = this.#ports.callers.sidecar(call as AnyCall, "fetch", asked);
+      // Where nobody proves anything it would be one budget for everybody.
+      const waitMs = identity === "" ? 0 : this.#fetches.ask(identity);
+      if (waitMs > 0)
+        throw new Limited(`${fetchRate.perSecond} calls of Fetch a second are answered to one identity`, waitMs);
       const viewer = viewerOf(labels, asked.instance, asked.capabilities);
       const view = this.#views.once(viewer, (route) => this.#ports.fleet.amongFirst(route, asked.instance));
-      const { version, bytes } = this.#views.shown(view, sees);
-      answer(null, { version, snapshot: messageType("Snapshot").decode(bytes) });
+      answer(null, fetched(this.#views.shown(view, sees)));
     } catch (reason) {
       answer(refusal(reason));
     }

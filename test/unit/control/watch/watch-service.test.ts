@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
+import { status } from "@grpc/grpc-js";
+import type { FetchResponse } from "../../../../src/api/messages.ts";
+import { messageType } from "../../../../src/api/protos.ts";
+import type { Callers } from "../../../../src/control/access/callers.ts";
 import { Fleet } from "../../../../src/control/fleet/fleet.ts";
-import { WatchService } from "../../../../src/control/watch/watch-service.ts";
+import { pushbackKey, type Refusal } from "../../../../src/control/ports/refusal.ts";
+import { fetchRate, WatchService } from "../../../../src/control/watch/watch-service.ts";
 import { openCallers } from "../../../support/control.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 import { routeSet } from "../../../support/route-set.ts";
@@ -31,11 +36,12 @@ class Stream extends EventEmitter {
   }
 }
 
-function setUp() {
+function setUp(identity = "") {
   const clock = new ManualClock();
   const set = routeSet({});
   const fleet = new Fleet({ clock, storeId: () => set.id, news: () => undefined, reordered: () => undefined });
-  const ports = { clock, callers: openCallers, fleet, heartbeatMs, ahead: () => undefined, counted: () => undefined };
+  const callers: Callers = { ...openCallers, sidecar: (...asked) => ({ ...openCallers.sidecar(...asked), identity }) };
+  const ports = { clock, callers, fleet, heartbeatMs, ahead: () => undefined, counted: () => undefined };
   const service = new WatchService(ports, set);
   const join = (instance: string): Stream => {
     const stream = new Stream(clock);
@@ -52,7 +58,14 @@ function setUp() {
     stream.emit("data", { node, version: "", nonce: "", problems: [] });
     return stream;
   };
-  return { clock, join };
+  /** What it is refused with, or what it is told. */
+  const fetched = () =>
+    new Promise<Refusal | FetchResponse>((resolve) => {
+      service.fetch({ request: { node: null } } as Parameters<typeof service.fetch>[0], (refused, bytes) =>
+        resolve(bytes ? messageType<FetchResponse>("FetchResponse").decode(bytes) : (refused as unknown as Refusal)),
+      );
+    });
+  return { clock, join, fetched };
 }
 
 describe("streams of sidecars", () => {
@@ -81,5 +94,25 @@ describe("streams of sidecars", () => {
       [1, 1, 4],
     );
     assert.ok(old.ended);
+  });
+});
+
+describe("what a sidecar would get", () => {
+  const { perSecond, burst } = fetchRate;
+
+  it("is told so often to one identity, which hears when it may ask again", async () => {
+    const { clock, fetched } = setUp("somebody");
+    for (let i = 0; i < burst; i++) assert.match(((await fetched()) as FetchResponse).version, /^[0-9a-f]{12}-/);
+    const { code, details, metadata } = (await fetched()) as Refusal;
+    assert.equal(code, status.RESOURCE_EXHAUSTED);
+    assert.match(details, /10 calls of Fetch a second are answered to one identity/);
+    assert.deepEqual(metadata.get(pushbackKey), [String(1_000 / perSecond)]);
+    clock.advance(1_000 / perSecond);
+    assert.ok("version" in (await fetched()));
+  });
+
+  it("is told as often as anybody asks where nobody proves anything", async () => {
+    const { fetched } = setUp();
+    for (let i = 0; i <= burst; i++) assert.ok("version" in (await fetched()));
   });
 });
