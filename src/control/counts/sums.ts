@@ -37,15 +37,16 @@ export class Sums {
       sum.requests += count;
       if (serverErrors.has(code)) sum.errors += count;
     }
-    sum.seconds += latency?.sum ?? 0;
+    sum.seconds = plus(sum.seconds, latency?.sum ?? 0);
     sum.scores += total(score);
-    sum.scoreSum += score?.sum ?? 0;
+    sum.scoreSum = plus(sum.scoreSum, score?.sum ?? 0);
   }
 
   add(more: Iterable<Sum>): void {
     for (const each of more) {
       const sum = this.#of(each);
-      for (const field of ["requests", "errors", "seconds", "scores", "scoreSum"] as const) sum[field] += each[field];
+      for (const field of ["requests", "errors", "seconds", "scores", "scoreSum"] as const)
+        sum[field] = plus(sum[field], each[field]);
     }
   }
 
@@ -96,6 +97,12 @@ export class Sums {
     this.#sums.set(key, made);
     return made;
   }
+}
+
+/** What is no number is nobody's sum, and would make none of all others'; nor may they go beyond what can be written. */
+function plus(sum: number, more: number): number {
+  if (!Number.isFinite(more)) return sum;
+  return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, sum + more));
 }
 
 const total = (histogram: HistogramMessage | null): number =>
