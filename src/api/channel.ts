@@ -15,6 +15,7 @@ import { type ControlClient, controlClientSettings, formatControl, formatHostPor
 import { readSecret } from "../config/sources/secret-file.ts";
 import { targetOf } from "./address-list.ts";
 import { ControlFailure, controlFailure } from "./control-failure.ts";
+import { actorKey } from "./metadata-keys.ts";
 import { type Failed, neverConnected, whyUnreachable } from "./unreachable.ts";
 
 /** What of a method a call takes. */
@@ -35,9 +36,6 @@ export interface ChannelPorts {
 
 /** By their kinds. */
 export type FileNames = Readonly<Record<"ca" | "cert" | "key" | "token", string>>;
-
-/** Under this name the actor travels. */
-export const actorKey = "contender-actor";
 
 const options: ClientOptions = {
   // A service that is paused, or behind a partition, is noticed within 15 s, whatever is being waited for.

@@ -3,10 +3,8 @@ import { status as codes, type Metadata } from "@grpc/grpc-js";
 import { ContenderError, type ErrorCode, errorTable } from "../base/errors.ts";
 import { type Problem, problemLine } from "../base/parsed.ts";
 import type { ProblemMessage } from "./messages.ts";
+import { problemsKey } from "./metadata-keys.ts";
 import { messageType } from "./protos.ts";
-
-/** Of a refusal: every problem of what was sent. */
-export const problemsKey = "contender-problems-bin";
 
 /**
  * What became of what was asked for: the service has refused it, it was not sent to anybody, or nobody knows: the answer was lost, or the

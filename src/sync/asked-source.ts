@@ -3,6 +3,7 @@ import type { Problem } from "../base/parsed.ts";
 import type { RouteText } from "../config/files.ts";
 import type { RouteSource } from "../config/route-source.ts";
 import type { Loaded } from "../config/snapshot.ts";
+import type { SourceFailure } from "../config/source-status.ts";
 
 /** What a source gave, whole and as it was written: read again, it gives the same routes. */
 export type Texts = readonly RouteText[];
@@ -24,4 +25,14 @@ export type ApplyTexts = (
 export interface AskedSource extends RouteSource {
   /** In place of `open`, where routes of its are in force: asks from now on, and what fails is tried again. */
   follow(held: Held): void;
+}
+
+/** Why a source gave nothing, as it is told and counted. */
+export class AskedFailure extends Error {
+  readonly reason: SourceFailure;
+
+  constructor(reason: SourceFailure, message: string) {
+    super(message);
+    this.reason = reason;
+  }
 }

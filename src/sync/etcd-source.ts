@@ -18,7 +18,7 @@ import { readSecret } from "../config/sources/secret-file.ts";
 import { EtcdClient } from "../etcd/client.ts";
 import { type Found, readPrefix } from "../etcd/range.ts";
 import { EtcdWatch } from "../etcd/watch.ts";
-import type { ApplyTexts, AskedSource, Held } from "./asked-source.ts";
+import { type ApplyTexts, AskedFailure, type AskedSource, type Held } from "./asked-source.ts";
 import { loadKeys, routeKeys } from "./etcd-contents.ts";
 
 export interface EtcdSourceOptions {
@@ -37,15 +37,6 @@ export interface EtcdSourceOptions {
   readonly chance: Chance;
   readonly status: SourceStatus;
   readonly apply: ApplyTexts;
-}
-
-class Failure extends Error {
-  readonly reason: SourceFailure;
-
-  constructor(reason: SourceFailure, message: string) {
-    super(message);
-    this.reason = reason;
-  }
 }
 
 export class EtcdSource implements AskedSource {
@@ -126,7 +117,7 @@ export class EtcdSource implements AskedSource {
       const message = caught instanceof Error ? caught.message : String(caught);
       // The next try begins with the files as they are then, and with whichever member answers.
       this.#drop();
-      if (!this.#closed) status.lost(caught instanceof Failure ? caught.reason : reasonOf(caught), message);
+      if (!this.#closed) status.lost(caught instanceof AskedFailure ? caught.reason : reasonOf(caught), message);
       return [{ path: name, message }];
     }
     if (this.#closed) return [];
@@ -148,9 +139,9 @@ export class EtcdSource implements AskedSource {
   #connect(): EtcdClient {
     const { chance, clock, endpoints, passwordFile, pem, user } = this.#options;
     const texts = readUsablePem(pem);
-    if (!texts.ok) throw new Failure("settings", texts.problems.map(problemLine).join("; "));
+    if (!texts.ok) throw new AskedFailure("settings", texts.problems.map(problemLine).join("; "));
     const password = passwordFile === undefined ? undefined : readSecret(passwordFile);
-    if (password?.ok === false) throw new Failure("settings", password.message);
+    if (password?.ok === false) throw new AskedFailure("settings", password.message);
     const { ca, cert, key } = texts.value;
     const tls = {
       ...(ca === undefined ? {} : { ca: Buffer.from(ca) }),

@@ -19,11 +19,11 @@ import { effectiveRoutes, loadEffective, redactedProblems } from "../config/effe
 import { loadTexts } from "../config/files.ts";
 import type { Surroundings } from "../config/route-rules.ts";
 import type { Loaded } from "../config/snapshot.ts";
-import type { SourceFailure, SourceStatus } from "../config/source-status.ts";
+import type { SourceStatus } from "../config/source-status.ts";
 import { readUsablePem } from "../config/sources/pem-files.ts";
 import { readSecret } from "../config/sources/secret-file.ts";
 import { largestTextBytes } from "../config/yaml.ts";
-import type { ApplyTexts, AskedSource, Held, Texts } from "./asked-source.ts";
+import { type ApplyTexts, AskedFailure, type AskedSource, type Held, type Texts } from "./asked-source.ts";
 import { backwards } from "./judge.ts";
 
 /** What one answer may take: a few hundred KiB at most, from a server that is near. */
@@ -51,15 +51,6 @@ interface Answer {
   readonly etag: string | undefined;
   /** Undefined where nothing has changed. */
   readonly text: string | undefined;
-}
-
-class Failure extends Error {
-  readonly reason: SourceFailure;
-
-  constructor(reason: SourceFailure, message: string) {
-    super(message);
-    this.reason = reason;
-  }
 }
 
 export class HttpSource implements AskedSource {
@@ -125,7 +116,7 @@ export class HttpSource implements AskedSource {
     try {
       answer = await this.#ask();
     } catch (caught) {
-      const { reason = "unreachable", message } = caught as Partial<Failure> & Error;
+      const { reason = "unreachable", message } = caught as Partial<AskedFailure> & Error;
       if (this.#closed) return [];
       this.#failures++;
       status.lost(reason, message);
@@ -190,9 +181,9 @@ export class HttpSource implements AskedSource {
     const { clock, pem, tokenFile, url } = this.#options;
     const secure = url.startsWith("https:");
     const texts = secure ? readUsablePem(pem) : undefined;
-    if (texts?.ok === false) throw new Failure("settings", texts.problems.map(problemLine).join("; "));
+    if (texts?.ok === false) throw new AskedFailure("settings", texts.problems.map(problemLine).join("; "));
     const token = tokenFile === undefined ? undefined : readSecret(tokenFile);
-    if (token?.ok === false) throw new Failure("settings", token.message);
+    if (token?.ok === false) throw new AskedFailure("settings", token.message);
     const known = [this.#refused?.etag, this.#asEtag].filter((etag) => etag !== undefined);
     const options: RequestOptions & PemPaths = {
       agent: false,
@@ -209,15 +200,15 @@ export class HttpSource implements AskedSource {
     let stop: () => void = () => undefined;
     const answered = new Promise<Answer>((resolve, reject) => {
       const fail = (reason: unknown): void =>
-        reject(reason instanceof Failure ? reason : new Failure("unreachable", messageOf(reason)));
+        reject(reason instanceof AskedFailure ? reason : new AskedFailure("unreachable", messageOf(reason)));
       const asked = request(url, options, (answer) => {
         if (answer.statusCode !== 304 || known.length > 0) return readAnswer(answer, resolve, fail);
         answer.destroy();
-        fail(new Failure("garbage", "it answers 304, unchanged, to a request that names nothing to compare with"));
+        fail(new AskedFailure("garbage", "it answers 304, unchanged, to a request that names nothing to compare with"));
       });
       this.#abort = () => asked.destroy(new Error("the sidecar ends"));
       stop = clock.after(requestMs, () =>
-        asked.destroy(new Failure("silent", `no whole answer within ${requestMs} ms`)),
+        asked.destroy(new AskedFailure("silent", `no whole answer within ${requestMs} ms`)),
       );
       asked.on("error", fail);
       asked.end();
@@ -254,9 +245,9 @@ function readAnswer(answer: IncomingMessage, resolve: (answer: Answer) => void, 
   answer.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes <= largestTextBytes) chunks.push(chunk);
-    else answer.destroy(new Failure("garbage", `want at most ${largestTextBytes} bytes`));
+    else answer.destroy(new AskedFailure("garbage", `want at most ${largestTextBytes} bytes`));
   });
-  answer.on("error", (reason) => fail(answer.complete || reason instanceof Failure ? reason : cutOff()));
+  answer.on("error", (reason) => fail(answer.complete || reason instanceof AskedFailure ? reason : cutOff()));
   answer.on("end", () => {
     if (!answer.complete) fail(cutOff());
     else {
@@ -269,22 +260,23 @@ function readAnswer(answer: IncomingMessage, resolve: (answer: Answer) => void, 
 /** A proxy that packs an answer makes its ETag a weak one. */
 const strong = (etag: string): string => etag.replace(/^W\//, "");
 
-const cutOff = (): Failure => new Failure("garbage", "the answer was cut off");
+const cutOff = (): AskedFailure => new AskedFailure("garbage", "the answer was cut off");
 
-function refusalOf(status: number, headers: IncomingHttpHeaders): Failure | undefined {
+function refusalOf(status: number, headers: IncomingHttpHeaders): AskedFailure | undefined {
   const { location, "content-encoding": encoding, "content-length": length, "transfer-encoding": transfer } = headers;
   if (status === 304) return undefined;
-  if (status === 401 || status === 403) return new Failure("forbidden", `it answers ${status}`);
+  if (status === 401 || status === 403) return new AskedFailure("forbidden", `it answers ${status}`);
   if (status >= 300 && status < 400) {
-    return new Failure("garbage", `it answers ${status}, and redirects are not followed: ${location ?? ""}`);
+    return new AskedFailure("garbage", `it answers ${status}, and redirects are not followed: ${location ?? ""}`);
   }
-  if (status >= 500) return new Failure("unreachable", `it answers ${status}`);
-  if (status !== 200) return new Failure("garbage", `it answers ${status}`);
+  if (status >= 500) return new AskedFailure("unreachable", `it answers ${status}`);
+  if (status !== 200) return new AskedFailure("garbage", `it answers ${status}`);
   if (encoding !== undefined && encoding !== "identity") {
-    return new Failure("garbage", `want no content-encoding, got ${encoding}`);
+    return new AskedFailure("garbage", `want no content-encoding, got ${encoding}`);
   }
   // What ends with its connection may have been cut off anywhere, and half a document may be a good one.
-  if (length === undefined && transfer === undefined) return new Failure("garbage", "want content-length, or chunks");
+  if (length === undefined && transfer === undefined)
+    return new AskedFailure("garbage", "want content-length, or chunks");
   return undefined;
 }
 

@@ -5,11 +5,12 @@
  * authorized, and none for others (`getAuthContext`), and of `node:https` the same is asked for here. That was so when the
  * connection began, or a session before it that it resumes; how old the certificate is by now is looked at each time.
  */
+
 import type { Metadata } from "@grpc/grpc-js";
+import { actorKey } from "../../api/metadata-keys.ts";
 import { type AskerHeaders, isLocalAsker, isLoopback } from "../../base/local-asker.ts";
 import { namesOf } from "../../base/tls-names.ts";
 import type { Evidence } from "./access.ts";
-import { actorKey } from "./claimed-name.ts";
 
 /** Of the port that it came by. */
 export interface PortFacts {

@@ -1,7 +1,5 @@
 /** The name that a caller gives itself, where nobody can be asked for more. */
 
-/** Metadata under which commands say who types them. */
-export const actorKey = "contender-actor";
 const longest = 100;
 
 /** Ends with a question mark, which no name by certificate or token does. */

@@ -5,7 +5,9 @@
  * no reason. 8 KiB is the least of the defaults that there are: grpc-java's `DEFAULT_MAX_HEADER_LIST_SIZE`, and what grpc-go goes
  * to (https://github.com/grpc/grpc-go/pull/9019).
  */
+
 import { Metadata, status } from "@grpc/grpc-js";
+import { problemsKey } from "../../api/metadata-keys.ts";
 import { messageType } from "../../api/protos.ts";
 import { ContenderError, type ErrorCode } from "../../base/errors.ts";
 import { type Problem, problemLine } from "../../base/parsed.ts";
@@ -40,9 +42,6 @@ const codes: Readonly<Partial<Record<ErrorCode, number>>> = {
   STORE_LOCKED: status.UNAVAILABLE,
   STORE_DAMAGED: status.FAILED_PRECONDITION,
 };
-
-/** Under this name problems travel beside a refusal, as an encoded `Problems` message. */
-export const problemsKey = "contender-problems-bin";
 
 /** Of a replica that ends: whoever was waiting here asks another one, or this one again when it has started anew. */
 export const ending = (): ContenderError =>

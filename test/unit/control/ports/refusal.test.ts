@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import type { Metadata } from "@grpc/grpc-js";
+import { problemsKey } from "../../../../src/api/metadata-keys.ts";
 import { messageType } from "../../../../src/api/protos.ts";
 import { ContenderError } from "../../../../src/base/errors.ts";
 import type { Problem } from "../../../../src/base/parsed.ts";
-import { problemsKey, refusal, refusalBounds } from "../../../../src/control/ports/refusal.ts";
+import { refusal, refusalBounds } from "../../../../src/control/ports/refusal.ts";
 import { Refused } from "../../../../src/control/routes/administration.ts";
 
 /** By RFC 9113, 6.5.2: each name and value, and 32 more. Beside ours there are those of every response. */
