@@ -58,41 +58,37 @@ async function watching(path: string) {
   return { clock, delivered, pass };
 }
 
+/** Writes one half, and the other just before the first would be read for all. */
+async function inTwoSteps(path: string, { delivered, pass }: Awaited<ReturnType<typeof watching>>): Promise<void> {
+  const [first, second] = halves(20);
+  await writeFile(path, first);
+  await pass(10_000);
+  await pass(999);
+  await appendFile(path, second);
+  await pass(1);
+  await pass(999);
+  assert.deepEqual(delivered, []);
+  await pass(1);
+  assert.deepEqual(delivered, ["fraud=20 offers=20"]);
+}
+
 describe("a file that is written in its place", () => {
   it("is read when it has stood still for a second, and in no state between", async () => {
     const path = owned.add(new TempFolder()).at("routes.yaml");
     await writeFile(path, halves(10).join(""));
-    const { delivered, pass } = await watching(path);
-    const [first, second] = halves(20);
-    await writeFile(path, first);
-    await pass(10_000);
-    await pass(999);
-    await appendFile(path, second);
-    await pass(1);
-    await pass(999);
-    assert.deepEqual(delivered, []);
-    await pass(1);
-    assert.deepEqual(delivered, ["fraud=20 offers=20"]);
+    const watched = await watching(path);
+    await inTwoSteps(path, watched);
   });
 
   it("is read so too where the old one was removed, and it is another file", async () => {
     const path = owned.add(new TempFolder()).at("routes.yaml");
     await writeFile(path, halves(10).join(""));
-    const { delivered, pass } = await watching(path);
+    const watched = await watching(path);
     // While somebody has it open, its inode is not given to the new one.
     const old = await open(path);
     owned.add({ close: () => old.close() });
     await unlink(path);
-    const [first, second] = halves(20);
-    await writeFile(path, first);
-    await pass(10_000);
-    await pass(999);
-    await appendFile(path, second);
-    await pass(1);
-    await pass(999);
-    assert.deepEqual(delivered, []);
-    await pass(1);
-    assert.deepEqual(delivered, ["fraud=20 offers=20"]);
+    await inTwoSteps(path, watched);
   });
 
   it("is read all the same when it has not stood still for ten", async () => {

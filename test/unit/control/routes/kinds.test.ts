@@ -2,21 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { kindsOf } from "../../../../src/control/routes/kinds.ts";
 import { type Labels, select } from "../../../../src/control/routes/selection.ts";
-import type { RouteSpec, SelectorSpec } from "../../../../src/model/route.ts";
-import { routeSpec } from "../../../support/routes.ts";
-
-const nobody: Labels = { namespace: undefined, workload: undefined, pod: undefined };
-const selector = (given: Partial<SelectorSpec>): SelectorSpec => ({
-  ...nobody,
-  first: undefined,
-  percent: undefined,
-  ...given,
-});
-const route = (name: string, given: Partial<SelectorSpec> = {}, more: Partial<RouteSpec> = {}) => ({
-  spec: routeSpec({ name, selector: selector(given), ...more }),
-});
-const names = (routes: readonly { readonly spec: RouteSpec }[]) => routes.map(({ spec }) => spec.name);
-const models = (...models: string[]) => ({ match: { dialect: undefined, models, services: [] } });
+import { models, names, nobody, route } from "../../../support/selected-routes.ts";
 
 describe("kinds of sidecars", () => {
   const kinds = (...routes: ReturnType<typeof route>[]) =>

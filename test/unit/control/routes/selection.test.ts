@@ -1,21 +1,9 @@
 import assert from "node:assert/strict";
 import { fits, type Labels, narrowness, place, select } from "../../../../src/control/routes/selection.ts";
-import type { RouteSpec, SelectorSpec } from "../../../../src/model/route.ts";
-import { routeSpec } from "../../../support/routes.ts";
+import type { SelectorSpec } from "../../../../src/model/route.ts";
+import { models, names, nobody, route } from "../../../support/selected-routes.ts";
 
-const nobody: Labels = { namespace: undefined, workload: undefined, pod: undefined };
 const labels = (given: Partial<Labels>): Labels => ({ ...nobody, ...given });
-const selector = (given: Partial<SelectorSpec>): SelectorSpec => ({
-  ...nobody,
-  first: undefined,
-  percent: undefined,
-  ...given,
-});
-const route = (name: string, given: Partial<SelectorSpec> = {}, more: Partial<RouteSpec> = {}) => ({
-  spec: routeSpec({ name, selector: selector(given), ...more }),
-});
-const names = (routes: readonly { readonly spec: RouteSpec }[]) => routes.map(({ spec }) => spec.name);
-const models = (...models: string[]) => ({ match: { dialect: undefined, models, services: [] } });
 
 describe("a route's selector", () => {
   const cases: readonly (readonly [string, Partial<SelectorSpec>, Partial<Labels>, boolean])[] = [
